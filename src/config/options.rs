@@ -1,0 +1,144 @@
+//! Option tables: the one place where an option is named.
+//!
+//! Every part that reads options (rule types, alerters, text, the service itself) lists them as data. Validation, "did you mean",
+//! help, `docs/` and the JSON schema come from these tables; an option is never listed in a second place.
+
+/// What values an option takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Text.
+    Str,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number.
+    Int,
+    /// Any number.
+    Number,
+    /// `{minutes: 5}` and the like: weeks, days, hours, minutes, seconds, milliseconds, microseconds (Python's `timedelta`).
+    Duration,
+    /// One of these texts.
+    OneOf(&'static [&'static str]),
+    /// A list of such values.
+    List(&'static Kind),
+    /// Any of these.
+    AnyOf(&'static [Kind]),
+    /// An object; the part that owns the option looks into it.
+    Map,
+    /// Anything; the part that owns the option looks at it.
+    Any,
+}
+
+/// One text or a list of texts.
+pub const TEXTS: Kind = Kind::AnyOf(&[Kind::Str, Kind::List(&Kind::Str)]);
+
+/// One option.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionSpec {
+    /// ElastAlert's name for it.
+    pub name: &'static str,
+    /// What it takes.
+    pub kind: Kind,
+    /// Whether loading fails without it.
+    pub required: bool,
+    /// The default in words, for documentation; `None`: no value.
+    pub default: Option<&'static str>,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+    /// Accepted, but without effect in a stream; says why.
+    pub no_effect: Option<&'static str>,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+}
+
+/// An optional option taking text.
+pub const fn opt(name: &'static str) -> OptionSpec {
+    OptionSpec {
+        name,
+        kind: Kind::Str,
+        required: false,
+        default: None,
+        secret: false,
+        no_effect: None,
+        doc: "",
+    }
+}
+
+impl OptionSpec {
+    /// Takes values of this kind.
+    #[must_use]
+    pub const fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Takes one text or a list of texts.
+    #[must_use]
+    pub const fn texts(self) -> Self {
+        self.kind(TEXTS)
+    }
+
+    /// Takes true or false.
+    #[must_use]
+    pub const fn bool(self) -> Self {
+        self.kind(Kind::Bool)
+    }
+
+    /// Takes a whole number.
+    #[must_use]
+    pub const fn int(self) -> Self {
+        self.kind(Kind::Int)
+    }
+
+    /// Takes a number.
+    #[must_use]
+    pub const fn number(self) -> Self {
+        self.kind(Kind::Number)
+    }
+
+    /// Takes a duration.
+    #[must_use]
+    pub const fn duration(self) -> Self {
+        self.kind(Kind::Duration)
+    }
+
+    /// Takes one of these texts.
+    #[must_use]
+    pub const fn one_of(self, values: &'static [&'static str]) -> Self {
+        self.kind(Kind::OneOf(values))
+    }
+
+    /// Loading fails without it.
+    #[must_use]
+    pub const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// The default, in words.
+    #[must_use]
+    pub const fn default(mut self, default: &'static str) -> Self {
+        self.default = Some(default);
+        self
+    }
+
+    /// Its value is never shown.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// Accepted without effect.
+    #[must_use]
+    pub const fn no_effect(mut self, why: &'static str) -> Self {
+        self.no_effect = Some(why);
+        self
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.doc = doc;
+        self
+    }
+}

@@ -1,0 +1,158 @@
+//! Problems found in files, with the place they were found at.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file's text as it was read, kept to show the lines a problem is about.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// The path as the user would write it.
+    pub path: PathBuf,
+    /// The text before environment variables were put in: what the user sees in an editor.
+    pub text: String,
+}
+
+/// A range of bytes in a file's own text.
+#[derive(Debug, Clone)]
+pub struct Span {
+    /// The file.
+    pub file: Arc<SourceFile>,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte; never less than `start`.
+    pub end: usize,
+}
+
+impl Span {
+    /// The span of a whole file, for problems that have no better place.
+    pub fn of_file(file: &Arc<SourceFile>) -> Self {
+        Self {
+            file: Arc::clone(file),
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// A span in no file: for values made by the program itself.
+    pub fn nowhere() -> Self {
+        let file = SourceFile {
+            path: PathBuf::new(),
+            text: String::new(),
+        };
+        Self {
+            file: Arc::new(file),
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        &self.file.path
+    }
+
+    /// Line and column of the start, both counted from 1; the column counts characters.
+    pub fn line_column(&self) -> (usize, usize) {
+        let mut start = self.start.min(self.file.text.len());
+        while !self.file.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let (before, _) = self.file.text.split_at(start);
+        let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
+        let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+        (line, column)
+    }
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; nothing is lost.
+    Note,
+    /// Accepted, but most likely not what was meant.
+    Warning,
+    /// The rule or configuration cannot be used.
+    Error,
+}
+
+/// Something wrong in a file, in words that help to mend it.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Stable code such as `E0103`, listed in `docs/problems.md`.
+    pub code: &'static str,
+    /// Where.
+    pub span: Span,
+    /// What was found and what is allowed; lower case, no full stop.
+    pub message: String,
+    /// What to do about it, if there is something to say.
+    pub help: Option<String>,
+    /// A second place that belongs to it (`first defined here`).
+    pub related: Option<(Span, String)>,
+}
+
+impl Problem {
+    /// An error at `span`.
+    pub fn error(code: &'static str, span: &Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            code,
+            span: span.clone(),
+            message: message.into(),
+            help: None,
+            related: None,
+        }
+    }
+
+    /// A warning at `span`.
+    pub fn warning(code: &'static str, span: &Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, span, message)
+        }
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds a second place.
+    #[must_use]
+    pub fn related(mut self, span: &Span, label: impl Into<String>) -> Self {
+        self.related = Some((span.clone(), label.into()));
+        self
+    }
+
+    /// Whether the file can still be used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// One line, for logs: `rules/a.yaml:3:7: error[E0103]: message (help)`.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, column) = self.span.line_column();
+        let severity = match self.severity {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        write!(
+            f,
+            "{}:{line}:{column}: {severity}[{}]: {}",
+            self.span.path().display(),
+            self.code,
+            self.message
+        )?;
+        if let Some(help) = &self.help {
+            write!(f, " ({help})")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! The options of a rule or alerter, looked up by name after the tables have checked them.
+
+use super::{Data, Mapping, Node};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Options by name. Reading one gives `None` when it is absent, null, or of another kind than asked for: the tables report the latter
+/// before anything is built.
+#[derive(Debug, Clone, Default)]
+pub struct Properties {
+    map: Mapping,
+}
+
+impl Properties {
+    /// Options from a checked mapping.
+    pub fn new(map: Mapping) -> Self {
+        Self { map }
+    }
+
+    /// The members as they are.
+    pub fn mapping(&self) -> &Mapping {
+        &self.map
+    }
+
+    /// These options with others laid over them.
+    #[must_use]
+    pub fn overlaid(&self, over: &Mapping) -> Self {
+        let mut map = self.map.clone();
+        for (key, value) in over.iter() {
+            map.set(key.clone(), value.clone());
+        }
+        Self { map }
+    }
+
+    /// The node under a name, null included.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.map.get(name)
+    }
+
+    /// Whether the option is written, even as null.
+    pub fn contains(&self, name: &str) -> bool {
+        self.map.get(name).is_some()
+    }
+
+    /// Text; numbers and booleans count as their Python text.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let node = self.get(name)?;
+        match &node.data {
+            Data::Null | Data::Seq(_) | Data::Map(_) => None,
+            Data::Str(text) => Some(text.clone()),
+            _ => Some(crate::event::python::str(&node.to_value())),
+        }
+    }
+
+    /// A list of texts, or one text as a list of one. Absent: empty.
+    pub fn texts(&self, name: &str) -> Vec<String> {
+        match self.get(name).map(|node| &node.data) {
+            Some(Data::Seq(items)) => items.iter().map(Node::key_text).collect(),
+            Some(_) => self.text(name).into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// A boolean.
+    pub fn bool(&self, name: &str) -> Option<bool> {
+        match self.get(name)?.data {
+            Data::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// An integer.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        match self.get(name)?.data {
+            Data::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A number.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.get(name)?.data {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "Python compares an int option with floats the same way"
+            )]
+            Data::Int(value) => Some(value as f64),
+            Data::Float(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A duration such as `{minutes: 5}`.
+    pub fn duration(&self, name: &str) -> Option<Duration> {
+        duration(self.get(name)?)
+    }
+
+    /// The option as JSON.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.get(name)
+            .filter(|node| !node.is_null())
+            .map(Node::to_value)
+    }
+}
+
+/// The units of Python's `timedelta`, in microseconds.
+const UNITS: [(&str, f64); 7] = [
+    ("weeks", 604_800e6),
+    ("days", 86_400e6),
+    ("hours", 3_600e6),
+    ("minutes", 60e6),
+    ("seconds", 1e6),
+    ("milliseconds", 1e3),
+    ("microseconds", 1.0),
+];
+
+/// `timedelta(**node)`, rounded to microseconds. `None`: not an object of known units with numbers, or negative.
+pub fn duration(node: &Node) -> Option<Duration> {
+    let mut micros = 0.0;
+    for (unit, amount) in node.as_map()?.iter() {
+        let (_, scale) = UNITS
+            .iter()
+            .find(|(name, _)| Some(*name) == unit.as_str())?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "durations beyond 2^53 microseconds (285 years) lose nothing that matters"
+        )]
+        let amount = match amount.data {
+            Data::Int(value) => value as f64,
+            Data::Float(value) => value,
+            _ => return None,
+        };
+        micros += amount * scale;
+    }
+    Duration::try_from_secs_f64(micros.round() / 1e6).ok()
+}

@@ -1,0 +1,36 @@
+//! Events: documents, field paths, times, and how Python would print or compare their values.
+
+pub mod fields;
+pub mod path;
+pub mod python;
+pub mod time;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+pub use fields::{DocumentFields, Field, Fields};
+pub use path::FieldPath;
+pub use time::{EventTime, Timestamp, WallTime};
+
+/// An event's or a writeback's members, in the order they were written. Numbers keep their text (`1` is not `1.0`, and
+/// integers have any size), as Python keeps them.
+pub type Document = Map<String, Value>;
+
+/// One event as it came in: the bytes of one JSON object, not yet looked at.
+#[derive(Debug, Clone)]
+pub struct RawEvent {
+    /// The JSON text of one object.
+    pub bytes: Bytes,
+    /// What the sender said about it beside the object itself.
+    pub meta: Option<Arc<Meta>>,
+}
+
+/// What a sender says about an event beside its content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// Name of the index it goes to.
+    pub index: Option<String>,
+    /// The document id it has there.
+    pub id: Option<String>,
+}

@@ -1,0 +1,114 @@
+//! Field paths as ElastAlert looks them up (`elastalert.util.lookup_es_key`).
+
+use serde_json::{Map, Value};
+
+/// A dotted field path, parsed once.
+///
+/// At each object the longest prefix of what is left that is a member wins, and there is no way back from it. Where a value that is
+/// no object is reached, the rest of the path is ignored, so `user.keyword` finds `user`. `name[3]` is the fourth element of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldPath {
+    text: String,
+    /// Byte offsets of the dots in `text`, and its length, in ascending order.
+    ends: Vec<usize>,
+}
+
+impl FieldPath {
+    /// Parses a path; every text is one.
+    pub fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let ends = text
+            .match_indices('.')
+            .map(|(at, _)| at)
+            .chain([text.len()])
+            .collect();
+        Self { text, ends }
+    }
+
+    /// The path as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The value at this path; `None` when absent. A null is `Some(Null)`.
+    pub fn get<'a>(&self, document: &'a Map<String, Value>) -> Option<&'a Value> {
+        lookup(document, &self.text, &self.ends, 0)
+    }
+
+    /// The value at this path unless it is null: for ElastAlert a null field and a missing one are the same.
+    pub fn get_some<'a>(&self, document: &'a Map<String, Value>) -> Option<&'a Value> {
+        self.get(document).filter(|value| !value.is_null())
+    }
+}
+
+impl std::fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn lookup<'a>(
+    object: &'a Map<String, Value>,
+    text: &str,
+    ends: &[usize],
+    start: usize,
+) -> Option<&'a Value> {
+    for &end in ends.iter().rev().take_while(|&&end| end >= start) {
+        let name = text.get(start..end)?;
+        let Some(value) = member(object, name) else {
+            continue;
+        };
+        return match value {
+            Value::Object(inner) if end < text.len() => lookup(inner, text, ends, end + 1),
+            other => Some(other),
+        };
+    }
+    None
+}
+
+/// A member by its name, or `name[d]`: an element of the list under `name`.
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    if let Some(value) = object.get(name) {
+        return Some(value);
+    }
+    let open = name.len().checked_sub(3)?;
+    let [b'[', digit @ b'0'..=b'9', b']'] = name.as_bytes().get(open..)? else {
+        return None;
+    };
+    object
+        .get(name.get(..open)?)?
+        .as_array()?
+        .get(usize::from(digit - b'0'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(document: &str, path: &str, expected: Option<&str>) {
+        let document: Map<String, Value> = serde_json::from_str(document).unwrap();
+        let found = FieldPath::new(path).get(&document).map(Value::to_string);
+        assert_eq!(found.as_deref(), expected, "{path}");
+    }
+
+    #[test]
+    fn the_longest_prefix_wins() {
+        let document =
+            r#"{"a.b": {"c": 1}, "a": {"b": {"c": 2}, "b.c": 3}, "x.y": {}, "x": {"y": {"z": 1}}}"#;
+        check(document, "a.b.c", Some("1"));
+        check(document, "a.b", Some(r#"{"c":1}"#));
+        check(document, "x.y.z", None);
+    }
+
+    #[test]
+    fn the_rest_after_a_scalar_is_ignored() {
+        let document = r#"{"user": "bob", "tags": ["a", "b"], "n": null}"#;
+        check(document, "user.keyword", Some("\"bob\""));
+        check(document, "tags[1]", Some("\"b\""));
+        check(document, "tags[2]", None);
+        check(document, "tags[10]", None);
+        check(document, "n", Some("null"));
+        check(document, "missing.a", None);
+    }
+}

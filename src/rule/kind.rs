@@ -1,0 +1,138 @@
+//! The door every rule type goes through: what it is built from, what it looks at, what it remembers.
+//!
+//! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
+//! threads at once. The *state* is what it remembers; only the engine touches it.
+
+use super::{QueryKey, TimeField};
+use crate::config::{OptionSpec, Problem, Properties, Span};
+use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fmt::Debug;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A rule type's line in [`super::types::RULE_TYPES`].
+pub struct RuleTypeEntry {
+    /// ElastAlert's name for it.
+    pub name: &'static str,
+    /// What it does, in one sentence.
+    pub doc: &'static str,
+    /// The options it reads beside those every rule has.
+    pub options: &'static [OptionSpec],
+    /// Builds it from options that passed the tables.
+    pub build: fn(&Properties, &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>>,
+}
+
+/// What every rule has and its type may want to know.
+#[derive(Debug, Clone)]
+pub struct Common {
+    /// The rule's name.
+    pub name: String,
+    /// Where the rule's `type` is written: for problems without a better place.
+    pub span: Span,
+    /// `query_key`.
+    pub query_key: Option<QueryKey>,
+    /// `timestamp_field` and how it is read.
+    pub time: TimeField,
+    /// `timeframe`.
+    pub timeframe: Option<Duration>,
+    /// `buffer_time` of the rule, else of the configuration.
+    pub buffer_time: Duration,
+    /// `run_every` of the configuration.
+    pub run_every: Duration,
+    /// The directory `!file` lists are relative to.
+    pub working_directory: PathBuf,
+}
+
+/// The half that never changes.
+pub trait RuleType: Debug + Send + Sync {
+    /// The fields [`RuleType::sample`] looks at, in its order.
+    fn fields(&self) -> &[FieldPath];
+
+    /// Decides as far as that is possible from the event alone. Called for every event that passes the filter.
+    fn sample(&self, event: &dyn Fields) -> Verdict;
+
+    /// The half that remembers, empty.
+    fn state(&self) -> Box<dyn RuleState>;
+
+    /// What the type adds to an alert's text after `alert_text` (ElastAlert's `get_match_str`); empty for none.
+    fn text(&self, matched: &Document, times: &dyn Fn(&Value, Duration) -> String) -> String;
+}
+
+/// What [`RuleType::sample`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verdict {
+    /// The event cannot match and need not be remembered.
+    Nothing,
+    /// The event is a match as it is.
+    Match,
+    /// The engine must look at this.
+    Sample(Sample),
+}
+
+/// What a state needs of an event; small, because it is journalled.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sample {
+    /// The text of the key, by which windows are told apart; `None` without `query_key`.
+    pub key: Option<String>,
+    /// Values the type needs, in an order it knows.
+    pub values: Vec<Value>,
+}
+
+/// An event that a state may want to keep or print later.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// By the rule's `timestamp_field`.
+    pub time: EventTime,
+    /// What [`RuleType::sample`] took from it.
+    pub sample: Sample,
+    /// The event itself. `None` while the journal is replayed and the event was not worth storing: then no match it causes is new.
+    pub event: Option<Arc<RawEvent>>,
+}
+
+/// The half that remembers. Deterministic: the same calls give the same answers.
+pub trait RuleState: Send {
+    /// An event arrived; `now` is the engine's clock.
+    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>);
+
+    /// Time passed without an event.
+    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>);
+
+    /// The state in a form [`RuleState::load`] reads; the first byte is the format's version.
+    fn save(&self) -> Vec<u8>;
+
+    /// Takes over a saved state; an error says in words why it cannot be used.
+    fn load(&mut self, saved: &[u8]) -> Result<(), String>;
+
+    /// Keys remembered, and events held, for metrics.
+    fn size(&self) -> StateSize;
+}
+
+/// How much a state holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateSize {
+    /// Distinct keys.
+    pub keys: u64,
+    /// Events in windows.
+    pub events: u64,
+}
+
+/// A rule matched.
+#[derive(Debug, Clone)]
+pub struct Match {
+    /// What the match is made of.
+    pub body: MatchBody,
+    /// Members the type adds, over the event's own.
+    pub added: Document,
+}
+
+/// What a match is made of.
+#[derive(Debug, Clone)]
+pub enum MatchBody {
+    /// The event, as [`super::Rule::match_document`] prints it.
+    Event(Arc<RawEvent>),
+    /// No event: only what the type adds.
+    Synthetic,
+}

@@ -1,0 +1,137 @@
+//! Rules: what a rule file means, and the rule types.
+
+mod kind;
+pub mod types;
+
+pub use kind::{
+    Common, Hit, Match, MatchBody, RuleState, RuleType, RuleTypeEntry, Sample, StateSize, Verdict,
+};
+
+use crate::config::Properties;
+use crate::event::FieldPath;
+use crate::filter::Filter;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A rule's place in its [`RuleSet`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RuleId(pub u32);
+
+/// A rule that is complete and valid.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name: unique in a rule set.
+    pub name: String,
+    /// The file it was loaded from.
+    pub file: PathBuf,
+    /// `index`, a comma-separated list of patterns.
+    pub index: IndexPattern,
+    /// Which events it sees.
+    pub filter: Filter,
+    /// The name of its type.
+    pub type_name: &'static str,
+    /// Its type.
+    pub kind: Arc<dyn RuleType>,
+    /// Its clock.
+    pub time: TimeField,
+    /// `query_key`.
+    pub query_key: Option<QueryKey>,
+    /// `include`: what of the event a match keeps, besides what is always kept; `None`: everything.
+    pub include: Option<Vec<String>>,
+    /// `realert`.
+    pub realert: Duration,
+    /// `exponential_realert`.
+    pub exponential_realert: Option<Duration>,
+    /// `realert_key`: names the silence; default the rule's name.
+    pub realert_key: String,
+    /// `aggregation` and what belongs to it.
+    pub aggregation: Option<Aggregation>,
+    /// `alert_time_limit` of the configuration.
+    pub alert_time_limit: Duration,
+    /// Every option, the configuration's and the defaults included: texts can print them.
+    pub properties: Properties,
+    /// Two versions of a rule with the same value keep their state; a hash over what the state depends on.
+    pub state_fingerprint: u64,
+}
+
+/// `aggregation`: matches are collected and sent as one alert.
+#[derive(Debug, Clone)]
+pub struct Aggregation {
+    /// When the alert is due.
+    pub due: Due,
+    /// `aggregation_key`: one alert per value.
+    pub key: Option<QueryKey>,
+    /// `aggregate_by_match_time`: the period starts at the match's own time.
+    pub by_match_time: bool,
+    /// `aggregation_alert_time_compared_with_timestamp_field`.
+    pub compare_with_match_time: bool,
+    /// `max_aggregation`: at most one more than this many matches in an alert.
+    pub max: usize,
+}
+
+/// When an aggregated alert is due.
+#[derive(Debug, Clone)]
+pub enum Due {
+    /// So long after the first match.
+    After(Duration),
+    /// At the next time of a cron expression, in UTC.
+    Schedule(Box<croner::Cron>),
+}
+
+/// `query_key`, `aggregation_key`: one field or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryKey {
+    /// The fields, in the rule's order.
+    pub fields: Vec<FieldPath>,
+    /// The name under which a match carries the value: the field's own, or the names joined with `,`.
+    pub name: String,
+}
+
+/// `timestamp_field` and how it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeField {
+    /// The field.
+    pub path: FieldPath,
+    /// `timestamp_type`.
+    pub format: TimeFormat,
+}
+
+/// `timestamp_type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TimeFormat {
+    /// ISO 8601, as dateutil reads it.
+    Iso,
+    /// Seconds since 1970, perhaps with a fraction.
+    Unix,
+    /// Milliseconds since 1970.
+    UnixMillis,
+    /// Microseconds since 1970.
+    UnixMicros,
+    /// `timestamp_format`, a `strptime` pattern.
+    Custom(String),
+}
+
+/// `index`: which indices a rule looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexPattern {
+    /// As written.
+    pub text: String,
+}
+
+/// All rules that run, and the generation of this set: a reload makes a new one.
+#[derive(Debug)]
+pub struct RuleSet {
+    /// Counts reloads.
+    pub generation: u64,
+    /// The rules; a [`RuleId`] is an index into them.
+    pub rules: Vec<Arc<Rule>>,
+}
+
+impl RuleSet {
+    /// A rule by its id.
+    pub fn get(&self, id: RuleId) -> Option<&Arc<Rule>> {
+        self.rules.get(usize::try_from(id.0).ok()?)
+    }
+}

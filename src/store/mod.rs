@@ -1,0 +1,1 @@
+//! What survives a crash: journal, snapshot, and the embedded writeback store.

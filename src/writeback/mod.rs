@@ -1,0 +1,1 @@
+//! Writeback to Elasticsearch and OpenSearch.
