@@ -1,7 +1,9 @@
 //! Events: documents, field paths, times, and how Python would print or compare their values.
 
 pub mod fields;
+pub mod json;
 pub mod path;
+pub mod project;
 pub mod python;
 pub mod time;
 
