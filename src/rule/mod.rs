@@ -1,7 +1,12 @@
 //! Rules: what a rule file means, and the rule types.
 
+mod counts;
+mod decide;
 mod kind;
 pub mod types;
+
+pub use counts::Counts;
+pub use decide::{Decided, Decider, Decision};
 
 pub use kind::{
     Common, Hit, Match, MatchBody, RuleState, RuleType, RuleTypeEntry, Sample, StateSize, Verdict,
