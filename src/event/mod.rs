@@ -1,8 +1,10 @@
 //! Events: documents, field paths, times, and how Python would print or compare their values.
 
 pub mod fields;
+pub mod fuzzy_time;
 pub mod path;
 pub mod python;
+pub mod strptime;
 pub mod time;
 
 use bytes::Bytes;
