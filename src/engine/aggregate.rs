@@ -51,31 +51,64 @@ impl Aggregates {
         now: WallTime,
         new_id: impl FnOnce() -> AlertId,
     ) -> Join {
-        let key = aggregation.key.as_ref().and_then(|key| match key.fields.as_slice() {
-            [field] => field.get_some(&document).map(python::str),
-            _ => document.get(&key.name).filter(|value| !value.is_null()).map(python::str),
-        });
-        let match_time = rule.time.of_document(&document);
+        let key = aggregation
+            .key
+            .as_ref()
+            .and_then(|key| match key.fields.as_slice() {
+                [field] => field.get_some(&document).map(python::str),
+                _ => document
+                    .get(&key.name)
+                    .filter(|value| !value.is_null())
+                    .map(python::str),
+            });
+        let match_time = rule.event_time(&document).ok();
         let deadline = match match_time {
             Some(time) if aggregation.compare_with_match_time => time,
             _ => now.as_event_time(),
         };
-        let current = self.open.get(&(rule.name.clone(), key.clone())).and_then(|id| self.groups.get(id));
-        let (id, due, opened) = match current.filter(|group| group.due.as_event_time() >= deadline) {
+        let current = self
+            .open
+            .get(&(rule.name.clone(), key.clone()))
+            .and_then(|id| self.groups.get(id));
+        let (id, due, opened) = match current.filter(|group| group.due.as_event_time() >= deadline)
+        {
             Some(group) => (group.id.clone(), group.due, false),
             None => (new_id(), due_time(aggregation, match_time, now), true),
         };
         self.add(&id, &rule.name, key.clone(), due, document.clone());
-        let position = self.groups.get(&id).map_or(0, |group| group.matches.len().saturating_sub(1));
-        Join { id, opened, due, key, position, document }
+        let position = self
+            .groups
+            .get(&id)
+            .map_or(0, |group| group.matches.len().saturating_sub(1));
+        Join {
+            id,
+            opened,
+            due,
+            key,
+            position,
+            document,
+        }
     }
 
     /// Adds a match to a group by the group's id: what a join decided, or what the journal says it did.
-    pub(super) fn add(&mut self, id: &AlertId, rule: &str, key: Option<String>, due: WallTime, document: Document) {
+    pub(super) fn add(
+        &mut self,
+        id: &AlertId,
+        rule: &str,
+        key: Option<String>,
+        due: WallTime,
+        document: Document,
+    ) {
         let group = self.groups.entry(id.clone()).or_insert_with(|| {
             self.by_due.insert((due, id.clone()));
             self.open.insert((rule.to_owned(), key.clone()), id.clone());
-            Group { id: id.clone(), rule: rule.to_owned(), key, due, matches: Vec::new() }
+            Group {
+                id: id.clone(),
+                rule: rule.to_owned(),
+                key,
+                due,
+                matches: Vec::new(),
+            }
         });
         group.matches.push(document);
     }
@@ -120,6 +153,6 @@ fn due_time(aggregation: &Aggregation, match_time: Option<EventTime>, now: WallT
             Some(time) if aggregation.by_match_time => WallTime(time.plus(*period).0),
             _ => now.plus(*period),
         },
-        Due::Schedule(cron) => cron.next_after(now).unwrap_or(now),
+        Due::Schedule(schedule) => schedule.next_after(now).unwrap_or(now),
     }
 }

@@ -1,7 +1,9 @@
 //! The writeback documents, field by field as ElastAlert writes them.
 
 use super::program::ProgramRule;
-use super::{AlertId, Counts, Effect, Engine, Index, Op, Options, Outcome, PendingAlert, Record, Write};
+use super::{
+    AlertId, Counts, Effect, Engine, Index, Op, Options, Outcome, PendingAlert, Record, Write,
+};
 use crate::event::{Document, WallTime};
 use crate::rule::Rule;
 use serde_json::{Map, Value};
@@ -42,17 +44,27 @@ impl Engine {
         }
         let number = self.next_write;
         self.next_write += 1;
-        out.records.push(Record::Write { number, write: write.clone() });
+        out.records.push(Record::Write {
+            number,
+            write: write.clone(),
+        });
         out.effects.push(Effect::Write(number, write));
     }
 
     /// An id for a document that nothing refers to.
     pub(super) fn document_id(&self, now: WallTime) -> Arc<str> {
-        format!("{}-w{:x}-{:x}", self.options.instance, self.next_write, now.0).into()
+        format!(
+            "{}-w{:x}-{:x}",
+            self.options.instance, self.next_write, now.0
+        )
+        .into()
     }
 
     /// The document of a match that waits in an aggregation.
-    #[expect(clippy::too_many_arguments, reason = "the parts of one document, used once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one document, used once"
+    )]
     pub(super) fn waiting_document(
         &self,
         entry: &ProgramRule,
@@ -63,23 +75,63 @@ impl Engine {
         due: WallTime,
         now: WallTime,
     ) -> Write {
-        let state = AlertState { time: due, sent: false, exception: Some(Value::Null), aggregation_key: key };
-        self.alert_document(Some(entry), &entry.rule.name, id, position, matched, &state, now)
+        let state = AlertState {
+            time: due,
+            sent: false,
+            exception: Some(Value::Null),
+            aggregation_key: key,
+        };
+        self.alert_document(
+            Some(entry),
+            &entry.rule.name,
+            id,
+            position,
+            matched,
+            &state,
+            now,
+        )
     }
 
     /// Writes the documents of an alert that has been tried.
-    pub(super) fn write_alert(&mut self, alert: &PendingAlert, sent: bool, error: Option<&str>, now: WallTime, out: &mut Outcome) {
+    pub(super) fn write_alert(
+        &mut self,
+        alert: &PendingAlert,
+        sent: bool,
+        error: Option<&str>,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
         let program = Arc::clone(&self.program);
         let entry = program.find(&alert.rule).map(|(_, entry)| entry);
-        let exception = if sent { None } else { Some(error.map_or(Value::Null, Value::from)) };
-        let state = AlertState { time: alert.time, sent, exception, aggregation_key: None };
+        let exception = if sent {
+            None
+        } else {
+            Some(error.map_or(Value::Null, Value::from))
+        };
+        let state = AlertState {
+            time: alert.time,
+            sent,
+            exception,
+            aggregation_key: None,
+        };
         for (position, matched) in alert.matches.iter().enumerate() {
-            let write = self.alert_document(entry, &alert.rule, &alert.id, position, matched, &state, now);
+            let write = self.alert_document(
+                entry,
+                &alert.rule,
+                &alert.id,
+                position,
+                matched,
+                &state,
+                now,
+            );
             self.write(write, out);
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one document, used once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one document, used once"
+    )]
     fn alert_document(
         &self,
         entry: Option<&ProgramRule>,
@@ -93,7 +145,10 @@ impl Engine {
         let mut document = Document::new();
         document.insert("match_body".to_owned(), Value::Object(matched.clone()));
         document.insert("rule_name".to_owned(), rule.into());
-        let info = entry.and_then(|entry| entry.alerters.first()).cloned().unwrap_or_default();
+        let info = entry
+            .and_then(|entry| entry.alerters.first())
+            .cloned()
+            .unwrap_or_default();
         document.insert("alert_info".to_owned(), Value::Object(info));
         document.insert("alert_sent".to_owned(), state.sent.into());
         document.insert("alert_time".to_owned(), state.time.to_text().into());
@@ -118,18 +173,40 @@ impl Engine {
         if let Some(key) = state.aggregation_key {
             document.insert("aggregation_key".to_owned(), key.into());
         }
-        document.entry("@timestamp").or_insert_with(|| now.to_text().into());
-        Write { index: Index::Alerts, id: document_id(id, position), op: Op::Put(document) }
+        document
+            .entry("@timestamp")
+            .or_insert_with(|| now.to_text().into());
+        Write {
+            index: Index::Alerts,
+            id: document_id(id, position),
+            op: Op::Put(document),
+        }
     }
 
-    pub(super) fn write_error(&mut self, rule: &str, message: &str, now: WallTime, out: &mut Outcome) {
+    pub(super) fn write_error(
+        &mut self,
+        rule: &str,
+        message: &str,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
         let mut document = Document::new();
         document.insert("message".to_owned(), message.into());
         document.insert("traceback".to_owned(), Value::Array(Vec::new()));
-        document.insert("data".to_owned(), Value::Object(Map::from_iter([("rule".to_owned(), rule.into())])));
+        document.insert(
+            "data".to_owned(),
+            Value::Object(Map::from_iter([("rule".to_owned(), rule.into())])),
+        );
         document.insert("@timestamp".to_owned(), now.to_text().into());
         let id = self.document_id(now);
-        self.write(Write { index: Index::Error, id, op: Op::Put(document) }, out);
+        self.write(
+            Write {
+                index: Index::Error,
+                id,
+                op: Op::Put(document),
+            },
+            out,
+        );
     }
 
     /// The status of a rule over an interval. `time_taken` is what all rules together took.
@@ -150,14 +227,29 @@ impl Engine {
         document.insert("@timestamp".to_owned(), now.to_text().into());
         document.insert("time_taken".to_owned(), busy.as_secs_f64().into());
         let id = self.document_id(now);
-        self.write(Write { index: Index::Status, id, op: Op::Put(document) }, out);
+        self.write(
+            Write {
+                index: Index::Status,
+                id,
+                op: Op::Put(document),
+            },
+            out,
+        );
     }
 }
 
 /// `add_metadata_alert`.
 fn add_metadata(rule: &Rule, document: &mut Document) {
-    for (name, default) in [("category", ""), ("description", ""), ("owner", ""), ("priority", "2")] {
-        let value = rule.properties.value(name).unwrap_or_else(|| default.into());
+    for (name, default) in [
+        ("category", ""),
+        ("description", ""),
+        ("owner", ""),
+        ("priority", "2"),
+    ] {
+        let value = rule
+            .properties
+            .value(name)
+            .unwrap_or_else(|| default.into());
         document.insert(name.to_owned(), value);
     }
 }

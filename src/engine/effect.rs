@@ -162,13 +162,6 @@ pub enum Note {
         /// Why the last attempt failed.
         error: String,
     },
-    /// An event that matched could not be read as a document.
-    Unreadable {
-        /// The rule.
-        rule: String,
-        /// Why.
-        error: String,
-    },
     /// A tick found that a rule had been busy.
     Ran {
         /// The rule.

@@ -29,7 +29,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::event::{EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Hit, RuleState, Verdict};
+use crate::rule::{Decided, Decision, Evaluator, Verdict};
 use aggregate::Aggregates;
 use hashbrown::HashMap;
 use outbox::Outbox;
@@ -103,7 +103,7 @@ pub struct Outcome {
 
 /// What the engine holds of one rule.
 struct Cell {
-    state: Box<dyn RuleState>,
+    evaluator: Evaluator,
     /// The newest event time seen.
     newest: Option<EventTime>,
     /// Since the last tick.
@@ -165,7 +165,10 @@ impl Engine {
 
     /// When [`Input::Due`] is wanted next.
     pub fn next_due(&self) -> Option<WallTime> {
-        [self.aggregates.next_due(), self.outbox.next_due()].into_iter().flatten().min()
+        [self.aggregates.next_due(), self.outbox.next_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Alerts that are not delivered yet.
@@ -179,7 +182,7 @@ impl Engine {
             .rules
             .iter()
             .zip(&self.cells)
-            .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.state.size()))
+            .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.evaluator.size()))
     }
 
     /// Bodies taken in lately, for recognising repeats after a restart.
@@ -195,57 +198,96 @@ impl Engine {
     fn events(&mut self, decided: Decided, now: WallTime, out: &mut Outcome) {
         let program = Arc::clone(&self.program);
         // A batch decided under rules that have been replaced meanwhile: rules are found again by name.
-        let moved = (decided.rules.generation != program.generation).then(|| program.positions(&decided.rules));
+        let moved = (decided.rules.generation != program.generation)
+            .then(|| program.positions(&decided.rules));
         let place = |position: usize| match &moved {
             None => Some(position),
             Some(moved) => moved.get(position).copied().flatten(),
         };
         for (position, counts) in decided.counts {
-            let Some(position) = place(position) else { continue };
-            let (Some(cell), Some(entry)) = (self.cells.get_mut(position), program.rules.get(position)) else { continue };
+            let Some(position) = place(position) else {
+                continue;
+            };
+            let (Some(cell), Some(entry)) =
+                (self.cells.get_mut(position), program.rules.get(position))
+            else {
+                continue;
+            };
             cell.count(counts);
-            out.records.push(Record::Counts { rule: entry.rule.name.clone(), counts });
+            out.records.push(Record::Counts {
+                rule: entry.rule.name.clone(),
+                counts,
+            });
         }
         let mut matches = Vec::new();
-        for Decision { rule, time, verdict, event } in decided.decisions {
-            let Some(position) = place(rule) else { continue };
-            let (Some(cell), Some(entry)) = (self.cells.get_mut(position), program.rules.get(position)) else { continue };
-            match verdict {
-                Verdict::Nothing => {}
-                Verdict::Match => {
-                    self.matched(entry, position, crate::rule::Match::of_event(event), now, out);
+        for Decision {
+            rule,
+            time,
+            verdict,
+            event,
+        } in decided.decisions
+        {
+            let Some(position) = place(rule) else {
+                continue;
+            };
+            let (Some(cell), Some(entry)) =
+                (self.cells.get_mut(position), program.rules.get(position))
+            else {
+                continue;
+            };
+            if let Verdict::Sample(sample) = &verdict {
+                // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
+                if !cell.in_time(time, now, &self.options) {
+                    continue;
                 }
-                Verdict::Sample(sample) => {
-                    if !cell.in_time(time, now, &self.options) {
-                        continue;
-                    }
-                    let keep = entry.rule.kind.keeps_events();
-                    let hit = Hit { time, sample, event: Some(event) };
-                    out.records.push(Record::hit(&entry.rule.name, &hit, now, keep));
-                    cell.state.add(&hit, now.as_event_time(), &mut matches);
-                    for matched in matches.drain(..) {
-                        self.matched(entry, position, matched, now, out);
-                    }
-                }
+                let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
+                out.records.push(Record::hit(
+                    &entry.rule.name,
+                    time,
+                    sample.clone(),
+                    kept,
+                    now,
+                ));
+            }
+            cell.evaluator.on_event(
+                Some(&event),
+                time,
+                verdict,
+                now.as_event_time(),
+                &mut matches,
+            );
+            for matched in matches.drain(..) {
+                self.matched(entry, position, &matched, now, out);
             }
         }
     }
 
     fn tick(&mut self, now: WallTime, busy: Duration, out: &mut Outcome) {
         let program = Arc::clone(&self.program);
-        let start = self.last_tick.unwrap_or_else(|| now.minus(self.options.run_every));
+        let start = self
+            .last_tick
+            .unwrap_or_else(|| now.minus(self.options.run_every));
         let mut matches = Vec::new();
         for (position, entry) in program.rules.iter().enumerate() {
-            let Some(cell) = self.cells.get_mut(position) else { continue };
-            cell.state.tick(now.as_event_time(), &mut matches);
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
+            cell.evaluator.on_tick(now.as_event_time(), &mut matches);
             for matched in matches.drain(..) {
-                self.matched(entry, position, matched, now, out);
+                self.matched(entry, position, &matched, now, out);
             }
-            let Some(cell) = self.cells.get_mut(position) else { continue };
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
             let counts = std::mem::take(&mut cell.interval);
             if counts.hits > 0 || counts.matches > 0 {
                 self.write_status(&entry.rule, counts, (start, now), busy, out);
-                out.notes.push(Note::Ran { rule: entry.rule.name.clone(), start, end: now, counts });
+                out.notes.push(Note::Ran {
+                    rule: entry.rule.name.clone(),
+                    start,
+                    end: now,
+                    counts,
+                });
             }
         }
         self.silences.forget(now);
@@ -255,7 +297,9 @@ impl Engine {
 
     fn remember_body(&mut self, fingerprint: u128, now: WallTime) {
         let oldest = now.minus(RECENT_BODIES_AGE);
-        while self.bodies.len() >= RECENT_BODIES || self.bodies.front().is_some_and(|&(at, _)| at < oldest) {
+        while self.bodies.len() >= RECENT_BODIES
+            || self.bodies.front().is_some_and(|&(at, _)| at < oldest)
+        {
             self.bodies.pop_front();
         }
         self.bodies.push_back((now, fingerprint));
@@ -268,7 +312,12 @@ impl Engine {
             .rules
             .iter()
             .zip(self.cells.drain(..))
-            .map(|(entry, cell)| (entry.rule.name.clone(), (entry.rule.state_fingerprint, cell)))
+            .map(|(entry, cell)| {
+                (
+                    entry.rule.name.clone(),
+                    (entry.rule.state_fingerprint, cell),
+                )
+            })
             .collect();
         self.cells = program
             .rules
@@ -282,7 +331,11 @@ impl Engine {
                     }
                     Some((_, cell)) => {
                         out.notes.push(Note::RuleReset { rule });
-                        Cell { total: cell.total, interval: cell.interval, ..Cell::new(entry) }
+                        Cell {
+                            total: cell.total,
+                            interval: cell.interval,
+                            ..Cell::new(entry)
+                        }
                     }
                     None => {
                         out.notes.push(Note::RuleAdded { rule });
@@ -293,14 +346,20 @@ impl Engine {
             .collect();
         let mut gone: Vec<String> = old.into_keys().collect();
         gone.sort();
-        out.notes.extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
+        out.notes
+            .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
         self.program = program;
     }
 }
 
 impl Cell {
     fn new(entry: &ProgramRule) -> Self {
-        Self { state: entry.rule.kind.state(), newest: None, interval: Counts::default(), total: Counts::default() }
+        Self {
+            evaluator: Evaluator::new(&entry.rule),
+            newest: None,
+            interval: Counts::default(),
+            total: Counts::default(),
+        }
     }
 
     fn count(&mut self, counts: Counts) {
@@ -311,11 +370,20 @@ impl Cell {
     /// Whether an event may change windows: neither too late nor too far in the future. Counts it when not.
     fn in_time(&mut self, time: EventTime, now: WallTime, options: &Options) -> bool {
         if time > now.as_event_time().plus(options.future_tolerance) {
-            self.count(Counts { future: 1, ..Counts::default() });
+            self.count(Counts {
+                future: 1,
+                ..Counts::default()
+            });
             return false;
         }
-        if self.newest.is_some_and(|newest| time < newest.minus(options.lateness)) {
-            self.count(Counts { late: 1, ..Counts::default() });
+        if self
+            .newest
+            .is_some_and(|newest| time < newest.minus(options.lateness))
+        {
+            self.count(Counts {
+                late: 1,
+                ..Counts::default()
+            });
             return false;
         }
         self.newest = self.newest.max(Some(time));

@@ -1,7 +1,9 @@
 //! Alerts on their way: each alerter of an alert is tried on its own until it worked or `alert_time_limit` has passed.
 
 use super::program::ProgramRule;
-use super::{AlertId, Delivery, DeliveryOutcome, Effect, Engine, Note, Outcome, PendingAlert, Record};
+use super::{
+    AlertId, Delivery, DeliveryOutcome, Effect, Engine, Note, Outcome, PendingAlert, Record,
+};
 use crate::event::WallTime;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +43,9 @@ pub(super) struct InFlight {
 impl InFlight {
     /// Whether every alerter has ended its first attempt: then the writeback documents can say how it went.
     fn tried(&self) -> bool {
-        self.alerters.iter().all(|progress| *progress != Progress::Trying(1))
+        self.alerters
+            .iter()
+            .all(|progress| *progress != Progress::Trying(1))
     }
 
     fn sent(&self) -> bool {
@@ -49,15 +53,22 @@ impl InFlight {
     }
 
     fn finished(&self) -> bool {
-        self.alerters.iter().all(|progress| matches!(progress, Progress::Sent | Progress::GivenUp { .. }))
+        self.alerters
+            .iter()
+            .all(|progress| matches!(progress, Progress::Sent | Progress::GivenUp { .. }))
     }
 
     /// The text of the last failure, by the alerters' order.
     fn error(&self) -> Option<&str> {
-        self.alerters.iter().rev().find_map(|progress| match progress {
-            Progress::Failed { error, .. } | Progress::GivenUp { error } => Some(error.as_str()),
-            Progress::Trying(_) | Progress::Sent => None,
-        })
+        self.alerters
+            .iter()
+            .rev()
+            .find_map(|progress| match progress {
+                Progress::Failed { error, .. } | Progress::GivenUp { error } => {
+                    Some(error.as_str())
+                }
+                Progress::Trying(_) | Progress::Sent => None,
+            })
     }
 }
 
@@ -92,7 +103,12 @@ impl Outbox {
     }
 
     /// Sets how far an alerter has come; a finished alert is forgotten. The alert as it is then.
-    pub(super) fn set(&mut self, id: &AlertId, alerter: u16, progress: Progress) -> Option<InFlight> {
+    pub(super) fn set(
+        &mut self,
+        id: &AlertId,
+        alerter: u16,
+        progress: Progress,
+    ) -> Option<InFlight> {
         let in_flight = self.alerts.get_mut(id)?;
         let slot = in_flight.alerters.get_mut(usize::from(alerter))?;
         if let Progress::Failed { next, .. } = slot {
@@ -116,34 +132,74 @@ impl Outbox {
 
 impl Engine {
     /// Starts the first attempt of every alerter.
-    pub(super) fn open(&mut self, entry: &ProgramRule, alert: PendingAlert, now: WallTime, out: &mut Outcome) {
+    pub(super) fn open(
+        &mut self,
+        entry: &ProgramRule,
+        alert: PendingAlert,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
         let alert = Arc::new(alert);
         let alerters = vec![Progress::Trying(1); entry.alerters.len()];
-        out.records.push(Record::Opened { alert: Arc::clone(&alert), alerters: alerters.len() });
+        out.records.push(Record::Opened {
+            alert: Arc::clone(&alert),
+            alerters: alerters.len(),
+        });
         if alerters.is_empty() {
             // A rule without alerters only writes its matches down.
             return self.write_alert(&alert, true, None, now, out);
         }
-        self.outbox.insert(InFlight { alert: Arc::clone(&alert), alerters });
+        self.outbox.insert(InFlight {
+            alert: Arc::clone(&alert),
+            alerters,
+        });
         for alerter in 0..u16::try_from(entry.alerters.len()).unwrap_or(u16::MAX) {
-            out.effects.push(Effect::Deliver(Delivery { alert: Arc::clone(&alert), alerter, attempt: 1 }));
+            out.effects.push(Effect::Deliver(Delivery {
+                alert: Arc::clone(&alert),
+                alerter,
+                attempt: 1,
+            }));
         }
     }
 
     /// Takes in how a delivery ended.
     pub(super) fn delivered(&mut self, outcome: DeliveryOutcome, now: WallTime, out: &mut Outcome) {
-        let DeliveryOutcome { alert: id, alerter, result } = outcome;
-        let Some(Progress::Trying(attempt)) = self.outbox.progress(&id, alerter).cloned() else { return };
+        let DeliveryOutcome {
+            alert: id,
+            alerter,
+            result,
+        } = outcome;
+        let Some(Progress::Trying(attempt)) = self.outbox.progress(&id, alerter).cloned() else {
+            return;
+        };
         let progress = match result {
             Ok(()) => Progress::Sent,
-            Err(error) => Progress::Failed { attempts: attempt, next: now.plus(self.wait_after(attempt)), error },
+            Err(error) => Progress::Failed {
+                attempts: attempt,
+                next: now.plus(self.wait_after(attempt)),
+                error,
+            },
         };
         self.set_progress(&id, alerter, progress.clone(), out);
-        let Some(state) = self.outbox.set(&id, alerter, progress.clone()) else { return };
+        let Some(state) = self.outbox.set(&id, alerter, progress.clone()) else {
+            return;
+        };
         let rule = state.alert.rule.to_string();
         if let Progress::Failed { error, next, .. } = progress {
-            self.write_error(&rule, &format!("Error while running alert {}: {error}", self.alerter_name(&rule, alerter)), now, out);
-            out.notes.push(Note::WillRetry { rule, error, at: next });
+            self.write_error(
+                &rule,
+                &format!(
+                    "Error while running alert {}: {error}",
+                    self.alerter_name(&rule, alerter)
+                ),
+                now,
+                out,
+            );
+            out.notes.push(Note::WillRetry {
+                rule,
+                error,
+                at: next,
+            });
         }
         // Once every alerter has been tried the documents are written, and again whenever they would read otherwise.
         if state.tried() {
@@ -157,17 +213,34 @@ impl Engine {
         while let Some((at, id, alerter)) = self.outbox.retries.first().cloned()
             && at <= now
         {
-            let Some(Progress::Failed { attempts, error, .. }) = self.outbox.progress(&id, alerter).cloned() else {
+            let Some(Progress::Failed {
+                attempts, error, ..
+            }) = self.outbox.progress(&id, alerter).cloned()
+            else {
                 self.outbox.retries.remove(&(at, id, alerter));
                 continue;
             };
-            let Some(alert) = self.outbox.alerts.get(&id).map(|in_flight| Arc::clone(&in_flight.alert)) else { continue };
+            let Some(alert) = self
+                .outbox
+                .alerts
+                .get(&id)
+                .map(|in_flight| Arc::clone(&in_flight.alert))
+            else {
+                continue;
+            };
             let progress = if now.minus(self.time_limit(&alert.rule)) <= alert.time {
                 let attempt = attempts.saturating_add(1);
-                out.effects.push(Effect::Deliver(Delivery { alert, alerter, attempt }));
+                out.effects.push(Effect::Deliver(Delivery {
+                    alert,
+                    alerter,
+                    attempt,
+                }));
                 Progress::Trying(attempt)
             } else {
-                out.notes.push(Note::GaveUp { rule: alert.rule.to_string(), error: error.clone() });
+                out.notes.push(Note::GaveUp {
+                    rule: alert.rule.to_string(),
+                    error: error.clone(),
+                });
                 Progress::GivenUp { error }
             };
             self.set_progress(&id, alerter, progress.clone(), out);
@@ -181,30 +254,51 @@ impl Engine {
             for (alerter, progress) in (0..).zip(&in_flight.alerters) {
                 if let Progress::Trying(attempt) = progress {
                     let alert = Arc::clone(&in_flight.alert);
-                    out.effects.push(Effect::Deliver(Delivery { alert, alerter, attempt: *attempt }));
+                    out.effects.push(Effect::Deliver(Delivery {
+                        alert,
+                        alerter,
+                        attempt: *attempt,
+                    }));
                 }
             }
         }
     }
 
     fn set_progress(&self, id: &AlertId, alerter: u16, progress: Progress, out: &mut Outcome) {
-        out.records.push(Record::Progress { id: id.clone(), alerter, progress });
+        out.records.push(Record::Progress {
+            id: id.clone(),
+            alerter,
+            progress,
+        });
     }
 
     fn wait_after(&self, attempt: u32) -> Duration {
-        let doubled = self.options.retry_first.saturating_mul(1 << attempt.saturating_sub(1).min(20));
+        let doubled = self
+            .options
+            .retry_first
+            .saturating_mul(1 << attempt.saturating_sub(1).min(20));
         doubled.min(self.options.retry_longest)
     }
 
     /// `alert_time_limit`; of a rule that is gone, the time it would have by default.
     fn time_limit(&self, rule: &str) -> Duration {
-        self.program.find(rule).map_or(Duration::from_secs(2 * 86_400), |(_, entry)| entry.rule.alert_time_limit)
+        self.program
+            .find(rule)
+            .map_or(Duration::from_secs(2 * 86_400), |(_, entry)| {
+                entry.rule.alert_time_limit
+            })
     }
 
     fn alerter_name(&self, rule: &str, alerter: u16) -> String {
         self.program
             .find(rule)
-            .and_then(|(_, entry)| entry.alerters.get(usize::from(alerter))?.get("type")?.as_str())
+            .and_then(|(_, entry)| {
+                entry
+                    .alerters
+                    .get(usize::from(alerter))?
+                    .get("type")?
+                    .as_str()
+            })
             .unwrap_or("of a rule that is gone")
             .to_owned()
     }

@@ -38,20 +38,34 @@ pub struct Program {
 
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Program").field("generation", &self.generation).field("rules", &self.rules.len()).finish()
+        f.debug_struct("Program")
+            .field("generation", &self.generation)
+            .field("rules", &self.rules.len())
+            .finish()
     }
 }
 
 impl Program {
     /// A rule and its position, by name.
     pub fn find(&self, name: &str) -> Option<(usize, &ProgramRule)> {
-        self.rules.iter().enumerate().find(|(_, entry)| entry.rule.name == name)
+        self.rules
+            .iter()
+            .enumerate()
+            .find(|(_, entry)| entry.rule.name == name)
     }
 
     /// Where each of these rules is now.
     pub(super) fn positions(&self, rules: &RuleSet) -> Vec<Option<usize>> {
-        let now: HashMap<&str, usize> =
-            self.rules.iter().enumerate().map(|(position, entry)| (entry.rule.name.as_str(), position)).collect();
-        rules.rules.iter().map(|rule| now.get(rule.name.as_str()).copied()).collect()
+        let now: HashMap<&str, usize> = self
+            .rules
+            .iter()
+            .enumerate()
+            .map(|(position, entry)| (entry.rule.name.as_str(), position))
+            .collect();
+        rules
+            .rules
+            .iter()
+            .map(|rule| now.get(rule.name.as_str()).copied())
+            .collect()
     }
 }

@@ -55,9 +55,11 @@ impl Silences {
 
     /// Every silence with its key and the time it may be forgotten, in that order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Silence, WallTime)> {
-        self.forget
-            .iter()
-            .filter_map(|(_, key)| self.by_key.get(key).map(|(silence, forget)| (key.as_ref(), *silence, *forget)))
+        self.forget.iter().filter_map(|(_, key)| {
+            self.by_key
+                .get(key)
+                .map(|(silence, forget)| (key.as_ref(), *silence, *forget))
+        })
     }
 }
 
@@ -65,7 +67,11 @@ impl Silences {
 ///
 /// The arithmetic of `exponential_realert` is elastalert2's: whole seconds, the exponent grows when the next alert comes soon
 /// after the last silence and shrinks with quiet time.
-pub(super) fn next_silence(rule: &Rule, last: Option<Silence>, now: WallTime) -> Option<(Silence, WallTime)> {
+pub(super) fn next_silence(
+    rule: &Rule,
+    last: Option<Silence>,
+    now: WallTime,
+) -> Option<(Silence, WallTime)> {
     if rule.realert.is_zero() {
         return None;
     }
@@ -78,7 +84,10 @@ pub(super) fn next_silence(rule: &Rule, last: Option<Silence>, now: WallTime) ->
     let mut exponent = 0;
     if let Some(last) = last {
         exponent = last.exponent;
-        #[expect(clippy::cast_precision_loss, reason = "seconds since a silence, far below 2^53")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds since a silence, far below 2^53"
+        )]
         let mut quiet = (now.0 - last.until.0).div_euclid(1_000_000) as f64;
         if quiet < wait(exponent) {
             exponent = exponent.saturating_add(1);

@@ -90,14 +90,19 @@ impl Snapshot {
 impl Engine {
     /// Everything remembered now.
     pub fn snapshot(&self) -> Snapshot {
-        let rules = self.program.rules.iter().zip(&self.cells).map(|(entry, cell)| RuleMemory {
-            name: entry.rule.name.clone(),
-            fingerprint: entry.rule.state_fingerprint,
-            state: cell.state.save(),
-            newest: cell.newest,
-            interval: cell.interval,
-            total: cell.total,
-        });
+        let rules = self
+            .program
+            .rules
+            .iter()
+            .zip(&self.cells)
+            .map(|(entry, cell)| RuleMemory {
+                name: entry.rule.name.clone(),
+                fingerprint: entry.rule.state_fingerprint,
+                state: cell.evaluator.save(),
+                newest: cell.newest,
+                interval: cell.interval,
+                total: cell.total,
+            });
         let groups = self.aggregates.iter().map(|group| StoredGroup {
             id: group.id.clone(),
             rule: group.rule.clone(),
@@ -107,9 +112,17 @@ impl Engine {
         });
         Snapshot {
             rules: rules.collect(),
-            silences: self.silences.iter().map(|(key, silence, forget)| (key.to_owned(), silence, forget)).collect(),
+            silences: self
+                .silences
+                .iter()
+                .map(|(key, silence, forget)| (key.to_owned(), silence, forget))
+                .collect(),
             groups: groups.collect(),
-            alerts: self.outbox.iter().map(|alert| (Arc::clone(&alert.alert), alert.alerters.clone())).collect(),
+            alerts: self
+                .outbox
+                .iter()
+                .map(|alert| (Arc::clone(&alert.alert), alert.alerters.clone()))
+                .collect(),
             bodies: self.bodies.iter().copied().collect(),
             next_alert: self.next_alert,
             next_write: self.next_write,
@@ -118,22 +131,38 @@ impl Engine {
     }
 
     /// An engine that goes on from a snapshot. Rules whose memory cannot be used start anew; the answer says which and why.
-    pub fn from_snapshot(options: Options, program: Arc<Program>, snapshot: Snapshot) -> (Self, Vec<String>) {
+    pub fn from_snapshot(
+        options: Options,
+        program: Arc<Program>,
+        snapshot: Snapshot,
+    ) -> (Self, Vec<String>) {
         let mut engine = Self::new(options, program);
         let mut reset = Vec::new();
-        let mut memories: HashMap<String, RuleMemory> =
-            snapshot.rules.into_iter().map(|memory| (memory.name.clone(), memory)).collect();
+        let mut memories: HashMap<String, RuleMemory> = snapshot
+            .rules
+            .into_iter()
+            .map(|memory| (memory.name.clone(), memory))
+            .collect();
         for (entry, cell) in engine.program.rules.iter().zip(&mut engine.cells) {
-            let Some(memory) = memories.remove(&entry.rule.name) else { continue };
+            let Some(memory) = memories.remove(&entry.rule.name) else {
+                continue;
+            };
             cell.total = memory.total;
             cell.interval = memory.interval;
             if memory.fingerprint != entry.rule.state_fingerprint {
-                reset.push(format!("{}: the rule was changed while the program did not run", entry.rule.name));
+                reset.push(format!(
+                    "{}: the rule was changed while the program did not run",
+                    entry.rule.name
+                ));
                 continue;
             }
-            if let Err(error) = cell.state.load(&memory.state) {
+            if let Err(error) = cell.evaluator.load(&memory.state) {
                 reset.push(format!("{}: {error}", entry.rule.name));
-                *cell = Cell { total: memory.total, interval: memory.interval, ..Cell::new(entry) };
+                *cell = Cell {
+                    total: memory.total,
+                    interval: memory.interval,
+                    ..Cell::new(entry)
+                };
                 continue;
             }
             cell.newest = memory.newest;
@@ -141,9 +170,18 @@ impl Engine {
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
         }
-        for Group { id, rule, key, due, matches } in snapshot.groups.into_iter().map(StoredGroup::restore) {
+        for Group {
+            id,
+            rule,
+            key,
+            due,
+            matches,
+        } in snapshot.groups.into_iter().map(StoredGroup::restore)
+        {
             for document in matches {
-                engine.aggregates.add(&id, &rule, key.clone(), due, document);
+                engine
+                    .aggregates
+                    .add(&id, &rule, key.clone(), due, document);
             }
         }
         for (alert, alerters) in snapshot.alerts {
@@ -159,6 +197,12 @@ impl Engine {
 
 impl StoredGroup {
     fn restore(self) -> Group {
-        Group { id: self.id, rule: self.rule, key: self.key, due: self.due, matches: self.matches }
+        Group {
+            id: self.id,
+            rule: self.rule,
+            key: self.key,
+            due: self.due,
+            matches: self.matches,
+        }
     }
 }

@@ -3,10 +3,10 @@
 //! Stateless, so that many threads can do it at once. What leaves here is small: counts, and for the few events that a rule's memory or an
 //! alert needs, what is needed of them.
 
-use super::{Counts, Rule, RuleSet, TimeField, Verdict};
+use super::{Counts, Observed, Rule, RuleSet, TimeField, Verdict};
 use crate::event::json::{EventError, parse_document};
 use crate::event::project::{ProjectedFields, Projection, Projector};
-use crate::event::{Document, DocumentFields, EventTime, Field, FieldPath, Fields, Meta, RawEvent, WallTime};
+use crate::event::{Document, EventTime, Field, FieldPath, Meta, RawEvent, WallTime};
 use crate::filter::FilterEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -88,15 +88,28 @@ impl Decider {
         let mut slots = Vec::with_capacity(rules.rules.len());
         for rule in &rules.rules {
             slots.push(rule.kind.fields().iter().map(&mut slot_of).collect());
-            let clock = clocks.iter().position(|(time, _)| *time == rule.time).unwrap_or_else(|| {
-                clocks.push((rule.time.clone(), slot_of(&rule.time.path)));
-                clocks.len() - 1
-            });
+            let clock = clocks
+                .iter()
+                .position(|(time, _)| *time == rule.time)
+                .unwrap_or_else(|| {
+                    clocks.push((rule.time.clone(), slot_of(&rule.time.path)));
+                    clocks.len() - 1
+                });
             clock_of.push(clock);
         }
-        let needs_document = rules.rules.iter().any(|rule| !rule.filter.is_match_all());
+        let needs_document = rules
+            .rules
+            .iter()
+            .any(|rule| !rule.filter.is_match_all() || rule.kind.inner_filter().is_some());
         let projector = Projector::new(paths);
-        Self { rules, projector, slots, clocks, clock_of, needs_document }
+        Self {
+            rules,
+            projector,
+            slots,
+            clocks,
+            clock_of,
+            needs_document,
+        }
     }
 
     /// The rules.
@@ -106,30 +119,72 @@ impl Decider {
 
     /// Decides a batch. `index` is where its events go unless an event says otherwise; `now` is what date math means by it.
     pub fn decide(&self, events: &[RawEvent], index: Option<&str>, now: WallTime) -> Decided {
-        let mut progress =
-            Progress { counts: vec![Counts::default(); self.rules.rules.len()], touched: Vec::new(), decisions: Vec::new() };
+        let mut progress = Progress {
+            counts: vec![Counts::default(); self.rules.rules.len()],
+            touched: Vec::new(),
+            decisions: Vec::new(),
+        };
         let mut rejected = Vec::new();
         let mut projection = Projection::default();
-        let mut selections = Selections { rules: &self.rules.rules, known: HashMap::new() };
+        let mut selections = Selections {
+            rules: &self.rules.rules,
+            known: HashMap::new(),
+        };
         for (at, event) in events.iter().enumerate() {
-            let index = event.meta.as_deref().and_then(|meta| meta.index.as_deref()).or(index);
+            let index = event
+                .meta
+                .as_deref()
+                .and_then(|meta| meta.index.as_deref())
+                .or(index);
             let selection = selections.of(index);
-            let mut current = Current { at, event, index, times: vec![None; self.clocks.len()], shared: None };
+            let mut current = Current {
+                at,
+                event,
+                index,
+                times: vec![None; self.clocks.len()],
+                shared: None,
+            };
             let result = if self.needs_document {
-                parse_document(&event.bytes)
-                    .map(|document| self.decide_document(&document, selection.as_deref(), now, &mut current, &mut progress))
+                parse_document(&event.bytes).map(|document| {
+                    self.decide_document(
+                        &document,
+                        selection.as_deref(),
+                        now,
+                        &mut current,
+                        &mut progress,
+                    )
+                })
             } else {
                 self.projector
                     .project(&event.bytes, &mut projection)
-                    .map(|()| self.decide_projection(&projection, selection.as_deref(), &mut current, &mut progress))
+                    .map(|()| {
+                        self.decide_projection(
+                            &projection,
+                            selection.as_deref(),
+                            &mut current,
+                            &mut progress,
+                        )
+                    })
             };
             if let Err(error) = result {
                 rejected.push((at, error));
             }
         }
-        let Progress { counts, touched, decisions } = progress;
-        let counts = touched.into_iter().filter_map(|rule| Some((rule, *counts.get(rule)?))).collect();
-        Decided { rules: Arc::clone(&self.rules), counts, decisions, rejected }
+        let Progress {
+            counts,
+            touched,
+            decisions,
+        } = progress;
+        let counts = touched
+            .into_iter()
+            .filter_map(|rule| Some((rule, *counts.get(rule)?)))
+            .collect();
+        Decided {
+            rules: Arc::clone(&self.rules),
+            counts,
+            decisions,
+            rejected,
+        }
     }
 
     fn decide_projection(
@@ -145,7 +200,19 @@ impl Decider {
             }
             let slots = self.slots.get(position).map_or(&[][..], Vec::as_slice);
             let fields = ProjectedFields { projection, slots };
-            self.decide_rule(position, rule, &fields, |slot| projection.field(slot), current, progress);
+            let verdict = || {
+                rule.kind.sample(&Observed {
+                    fields: &fields,
+                    inner: true,
+                })
+            };
+            self.decide_rule(
+                position,
+                |slot| projection.field(slot),
+                verdict,
+                current,
+                progress,
+            );
         }
     }
 
@@ -157,18 +224,33 @@ impl Decider {
         current: &mut Current<'_>,
         progress: &mut Progress,
     ) {
-        let id = current.event.meta.as_deref().and_then(|meta| meta.id.as_deref());
-        let filtered = FilterEvent { document, index: current.index, id, now };
+        let id = current
+            .event
+            .meta
+            .as_deref()
+            .and_then(|meta| meta.id.as_deref());
+        let filtered = FilterEvent {
+            document,
+            index: current.index,
+            id,
+            now,
+        };
         for (position, rule) in self.rules.rules.iter().enumerate() {
             if !is_selected(selection, position) || !rule.filter.matches(&filtered) {
                 continue;
             }
-            let fields = DocumentFields { document, paths: rule.kind.fields() };
-            let slot = |slot| {
+            let field = |slot: usize| {
                 let path = self.projector.paths().get(slot);
-                path.and_then(|path| path.get_some(document)).map_or(Field::Missing, Field::Value)
+                path.and_then(|path| path.get_some(document))
+                    .map_or(Field::Missing, Field::Value)
             };
-            self.decide_rule(position, rule, &fields, slot, current, progress);
+            self.decide_rule(
+                position,
+                field,
+                || rule.verdict(&filtered),
+                current,
+                progress,
+            );
         }
     }
 
@@ -176,13 +258,14 @@ impl Decider {
     fn decide_rule<'f>(
         &self,
         position: usize,
-        rule: &Rule,
-        fields: &dyn Fields,
         field: impl Fn(usize) -> Field<'f>,
+        verdict: impl FnOnce() -> Verdict,
         current: &mut Current<'_>,
         progress: &mut Progress,
     ) {
-        let Some(counts) = progress.counts.get_mut(position) else { return };
+        let Some(counts) = progress.counts.get_mut(position) else {
+            return;
+        };
         if *counts == Counts::default() {
             progress.touched.push(position);
         }
@@ -191,14 +274,24 @@ impl Decider {
             return;
         };
         counts.hits += 1;
-        let verdict = rule.kind.sample(fields);
+        let verdict = verdict();
         if verdict != Verdict::Nothing {
             let event = current.shared();
-            progress.decisions.push(Decision { rule: position, time, verdict, event });
+            progress.decisions.push(Decision {
+                rule: position,
+                time,
+                verdict,
+                event,
+            });
         }
     }
 
-    fn time<'f>(&self, position: usize, field: impl Fn(usize) -> Field<'f>, current: &mut Current<'_>) -> Option<EventTime> {
+    fn time<'f>(
+        &self,
+        position: usize,
+        field: impl Fn(usize) -> Field<'f>,
+        current: &mut Current<'_>,
+    ) -> Option<EventTime> {
         let clock = *self.clock_of.get(position)?;
         let known = current.times.get_mut(clock)?;
         if known.is_none() {
@@ -219,9 +312,17 @@ impl Current<'_> {
     fn shared(&mut self) -> Arc<RawEvent> {
         let shared = self.shared.get_or_insert_with(|| {
             let meta = self.event.meta.as_deref();
-            let id = meta.and_then(|meta| meta.id.clone()).unwrap_or_else(|| content_id(&self.event.bytes));
-            let meta = Meta { index: self.index.map(str::to_owned), id: Some(id) };
-            Arc::new(RawEvent { bytes: self.event.bytes.clone(), meta: Some(Arc::new(meta)) })
+            let id = meta
+                .and_then(|meta| meta.id.clone())
+                .unwrap_or_else(|| content_id(&self.event.bytes));
+            let meta = Meta {
+                index: self.index.map(str::to_owned),
+                id: Some(id),
+            };
+            Arc::new(RawEvent {
+                bytes: self.event.bytes.clone(),
+                meta: Some(Arc::new(meta)),
+            })
         });
         Arc::clone(shared)
     }
@@ -248,7 +349,11 @@ impl Selections<'_> {
         if let Some(known) = self.known.get(index) {
             return Some(Arc::clone(known));
         }
-        let selection: Arc<[bool]> = self.rules.iter().map(|rule| rule.index.matches(index)).collect();
+        let selection: Arc<[bool]> = self
+            .rules
+            .iter()
+            .map(|rule| rule.index.matches(index))
+            .collect();
         self.known.insert(index.to_owned(), Arc::clone(&selection));
         Some(selection)
     }

@@ -29,7 +29,9 @@ pub enum JournalError {
     #[error("records cannot be written: {0}")]
     Encode(#[from] postcard::Error),
     /// A file of a newer version of the program.
-    #[error("{path}: written in format {found}, which this version does not know (it knows {VERSION})")]
+    #[error(
+        "{path}: written in format {found}, which this version does not know (it knows {VERSION})"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -88,7 +90,9 @@ fn numbers(directory: &Path, kind: &str) -> Result<Vec<u64>, JournalError> {
     let mut numbers = Vec::new();
     for entry in entries {
         let name = entry.map_err(io_error(directory))?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_prefix(kind)?.strip_prefix('-')?.parse().ok());
+        let number: Option<u64> = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-')?.parse().ok());
         numbers.extend(number);
     }
     numbers.sort_unstable();
@@ -97,7 +101,9 @@ fn numbers(directory: &Path, kind: &str) -> Result<Vec<u64>, JournalError> {
 
 /// Makes a directory's changes safe.
 fn sync_directory(directory: &Path) -> Result<(), JournalError> {
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(io_error(directory))
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .map_err(io_error(directory))
 }
 
 /// Reads what a store directory holds: `begin` gets the snapshot, `each` every record after it, in order.
@@ -119,7 +125,9 @@ pub fn recover(
                 snapshot = Some((number, found));
                 break;
             }
-            Err(source @ SnapshotError::Newer { .. }) => return Err(JournalError::Snapshot { path, source }),
+            Err(source @ SnapshotError::Newer { .. }) => {
+                return Err(JournalError::Snapshot { path, source });
+            }
             Err(source) => damage.push(format!("{}: {source}", path.display())),
         }
     }
@@ -127,7 +135,10 @@ pub fn recover(
     begin(snapshot.map(|(_, snapshot)| snapshot));
     let mut records = 0;
     let mut next = first.max(1);
-    for number in numbers(directory, "journal")?.into_iter().filter(|&number| number >= first) {
+    for number in numbers(directory, "journal")?
+        .into_iter()
+        .filter(|&number| number >= first)
+    {
         let path = journal_path(directory, number);
         damage.extend(read_journal(&path, &mut |record| {
             records += 1;
@@ -135,12 +146,18 @@ pub fn recover(
         })?);
         next = next.max(number + 1);
     }
-    Ok(Recovered { records, damage, next })
+    Ok(Recovered {
+        records,
+        damage,
+        next,
+    })
 }
 
 fn read_snapshot(path: &Path) -> Result<Result<Snapshot, SnapshotError>, JournalError> {
     let bytes = fs::read(path).map_err(io_error(path))?;
-    let Some((checksum, rest)) = bytes.split_first_chunk() else { return Ok(Err(SnapshotError::Empty)) };
+    let Some((checksum, rest)) = bytes.split_first_chunk() else {
+        return Ok(Err(SnapshotError::Empty));
+    };
     if crc32fast::hash(rest) != u32::from_le_bytes(*checksum) {
         return Ok(Err(SnapshotError::Checksum));
     }
@@ -157,12 +174,22 @@ fn read_journal(path: &Path, each: &mut dyn FnMut(Record)) -> Result<Option<Stri
     let [_, _, _, _, low, high, ..] = header;
     match u16::from_le_bytes([low, high]) {
         VERSION => {}
-        found => return Err(JournalError::Newer { path: path.to_owned(), found }),
+        found => {
+            return Err(JournalError::Newer {
+                path: path.to_owned(),
+                found,
+            });
+        }
     }
     let mut at = HEADER as u64;
     let mut payload = Vec::new();
     loop {
-        let describe = |what: &str| Some(format!("{}: {what} at byte {at}; what follows is left out", path.display()));
+        let describe = |what: &str| {
+            Some(format!(
+                "{}: {what} at byte {at}; what follows is left out",
+                path.display()
+            ))
+        };
         let mut head = [0; 8];
         match read_fully(&mut file, &mut head).map_err(io_error(path))? {
             0 => return Ok(None),
@@ -175,7 +202,11 @@ fn read_journal(path: &Path, each: &mut dyn FnMut(Record)) -> Result<Option<Stri
             return Ok(describe("a commit has an impossible length"));
         }
         payload.clear();
-        let read = file.by_ref().take(u64::from(length)).read_to_end(&mut payload).map_err(io_error(path))?;
+        let read = file
+            .by_ref()
+            .take(u64::from(length))
+            .read_to_end(&mut payload)
+            .map_err(io_error(path))?;
         if read as u64 != u64::from(length) {
             return Ok(describe("a commit was cut short"));
         }
@@ -215,15 +246,28 @@ impl Journal {
 
     fn create(directory: &Path, number: u64) -> Result<Self, JournalError> {
         let path = journal_path(directory, number);
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(io_error(&path))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(io_error(&path))?;
         let mut header = Vec::with_capacity(HEADER);
         header.extend_from_slice(MAGIC);
         header.extend_from_slice(&VERSION.to_le_bytes());
         header.extend_from_slice(&number.to_le_bytes());
-        file.write_all(&header).and_then(|()| file.sync_data()).map_err(io_error(&path))?;
+        file.write_all(&header)
+            .and_then(|()| file.sync_data())
+            .map_err(io_error(&path))?;
         sync_directory(directory)?;
-        Ok(Self { directory: directory.to_owned(), path, file, number, length: HEADER as u64, frame: Vec::new() })
+        Ok(Self {
+            directory: directory.to_owned(),
+            path,
+            file,
+            number,
+            length: HEADER as u64,
+            frame: Vec::new(),
+        })
     }
 
     /// Bytes written so far.
@@ -245,7 +289,9 @@ impl Journal {
         self.frame = postcard::to_extend(records, std::mem::take(&mut self.frame))?;
         let payload = self.frame.get(8..).unwrap_or_default();
         let checksum = crc32fast::hash(payload).to_le_bytes();
-        let length = u32::try_from(payload.len()).ok().filter(|&length| length <= LONGEST_FRAME);
+        let length = u32::try_from(payload.len())
+            .ok()
+            .filter(|&length| length <= LONGEST_FRAME);
         let Some(length) = length else {
             // Too much for one frame: halves are as good, since their order stays.
             let (first, second) = records.split_at(records.len() / 2);
@@ -255,16 +301,29 @@ impl Journal {
             self.commit(first)?;
             return self.commit(second);
         };
-        for (slot, byte) in self.frame.iter_mut().zip(length.to_le_bytes().into_iter().chain(checksum)) {
+        for (slot, byte) in self
+            .frame
+            .iter_mut()
+            .zip(length.to_le_bytes().into_iter().chain(checksum))
+        {
             *slot = byte;
         }
         let safe = records.iter().any(Record::must_be_safe);
-        let written = self.file.write_all(&self.frame).and_then(|()| if safe { self.file.sync_data() } else { Ok(()) });
+        let written = self
+            .file
+            .write_all(&self.frame)
+            .and_then(|()| if safe { self.file.sync_data() } else { Ok(()) });
         if let Err(source) = written {
             // What may have been written of it must not stand before the next commit.
-            let cut = self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
+            let cut = self
+                .file
+                .set_len(self.length)
+                .and_then(|()| self.file.seek(SeekFrom::Start(self.length)));
             let source = cut.err().unwrap_or(source);
-            return Err(JournalError::Io { path: self.path.clone(), source });
+            return Err(JournalError::Io {
+                path: self.path.clone(),
+                source,
+            });
         }
         self.length += self.frame.len() as u64;
         if self.frame.capacity() > 1 << 22 {
@@ -299,11 +358,17 @@ pub fn write_snapshot(directory: &Path, number: u64, snapshot: &[u8]) -> Result<
         .map_err(io_error(&unfinished))?;
     fs::rename(&unfinished, &path).map_err(io_error(&path))?;
     sync_directory(directory)?;
-    for old in numbers(directory, "journal")?.into_iter().filter(|&old| old < number) {
+    for old in numbers(directory, "journal")?
+        .into_iter()
+        .filter(|&old| old < number)
+    {
         let path = journal_path(directory, old);
         fs::remove_file(&path).map_err(io_error(&path))?;
     }
-    for old in numbers(directory, "snapshot")?.into_iter().filter(|&old| old < number) {
+    for old in numbers(directory, "snapshot")?
+        .into_iter()
+        .filter(|&old| old < number)
+    {
         let path = snapshot_path(directory, old);
         fs::remove_file(&path).map_err(io_error(&path))?;
     }
@@ -317,7 +382,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn record(number: u64) -> Record {
-        Record::Body { fingerprint: u128::from(number), now: WallTime(7) }
+        Record::Body {
+            fingerprint: u128::from(number),
+            now: WallTime(7),
+        }
     }
 
     fn read(directory: &Path) -> (Vec<Record>, Vec<String>) {
@@ -340,7 +408,10 @@ mod tests {
         journal.commit(&[record(3)]).unwrap();
         drop(journal);
         begin(directory.path()).commit(&[record(4)]).unwrap();
-        assert_eq!(read(directory.path()), ((1..=4).map(record).collect(), Vec::new()));
+        assert_eq!(
+            read(directory.path()),
+            ((1..=4).map(record).collect(), Vec::new())
+        );
     }
 
     #[test]
@@ -351,7 +422,9 @@ mod tests {
         let mut bytes = fs::read(&path).unwrap();
         bytes[4] = 9;
         fs::write(&path, bytes).unwrap();
-        let error = recover(directory.path(), |_| (), |_| ()).unwrap_err().to_string();
+        let error = recover(directory.path(), |_| (), |_| ())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("format 9"), "{error}");
     }
 
