@@ -2,7 +2,9 @@
 
 pub mod fields;
 pub mod fuzzy_time;
+pub mod json;
 pub mod path;
+pub mod project;
 pub mod python;
 pub mod strptime;
 pub mod time;
