@@ -2,6 +2,7 @@
 
 use super::key::joined_text;
 use super::{Match, MatchBody, QueryKey, Rule};
+use crate::event::json::parse_document;
 use crate::event::{Document, Field, RawEvent, Timestamp};
 use serde_json::Value;
 
@@ -34,7 +35,7 @@ impl Rule {
 
     /// The event without what the type adds, its time still as it was written, except that a nested time is in Python's form.
     fn event_document(&self, event: &RawEvent) -> Document {
-        let whole: Document = serde_json::from_slice(&event.bytes).unwrap_or_default();
+        let whole: Document = parse_document(&event.bytes).unwrap_or_default();
         let mut document = match &self.include {
             Some(include) => Kept::new(self, include).reduce(&whole),
             None => whole.clone(),

@@ -1,6 +1,6 @@
 //! What `blacklist` and `whitelist` have in common: a list of texts, and the field compared with it.
 
-use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, opt, read_list};
+use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, opt, read};
 use crate::event::{Field, FieldPath};
 use crate::rule::Common;
 use hashbrown::HashSet;
@@ -47,10 +47,12 @@ pub(super) fn entries(
                     problems.push(Problem::error("E0412", &entry.span, message));
                     continue;
                 };
-                match read_list(&working_directory.join(path)) {
-                    Ok(lines) => entries.extend(lines),
-                    Err(error) => {
-                        let message = format!("cannot read the list {path}: {error}");
+                match read(&working_directory.join(path)) {
+                    Ok(list) => {
+                        entries.extend(list.text.lines().map(|line| line.trim_end().to_owned()))
+                    }
+                    Err(problem) => {
+                        let message = format!("the list {path} {}", problem.message);
                         let help =
                             "relative paths start at the directory the program was started in";
                         problems.push(Problem::error("E0413", &entry.span, message).help(help));
