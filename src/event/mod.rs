@@ -1,8 +1,12 @@
 //! Events: documents, field paths, times, and how Python would print or compare their values.
 
 pub mod fields;
+pub mod fuzzy_time;
+pub mod json;
 pub mod path;
+pub mod project;
 pub mod python;
+pub mod strptime;
 pub mod time;
 
 use bytes::Bytes;
