@@ -1,1 +1,3 @@
 //! What survives a crash: journal, snapshot, and the embedded writeback store.
+
+pub mod documents;
