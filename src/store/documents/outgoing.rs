@@ -20,18 +20,23 @@ pub struct Outgoing {
 }
 
 impl Documents {
-    /// The oldest changes: at most `limit`, and no more than `max_bytes` of text but at least one.
+    /// The oldest changes behind a position (0: of all): at most `limit`, and no more than `max_bytes` of text but at least one.
     ///
     /// # Errors
     /// The disk.
-    pub fn outgoing(&self, limit: usize, max_bytes: usize) -> Result<Vec<Outgoing>, StoreError> {
+    pub fn outgoing(
+        &self,
+        after: u64,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Outgoing>, StoreError> {
         let transaction = self.database.begin_read()?;
         let (queue, documents) = (
             transaction.open_table(OUTGOING)?,
             transaction.open_table(DOCUMENTS)?,
         );
         let (mut found, mut bytes) = (Vec::new(), 0);
-        for entry in redb::ReadableTable::iter(&queue)?.take(limit) {
+        for entry in queue.range(after.saturating_add(1)..)?.take(limit) {
             let (position, target) = entry?;
             let (number, id) = target.value();
             // An index this version does not know cannot be there: a newer file is refused when it is opened.

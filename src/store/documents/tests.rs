@@ -138,7 +138,7 @@ fn a_crash_goes_back_to_the_last_durable_commit() {
     let after = crash("first");
     check_ids(&after, Index::Status, &["a"]);
     assert_eq!(after.applied().unwrap(), 1);
-    assert_eq!(after.outgoing(10, 1000).unwrap().len(), 1);
+    assert_eq!(after.outgoing(0, 10, 1000).unwrap().len(), 1);
     documents.flush().unwrap();
     check_ids(&crash("second"), Index::Status, &["b", "a"]);
 }
@@ -206,7 +206,7 @@ fn a_document_is_queued_once_however_often_it_changed() {
         delete(Index::Alerts, "b"),
     ]);
     documents.apply(&writes, Commit::Lazy).unwrap();
-    let queue = documents.outgoing(10, usize::MAX).unwrap();
+    let queue = documents.outgoing(0, 10, usize::MAX).unwrap();
     let seen: Vec<_> = queue
         .iter()
         .map(|change| (change.index, &*change.id, change.json.is_some()))
@@ -220,15 +220,19 @@ fn a_document_is_queued_once_however_often_it_changed() {
         ]
     );
     assert!(queue[1].json.as_ref().unwrap().contains("true"));
-    assert_eq!(documents.outgoing(2, usize::MAX).unwrap(), queue[..2]);
-    assert_eq!(documents.outgoing(10, 1).unwrap(), queue[..1]);
+    assert_eq!(documents.outgoing(0, 2, usize::MAX).unwrap(), queue[..2]);
+    assert_eq!(documents.outgoing(0, 10, 1).unwrap(), queue[..1]);
+    let after_first = documents
+        .outgoing(queue[0].position, 10, usize::MAX)
+        .unwrap();
+    assert_eq!(after_first, queue[1..]);
     // While `s` is on its way it changes again: that change stays queued.
     documents
         .apply(&[(9, status("s", NOW.0 + 1))], Commit::Lazy)
         .unwrap();
     let positions: Vec<u64> = queue.iter().map(|change| change.position).collect();
     documents.acknowledge(&positions).unwrap();
-    let rest = documents.outgoing(10, usize::MAX).unwrap();
+    let rest = documents.outgoing(0, 10, usize::MAX).unwrap();
     assert_eq!(rest.len(), 1);
     assert_eq!(rest[0].id, "s");
     assert_eq!(documents.outgoing_count().unwrap(), 1);
