@@ -23,7 +23,8 @@ pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
 pub use program::{Prepare, Program, ProgramRule};
-pub use record::Record;
+pub use outbox::Progress;
+pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
 
