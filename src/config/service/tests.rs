@@ -249,7 +249,7 @@ fn secrets_may_stand_in_files() {
     );
     assert_eq!(format!("{credentials:?}"), "Basic(…)");
     assert!(
-        problems[0].contains("error[E0803]: `bearer_file`:"),
+        problems[1].contains("error[E0803]: `bearer_file`:"),
         "{problems:?}"
     );
 }
