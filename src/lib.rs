@@ -23,6 +23,8 @@ pub mod input;
 pub mod rule;
 /// What survives a crash: journal, snapshot, and the embedded writeback store.
 pub mod store;
+/// What the program tells about itself: metrics, rate-limited log lines, readiness.
+pub mod telemetry;
 /// Metrics, health and readiness over HTTP.
 pub mod web;
 /// Writeback to Elasticsearch and OpenSearch.
