@@ -25,6 +25,8 @@ pub mod rule;
 pub mod store;
 /// Which cryptography TLS uses.
 pub mod tls;
+/// What the program tells about itself: metrics, rate-limited log lines, readiness.
+pub mod telemetry;
 /// Metrics, health and readiness over HTTP.
 pub mod web;
 /// Writeback to Elasticsearch and OpenSearch.
