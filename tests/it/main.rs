@@ -5,7 +5,10 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     missing_docs,
+    unreachable_pub,
     reason = "tests"
 )]
 
+mod create_index;
 mod golden;
+mod support;
