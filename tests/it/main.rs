@@ -5,7 +5,9 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     missing_docs,
+    unreachable_pub,
     reason = "tests"
 )]
 
 mod golden;
+mod tidy;
