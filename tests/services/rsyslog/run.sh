@@ -19,7 +19,7 @@ case "${1:-}" in
     libraries=$(dirname "$(find "$CACHE/unpacked/usr/lib" -name 'libestr.so.0')")
     # The configuration lies under SERVICES_DIR, so that `stop` knows the process by its arguments.
     cp "$2" "$RUN/rsyslog.conf"
-    start env LD_LIBRARY_PATH="$libraries" "$CACHE/unpacked/usr/sbin/rsyslogd" -n -i NONE -M "$libraries/rsyslog" -f "$RUN/rsyslog.conf"
+    start env LD_LIBRARY_PATH="$libraries" "$CACHE/unpacked/usr/sbin/rsyslogd" -n -i NONE -M "$libraries/rsyslog" -f "$RUN/rsyslog.conf" ;;
   stop) stop ;;
   *) die "usage: run.sh prepare | start CONFIGURATION | stop" ;;
 esac
