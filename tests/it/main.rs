@@ -11,4 +11,8 @@
 
 mod create_index;
 mod golden;
+<<<<<<< HEAD
 mod support;
+=======
+mod tidy;
+>>>>>>> shop
