@@ -11,8 +11,5 @@
 
 mod create_index;
 mod golden;
-<<<<<<< HEAD
 mod support;
-=======
 mod tidy;
->>>>>>> shop
