@@ -197,7 +197,7 @@ pub(super) fn grouped(digits: &str, separator: char, size: usize, min_width: usi
         .chain(digits.chars())
         .enumerate()
     {
-        if at > 0 && (count - at) % size == 0 {
+        if at > 0 && (count - at).is_multiple_of(size) {
             out.push(separator);
         }
         out.push(digit);
