@@ -5,14 +5,17 @@
 
 mod body;
 mod lookup;
+mod resolve;
 mod template;
 mod text;
 mod times;
 
+pub use resolve::resolve;
 pub use template::Template;
 pub use times::Times;
 
 use crate::config::OptionSpec;
+use crate::event::format::FormatError;
 use crate::event::{Document, WallTime};
 use crate::rule::Rule;
 use jiff::tz::TimeZone;
@@ -34,6 +37,12 @@ pub struct Process {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TextError(pub String);
+
+impl From<FormatError> for TextError {
+    fn from(error: FormatError) -> Self {
+        Self(error.to_string())
+    }
+}
 
 /// One alert as an alerter gets it.
 #[derive(Debug)]

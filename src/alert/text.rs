@@ -4,7 +4,7 @@ use super::lookup::ArgumentPath;
 use super::{Alert, TextError};
 use crate::config::{Data, Kind, Node, OptionSpec, Properties, duration, opt};
 use crate::event::Document;
-use crate::event::format::{Argument, Format, FormatError};
+use crate::event::format::{Argument, Format};
 use std::borrow::Cow;
 
 pub(super) const OPTIONS: &[OptionSpec] = &[
@@ -71,8 +71,8 @@ impl Layout {
 pub(super) enum Text {
     /// Printed as it is.
     Plain(String),
-    /// A format string with its arguments. One that cannot be parsed fails when it is used, as in ElastAlert.
-    Format(Result<Format, FormatError>, Fields),
+    /// A format string with its arguments.
+    Format(Format, Fields),
 }
 
 /// The fields a format string's placeholders stand for.
@@ -89,7 +89,7 @@ impl Text {
     pub(super) fn subject(properties: &Properties) -> Option<Self> {
         let text = properties.text("alert_subject")?;
         Some(match args(properties, "alert_subject_args") {
-            Some(args) => Self::Format(Format::parse(&text), args),
+            Some(args) => Self::Format(Format::new(&text), args),
             None => Self::Plain(text),
         })
     }
@@ -98,7 +98,7 @@ impl Text {
     pub(super) fn body(properties: &Properties) -> Self {
         let text = properties.text("alert_text").unwrap_or_default();
         match args(properties, "alert_text_args").or_else(|| kw(properties)) {
-            Some(fields) => Self::Format(Format::parse(&text), fields),
+            Some(fields) => Self::Format(Format::new(&text), fields),
             None => Self::Plain(text),
         }
     }
@@ -110,16 +110,9 @@ impl Text {
     ) -> Result<Cow<'_, str>, TextError> {
         match self {
             Self::Plain(text) => Ok(Cow::Borrowed(text)),
-            Self::Format(format, fields) => {
-                let format = format.as_ref().map_err(format_error)?;
-                fields.render(format, alert, matched).map(Cow::Owned)
-            }
+            Self::Format(format, fields) => fields.render(format, alert, matched).map(Cow::Owned),
         }
     }
-}
-
-fn format_error(error: &FormatError) -> TextError {
-    TextError(error.to_string())
 }
 
 fn args(properties: &Properties, name: &str) -> Option<Fields> {
@@ -177,7 +170,7 @@ impl Fields {
                 format.render(values.as_slice())
             }
         };
-        rendered.map_err(|error| format_error(&error))
+        rendered.map_err(TextError::from)
     }
 }
 

@@ -143,7 +143,7 @@ pub(super) fn integer(decimal: &str, base: u32) -> Result<Numeral, FormatError> 
         None => (false, decimal),
     };
     if digits.len() > MAX_DIGITS {
-        return Err(FormatError(format!(
+        return Err(FormatError::Invalid(format!(
             "an integer of {} digits is too long to print",
             digits.len()
         )));
