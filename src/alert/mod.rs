@@ -6,6 +6,7 @@
 mod body;
 mod lookup;
 mod resolve;
+mod summary;
 mod template;
 mod text;
 mod times;
@@ -22,7 +23,7 @@ use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
 /// Every option that shapes texts: any rule may have them, and an alerter's own options may override them.
-pub static OPTIONS: &[&[OptionSpec]] = &[text::OPTIONS, times::OPTIONS];
+pub static OPTIONS: &[&[OptionSpec]] = &[text::OPTIONS, summary::OPTIONS, times::OPTIONS];
 
 /// What texts depend on beside rule and matches.
 #[derive(Debug, Clone)]
