@@ -4,12 +4,14 @@
 //! enhancements); it is done once per alert. [`Alert::subject`] and [`Alert::body`] then make words of them, for each alerter its own.
 
 mod body;
+mod jinja;
 mod lookup;
 mod resolve;
 mod summary;
 mod template;
 mod text;
 mod times;
+mod wrap;
 
 pub use resolve::resolve;
 pub use template::Template;

@@ -1,8 +1,8 @@
 //! The summary table in characters, as Python's `texttable` draws it.
 
 use super::Table;
-use super::wrap::wrap;
 use crate::alert::TextError;
+use crate::alert::wrap::{Wrap, wrap};
 use unicode_width::UnicodeWidthChar;
 
 /// Draws the table in at most `max_width` columns.
@@ -107,12 +107,17 @@ fn write_row(row: &[String], widths: &[usize], align: Align, out: &mut String) {
 }
 
 fn cell_lines(cell: &str, width: usize) -> Vec<String> {
+    let how = Wrap {
+        width,
+        long_words: true,
+        hyphens: true,
+    };
     let mut lines = Vec::new();
     for line in cell.split('\n') {
         if line.trim().is_empty() {
             lines.push(String::new());
         } else {
-            lines.extend(wrap(line, width));
+            lines.extend(wrap(line, how));
         }
     }
     lines

@@ -1,8 +1,8 @@
 //! The summary table as HTML, as Python's `prettytable` writes it.
 
-use super::wrap::expand_tabs;
 use super::{COUNT, Table};
 use crate::alert::TextError;
+use crate::alert::wrap::expand_tabs;
 use std::collections::BTreeSet;
 
 pub(super) fn draw(table: &Table) -> Result<String, TextError> {

@@ -3,7 +3,6 @@
 mod ascii;
 mod html;
 mod markdown;
-mod wrap;
 
 use super::TextError;
 use super::lookup::ArgumentPath;

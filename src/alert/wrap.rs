@@ -1,21 +1,30 @@
 //! Line breaking as Python's `textwrap` does it, by code points.
 
-/// Breaks one line of text into lines of at most `width` characters (at least one): at blanks, after hyphens inside words, and, where a
-/// word alone is too long, anywhere.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
+/// How lines are broken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wrap {
+    /// The most characters a line may have; at least one.
+    pub(super) width: usize,
+    /// Words longer than a line are cut.
+    pub(super) long_words: bool,
+    /// Words may be broken after a hyphen.
+    pub(super) hyphens: bool,
+}
+
+/// Breaks one line of text: at blanks, after hyphens inside words, and, where a word alone is too long, anywhere.
+pub(super) fn wrap(text: &str, how: Wrap) -> Vec<String> {
     let text: Vec<char> = expand_tabs(text)
         .chars()
         .map(|c| if is_blank(c) { ' ' } else { c })
         .collect();
-    let mut chunks: Vec<&[char]> = chunks(&text);
+    let mut chunks: Vec<&[char]> = chunks(&text, how.hyphens);
     chunks.reverse();
     let mut lines = Vec::new();
     while !chunks.is_empty() {
         if !lines.is_empty() && chunks.last().is_some_and(|chunk| is_space(chunk)) {
             chunks.pop();
         }
-        let line = next_line(&mut chunks, width);
+        let line = next_line(&mut chunks, how);
         if !line.is_empty() {
             lines.push(line.concat().into_iter().collect());
         }
@@ -24,7 +33,8 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Takes the chunks of one line from the end of `chunks`.
-fn next_line<'a>(chunks: &mut Vec<&'a [char]>, width: usize) -> Vec<&'a [char]> {
+fn next_line<'a>(chunks: &mut Vec<&'a [char]>, how: Wrap) -> Vec<&'a [char]> {
+    let width = how.width.max(1);
     let mut line: Vec<&[char]> = Vec::new();
     let mut length = 0;
     while let Some(chunk) = chunks.pop_if(|chunk| length + chunk.len() <= width) {
@@ -32,36 +42,40 @@ fn next_line<'a>(chunks: &mut Vec<&'a [char]>, width: usize) -> Vec<&'a [char]> 
         line.push(chunk);
     }
     if let Some(chunk) = chunks.last_mut().filter(|chunk| chunk.len() > width) {
-        let (now, later) = chunk.split_at(long_word_end(chunk, width - length));
-        line.push(now);
-        *chunk = later;
+        if how.long_words {
+            let (now, later) = chunk.split_at(long_word_end(chunk, width - length, how.hyphens));
+            line.push(now);
+            *chunk = later;
+        } else if line.is_empty() {
+            line.extend(chunks.pop());
+        }
     }
     line.pop_if(|chunk| is_space(chunk));
     line
 }
 
 /// Where a word that fits on no line is cut: after its last hyphen, else where the line ends.
-fn long_word_end(word: &[char], room: usize) -> usize {
+fn long_word_end(word: &[char], room: usize, hyphens: bool) -> usize {
     let (now, _) = word.split_at(room);
     now.iter()
-        .rposition(|&c| c == '-')
+        .rposition(|&c| c == '-' && hyphens)
         .filter(|&hyphen| now.iter().take(hyphen).any(|&c| c != '-'))
         .map_or(room, |hyphen| hyphen + 1)
 }
 
 /// The pieces of which lines are made: runs of blanks, words, and parts of hyphenated words.
-fn chunks(text: &[char]) -> Vec<&[char]> {
+fn chunks(text: &[char], hyphens: bool) -> Vec<&[char]> {
     let mut chunks = Vec::new();
     let mut start = 0;
     while start < text.len() {
-        let end = chunk_end(text, start);
+        let end = chunk_end(text, start, hyphens);
         chunks.extend(text.get(start..end));
         start = end;
     }
     chunks
 }
 
-fn chunk_end(text: &[char], start: usize) -> usize {
+fn chunk_end(text: &[char], start: usize, hyphens: bool) -> usize {
     let at = |index: usize| text.get(index).copied();
     let run_end = |from: usize, of: char| {
         (from..text.len())
@@ -71,7 +85,8 @@ fn chunk_end(text: &[char], start: usize) -> usize {
     // Two or more hyphens between words.
     let is_dash = |index: usize| {
         let end = run_end(index, '-');
-        index > 0
+        hyphens
+            && index > 0
             && end >= index + 2
             && at(index - 1).is_some_and(is_word_or_punctuation)
             && at(end).is_some_and(is_word)
@@ -84,7 +99,7 @@ fn chunk_end(text: &[char], start: usize) -> usize {
     }
     (start + 1..text.len())
         .find_map(|end| {
-            if at(end) == Some('-') && is_break_after(text, end) {
+            if hyphens && at(end) == Some('-') && is_break_after(text, end) {
                 Some(end + 1)
             } else if at(end) == Some(' ') || is_dash(end) {
                 Some(end)
@@ -162,7 +177,12 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, width: usize, expected: &[&str]) {
-        assert_eq!(wrap(text, width), expected);
+        let how = Wrap {
+            width,
+            long_words: true,
+            hyphens: true,
+        };
+        assert_eq!(wrap(text, how), expected);
     }
 
     #[test]
