@@ -2,9 +2,9 @@
 
 use super::values::{pairs, text, to_json};
 use crate::alert::wrap::{Wrap, wrap};
+use crate::event::dumps::Dumps;
 use crate::event::format::Argument;
 use crate::event::format::percent::{self, Operand};
-use crate::event::json::Dumps;
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 use std::borrow::Cow;
