@@ -22,8 +22,8 @@ mod tests;
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
-pub use program::{Prepare, Program, ProgramRule};
 pub use outbox::Progress;
+pub use program::{Prepare, Program, ProgramRule};
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
