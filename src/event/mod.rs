@@ -1,6 +1,7 @@
 //! Events: documents, field paths, times, and how Python would print or compare their values.
 
 pub mod fields;
+pub mod format;
 pub mod path;
 pub mod python;
 pub mod time;
