@@ -2,6 +2,7 @@
 
 pub mod fields;
 pub mod format;
+pub mod json;
 pub mod path;
 pub mod python;
 pub mod time;

@@ -17,8 +17,14 @@ use std::time::Duration;
 
 /// Why a text cannot be formatted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct FormatError(pub String);
+pub enum FormatError {
+    /// A placeholder names a value that is not there.
+    #[error("there is no argument \"{0}\"")]
+    NoArgument(String),
+    /// The format is not well formed, or does not fit its value.
+    #[error("{0}")]
+    Invalid(String),
+}
 
 /// Widths and precisions beyond this are refused: they may come from an event, and a text of gigabytes helps nobody.
 const MAX_WIDTH: usize = 10_000;

@@ -143,7 +143,7 @@ pub(super) fn integer(decimal: &str, base: u32) -> Result<Numeral, FormatError> 
         None => (false, decimal),
     };
     if digits.len() > MAX_DIGITS {
-        return Err(FormatError(format!(
+        return Err(FormatError::Invalid(format!(
             "an integer of {} digits is too long to print",
             digits.len()
         )));
@@ -197,7 +197,7 @@ pub(super) fn grouped(digits: &str, separator: char, size: usize, min_width: usi
         .chain(digits.chars())
         .enumerate()
     {
-        if at > 0 && (count - at) % size == 0 {
+        if at > 0 && (count - at).is_multiple_of(size) {
             out.push(separator);
         }
         out.push(digit);

@@ -45,13 +45,15 @@ pub(crate) fn format_with(
         let key = key(&mut chars)?;
         let mut next = || {
             let Operand::Values(values) = operand else {
-                return Err(FormatError(
+                return Err(FormatError::Invalid(
                     "a % format needs a key here, such as %(field)s".to_owned(),
                 ));
             };
             let value = values.get(taken).cloned();
             taken += 1;
-            value.ok_or_else(|| FormatError("not enough values for the % formats".to_owned()))
+            value.ok_or_else(|| {
+                FormatError::Invalid("not enough values for the % formats".to_owned())
+            })
         };
         let (spec, left) = spec(&mut chars, &mut next)?;
         if spec.kind == Some('%') {
@@ -59,20 +61,18 @@ pub(crate) fn format_with(
             continue;
         }
         let value = match (key, operand) {
-            (Some(key), Operand::Mapping(get)) => {
-                get(&key).ok_or_else(|| FormatError(format!("there is no \"{key}\"")))?
-            }
+            (Some(key), Operand::Mapping(get)) => get(&key).ok_or(FormatError::NoArgument(key))?,
             (Some(_), Operand::Values(_)) => {
-                return Err(FormatError("a key needs a mapping".to_owned()));
+                return Err(FormatError::Invalid("a key needs a mapping".to_owned()));
             }
             (None, _) => next()?,
         };
         put(&convert(spec, left, &value)?, &mut out);
     }
     match operand {
-        Operand::Values(values) if taken < values.len() => {
-            Err(FormatError("more values than % formats".to_owned()))
-        }
+        Operand::Values(values) if taken < values.len() => Err(FormatError::Invalid(
+            "more values than % formats".to_owned(),
+        )),
         _ => Ok(out),
     }
 }
@@ -95,7 +95,9 @@ fn key(chars: &mut Peekable<Chars<'_>>) -> Result<Option<String>, FormatError> {
         }
         key.push(c);
     }
-    Err(FormatError("a key in a % format has no end".to_owned()))
+    Err(FormatError::Invalid(
+        "a key in a % format has no end".to_owned(),
+    ))
 }
 
 /// Flags, width, precision and letter; and whether `-` asks for left alignment.
@@ -123,7 +125,7 @@ fn spec<'v>(
             Argument::Duration(_) => None,
         }
         .map(Some)
-        .ok_or_else(|| FormatError("\"*\" wants an integer".to_owned()))
+        .ok_or_else(|| FormatError::Invalid("\"*\" wants an integer".to_owned()))
     };
     let width = amount(chars)?.unwrap_or(0);
     left |= width < 0;
@@ -135,7 +137,7 @@ fn spec<'v>(
     while chars.next_if(|c| matches!(c, 'h' | 'l' | 'L')).is_some() {}
     spec.kind = chars.next();
     if spec.kind.is_none() {
-        return Err(FormatError("a % format has no end".to_owned()));
+        return Err(FormatError::Invalid("a % format has no end".to_owned()));
     }
     Ok((spec, left))
 }
@@ -166,10 +168,12 @@ fn convert(mut spec: Spec, left: bool, value: &Argument<'_>) -> Result<String, F
         }
         'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {
             let value = number(value)
-                .ok_or_else(|| FormatError(format!("%{kind} needs a number, not text")))?;
+                .ok_or_else(|| FormatError::Invalid(format!("%{kind} needs a number, not text")))?;
             spec.float(value, notation(kind).unwrap_or(Notation::General))
         }
-        other => Err(FormatError(format!("unknown % format \"{other}\""))),
+        other => Err(FormatError::Invalid(format!(
+            "unknown % format \"{other}\""
+        ))),
     }
 }
 
@@ -203,13 +207,13 @@ fn integer(mut spec: Spec, decimal: &str) -> Result<String, FormatError> {
 /// A value as a decimal integer; floats are cut toward zero where Python does so.
 fn whole(value: &Argument<'_>, cut: bool) -> Result<String, FormatError> {
     let Argument::Value(value) = value else {
-        return Err(FormatError("an integer is needed".to_owned()));
+        return Err(FormatError::Invalid("an integer is needed".to_owned()));
     };
     match value.as_ref() {
         Value::Bool(b) => Ok(u8::from(*b).to_string()),
         Value::Number(n) if python::is_integer(n) => Ok(python::number_text(n)),
         Value::Number(n) if cut => truncated(n),
-        other => Err(FormatError(format!(
+        other => Err(FormatError::Invalid(format!(
             "an integer is needed, not {}",
             python::type_name(other)
         ))),
@@ -219,7 +223,7 @@ fn whole(value: &Argument<'_>, cut: bool) -> Result<String, FormatError> {
 fn truncated(number: &Number) -> Result<String, FormatError> {
     let value: f64 = number.as_str().parse().unwrap_or(f64::NAN);
     if !value.is_finite() {
-        return Err(FormatError(
+        return Err(FormatError::Invalid(
             "a float without a finite value has no integer".to_owned(),
         ));
     }
@@ -236,7 +240,7 @@ fn number(value: &Argument<'_>) -> Option<f64> {
 
 fn character(value: &Argument<'_>) -> Result<String, FormatError> {
     let Argument::Value(value) = value else {
-        return Err(FormatError("%c needs a character".to_owned()));
+        return Err(FormatError::Invalid("%c needs a character".to_owned()));
     };
     match value.as_ref() {
         Value::String(text) if text.chars().count() == 1 => Ok(text.clone()),
@@ -245,6 +249,6 @@ fn character(value: &Argument<'_>) -> Result<String, FormatError> {
             .and_then(|code| u32::try_from(code).ok())
             .and_then(char::from_u32)
             .map(String::from)
-            .ok_or_else(|| FormatError("%c needs a character".to_owned())),
+            .ok_or_else(|| FormatError::Invalid("%c needs a character".to_owned())),
     }
 }

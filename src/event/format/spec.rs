@@ -59,7 +59,7 @@ pub(super) fn apply(argument: &Argument<'_>, spec: &str) -> Result<String, Forma
 }
 
 fn unsupported(argument: &Argument<'_>) -> FormatError {
-    FormatError(format!(
+    FormatError::Invalid(format!(
         "a {} takes no format specification",
         argument.type_name()
     ))
@@ -97,18 +97,21 @@ impl Spec {
         spec.width = digits(&mut chars)?.unwrap_or(0);
         spec.grouping = chars.next_if(|c| matches!(c, ',' | '_'));
         if spec.grouping.is_some() && chars.next_if(|c| matches!(c, ',' | '_')).is_some() {
-            return Err(FormatError(format!(
+            return Err(FormatError::Invalid(format!(
                 "only one thousands separator is allowed in \"{text}\""
             )));
         }
         if chars.next_if_eq(&'.').is_some() {
-            let precision = digits(&mut chars)?
-                .ok_or_else(|| FormatError(format!("no digits after the point in \"{text}\"")))?;
+            let precision = digits(&mut chars)?.ok_or_else(|| {
+                FormatError::Invalid(format!("no digits after the point in \"{text}\""))
+            })?;
             spec.precision = Some(precision);
         }
         spec.kind = chars.next();
         if chars.next().is_some() {
-            return Err(FormatError(format!("invalid format specifier \"{text}\"")));
+            return Err(FormatError::Invalid(format!(
+                "invalid format specifier \"{text}\""
+            )));
         }
         spec.check_grouping()?;
         Ok(spec)
@@ -119,7 +122,7 @@ impl Spec {
             (None, _)
             | (Some(_), None | Some('d' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'))
             | (Some('_'), Some('b' | 'o' | 'x' | 'X')) => Ok(()),
-            (Some(separator), Some(kind)) => Err(FormatError(format!(
+            (Some(separator), Some(kind)) => Err(FormatError::Invalid(format!(
                 "\"{separator}\" cannot be combined with \"{kind}\""
             ))),
         }
@@ -127,11 +130,15 @@ impl Spec {
 
     fn wrong_kind(&self, type_name: &str) -> FormatError {
         let kind = self.kind.unwrap_or_default();
-        FormatError(format!("a {type_name} cannot be formatted as \"{kind}\""))
+        FormatError::Invalid(format!("a {type_name} cannot be formatted as \"{kind}\""))
     }
 
     fn text(&self, text: &str) -> Result<String, FormatError> {
-        let refused = |what: &str| Err(FormatError(format!("{what} is not allowed for text")));
+        let refused = |what: &str| {
+            Err(FormatError::Invalid(format!(
+                "{what} is not allowed for text"
+            )))
+        };
         if !matches!(self.kind, None | Some('s')) {
             return Err(self.wrong_kind("str"));
         }
@@ -167,16 +174,18 @@ impl Spec {
             return if value.is_finite() {
                 self.float(value, notation)
             } else {
-                Err(FormatError("an integer too large for a float".to_owned()))
+                Err(FormatError::Invalid(
+                    "an integer too large for a float".to_owned(),
+                ))
             };
         }
         if self.precision.is_some() {
-            return Err(FormatError(
+            return Err(FormatError::Invalid(
                 "a precision is not allowed for an integer".to_owned(),
             ));
         }
         if self.no_minus_zero {
-            return Err(FormatError(
+            return Err(FormatError::Invalid(
                 "\"z\" is not allowed for an integer".to_owned(),
             ));
         }
@@ -201,12 +210,13 @@ impl Spec {
 
     fn character(&self, decimal: &str) -> Result<String, FormatError> {
         if self.sign.is_some() || self.alternate {
-            return Err(FormatError(
+            return Err(FormatError::Invalid(
                 "sign and \"#\" are not allowed with \"c\"".to_owned(),
             ));
         }
         let c = decimal.parse().ok().and_then(char::from_u32);
-        let c = c.ok_or_else(|| FormatError(format!("{decimal} is no character's code")))?;
+        let c =
+            c.ok_or_else(|| FormatError::Invalid(format!("{decimal} is no character's code")))?;
         let fill = if self.zero { Some('0') } else { self.fill };
         let align = self.align.unwrap_or(Align::Right);
         Ok(pad(
@@ -290,7 +300,7 @@ pub(super) fn digits(
         let digit = usize::try_from(digit).unwrap_or(0);
         let sum = value.unwrap_or(0) * 10 + digit;
         if sum > MAX_WIDTH {
-            return Err(FormatError(format!(
+            return Err(FormatError::Invalid(format!(
                 "widths and precisions beyond {MAX_WIDTH} are not supported"
             )));
         }

@@ -47,7 +47,12 @@ impl Arguments for [(String, Argument<'_>)] {
 enum Piece {
     Literal(String),
     Placeholder(Placeholder),
+    /// From here on the text is not well formed.
+    Broken(FormatError),
 }
+
+/// A placeholder may hold placeholders in its specification, and those none.
+const MAX_DEPTH: usize = 2;
 
 #[derive(Debug, Clone, PartialEq)]
 struct Placeholder {
@@ -72,33 +77,25 @@ enum Step {
 }
 
 impl Format {
-    /// Parses a format string.
-    ///
-    /// # Errors
-    /// Braces that do not match, an unknown conversion, `{}` and `{0}` mixed.
-    pub fn parse(text: &str) -> Result<Self, FormatError> {
-        let mut numbering = Numbering::Undecided;
-        let pieces = pieces(text, &mut numbering, 2)?;
-        Ok(Self { pieces })
+    /// Parses a format string. Where it is not well formed (braces that do not match, an unknown conversion, `{}` and `{0}` mixed)
+    /// it fails when that place is reached, as in Python.
+    pub fn new(text: &str) -> Self {
+        Self {
+            pieces: pieces(text, &mut Numbering::Undecided, MAX_DEPTH),
+        }
+    }
+
+    /// What makes this format fail whatever its arguments are.
+    pub fn broken(&self) -> Option<&FormatError> {
+        broken(&self.pieces)
     }
 
     /// Puts the values in.
     ///
     /// # Errors
-    /// A placeholder without a value, or a specification that does not fit its value.
+    /// A placeholder without a value, a specification that does not fit its value, a place that is not well formed.
     pub fn render(&self, arguments: &(impl Arguments + ?Sized)) -> Result<String, FormatError> {
         render(&self.pieces, arguments)
-    }
-
-    /// The names of the placeholders outside of specifications, in order; numbered ones as their digits.
-    pub fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Literal(_) => None,
-            Piece::Placeholder(placeholder) => Some(match &placeholder.name {
-                Name::Index(index) => Cow::Owned(index.to_string()),
-                Name::Name(name) => Cow::Borrowed(name.as_str()),
-            }),
-        })
     }
 }
 
@@ -130,11 +127,31 @@ impl Numbering {
 }
 
 fn mixed() -> FormatError {
-    FormatError("{} and {0} cannot be mixed in one text".to_owned())
+    FormatError::Invalid("{} and {0} cannot be mixed in one text".to_owned())
 }
 
-fn pieces(text: &str, numbering: &mut Numbering, depth: usize) -> Result<Vec<Piece>, FormatError> {
+fn broken(pieces: &[Piece]) -> Option<&FormatError> {
+    pieces.iter().find_map(|piece| match piece {
+        Piece::Literal(_) => None,
+        Piece::Placeholder(placeholder) => broken(&placeholder.spec),
+        Piece::Broken(error) => Some(error),
+    })
+}
+
+fn pieces(text: &str, numbering: &mut Numbering, depth: usize) -> Vec<Piece> {
     let mut pieces = Vec::new();
+    if let Err(error) = parse(text, numbering, depth, &mut pieces) {
+        pieces.push(Piece::Broken(error));
+    }
+    pieces
+}
+
+fn parse(
+    text: &str,
+    numbering: &mut Numbering,
+    depth: usize,
+    pieces: &mut Vec<Piece>,
+) -> Result<(), FormatError> {
     let mut literal = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
@@ -148,7 +165,9 @@ fn pieces(text: &str, numbering: &mut Numbering, depth: usize) -> Result<Vec<Pie
             rest = after;
         } else if let Some(after) = found.strip_prefix('{') {
             if depth == 0 {
-                return Err(FormatError("placeholders are nested too deeply".to_owned()));
+                return Err(FormatError::Invalid(
+                    "placeholders are nested too deeply".to_owned(),
+                ));
             }
             if !literal.is_empty() {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
@@ -157,7 +176,7 @@ fn pieces(text: &str, numbering: &mut Numbering, depth: usize) -> Result<Vec<Pie
             pieces.push(Piece::Placeholder(placeholder));
             rest = after;
         } else {
-            return Err(FormatError(
+            return Err(FormatError::Invalid(
                 "single \"}\" in a format string (a brace is written twice)".to_owned(),
             ));
         }
@@ -166,7 +185,7 @@ fn pieces(text: &str, numbering: &mut Numbering, depth: usize) -> Result<Vec<Pie
     if !literal.is_empty() {
         pieces.push(Piece::Literal(literal));
     }
-    Ok(pieces)
+    Ok(())
 }
 
 /// Reads a placeholder from after its opening brace; gives what follows its closing brace.
@@ -175,19 +194,19 @@ fn placeholder<'a>(
     numbering: &mut Numbering,
     depth: usize,
 ) -> Result<(Placeholder, &'a str), FormatError> {
-    let unclosed = || FormatError("expected \"}\" before the end of the text".to_owned());
+    let unclosed = || FormatError::Invalid("expected \"}\" before the end of the text".to_owned());
     let end = field_end(text)?.ok_or_else(unclosed)?;
     let (field, mut rest) = text.split_at(end);
     let mut conversion = None;
     if let Some(after) = rest.strip_prefix('!') {
         let c = after.chars().next().ok_or_else(unclosed)?;
         if !matches!(c, 'r' | 's' | 'a') {
-            return Err(FormatError(format!("unknown conversion \"!{c}\"")));
+            return Err(FormatError::Invalid(format!("unknown conversion \"!{c}\"")));
         }
         conversion = Some(c);
         rest = after.get(1..).unwrap_or_default();
         if !rest.starts_with([':', '}']) {
-            return Err(FormatError(
+            return Err(FormatError::Invalid(
                 "expected \":\" or \"}\" after a conversion".to_owned(),
             ));
         }
@@ -197,7 +216,7 @@ fn placeholder<'a>(
         Some(after) => {
             let end = spec_end(after).ok_or_else(unclosed)?;
             let (spec, rest) = after.split_at(end);
-            (pieces(spec, numbering, depth - 1)?, rest)
+            (pieces(spec, numbering, depth - 1), rest)
         }
         None => (Vec::new(), rest),
     };
@@ -216,7 +235,7 @@ fn field_end(text: &str) -> Result<Option<usize>, FormatError> {
     for (at, c) in text.char_indices() {
         match c {
             '{' => {
-                return Err(FormatError(
+                return Err(FormatError::Invalid(
                     "unexpected \"{\" in a placeholder's name".to_owned(),
                 ));
             }
@@ -246,24 +265,25 @@ fn spec_end(text: &str) -> Option<usize> {
 fn field_name(field: &str, numbering: &mut Numbering) -> Result<(Name, Vec<Step>), FormatError> {
     let end = field.find(['.', '[']).unwrap_or(field.len());
     let (first, mut rest) = field.split_at(end);
-    let name =
-        if first.is_empty() {
-            Name::Index(numbering.next()?)
-        } else if first.bytes().all(|b| b.is_ascii_digit()) {
-            numbering.manual()?;
-            Name::Index(first.parse().map_err(|_| {
-                FormatError(format!("too many digits in the placeholder \"{first}\""))
-            })?)
-        } else {
-            Name::Name(first.to_owned())
-        };
+    let name = if first.is_empty() {
+        Name::Index(numbering.next()?)
+    } else if first.bytes().all(|b| b.is_ascii_digit()) {
+        numbering.manual()?;
+        Name::Index(first.parse().map_err(|_| {
+            FormatError::Invalid(format!("too many digits in the placeholder \"{first}\""))
+        })?)
+    } else {
+        Name::Name(first.to_owned())
+    };
     let mut path = Vec::new();
     while !rest.is_empty() {
         if let Some(after) = rest.strip_prefix('.') {
             let end = after.find(['.', '[']).unwrap_or(after.len());
             let (attribute, after) = after.split_at(end);
             if attribute.is_empty() {
-                return Err(FormatError("empty attribute in a placeholder".to_owned()));
+                return Err(FormatError::Invalid(
+                    "empty attribute in a placeholder".to_owned(),
+                ));
             }
             path.push(Step::Attribute(attribute.to_owned()));
             rest = after;
@@ -272,7 +292,9 @@ fn field_name(field: &str, numbering: &mut Numbering) -> Result<(Name, Vec<Step>
             .and_then(|after| after.split_once(']'))
         {
             if key.is_empty() {
-                return Err(FormatError("empty attribute in a placeholder".to_owned()));
+                return Err(FormatError::Invalid(
+                    "empty attribute in a placeholder".to_owned(),
+                ));
             }
             path.push(match key.parse() {
                 Ok(index) if key.bytes().all(|b| b.is_ascii_digit()) => Step::Index(index),
@@ -280,7 +302,7 @@ fn field_name(field: &str, numbering: &mut Numbering) -> Result<(Name, Vec<Step>
             });
             rest = after;
         } else {
-            return Err(FormatError(format!(
+            return Err(FormatError::Invalid(format!(
                 "the placeholder \"{field}\" is not written correctly"
             )));
         }
@@ -293,6 +315,7 @@ fn render(pieces: &[Piece], arguments: &(impl Arguments + ?Sized)) -> Result<Str
     for piece in pieces {
         match piece {
             Piece::Literal(text) => out.push_str(text),
+            Piece::Broken(error) => return Err(error.clone()),
             Piece::Placeholder(placeholder) => {
                 let value = placeholder.value(arguments)?;
                 let spec = render(&placeholder.spec, arguments)?;
@@ -317,10 +340,10 @@ impl Placeholder {
         let mut value = match &self.name {
             Name::Index(index) => arguments
                 .positional(*index)
-                .ok_or_else(|| FormatError(format!("there is no argument {index}")))?,
+                .ok_or_else(|| FormatError::Invalid(format!("there is no argument {index}")))?,
             Name::Name(name) => arguments
                 .named(name)
-                .ok_or_else(|| FormatError(format!("there is no argument named \"{name}\"")))?,
+                .ok_or_else(|| FormatError::NoArgument(name.clone()))?,
         };
         for step in &self.path {
             value = step.take(&value)?;
@@ -345,7 +368,7 @@ impl Step {
         };
         found.ok_or_else(|| {
             let type_name = from.type_name();
-            FormatError(match self {
+            FormatError::Invalid(match self {
                 Self::Attribute(name) => format!("a {type_name} has no attribute \"{name}\""),
                 Self::Index(index) => format!("a {type_name} has no member [{index}]"),
                 Self::Key(key) => format!("a {type_name} has no member [{key}]"),

@@ -13,7 +13,7 @@ fn check(format: &str, arguments: &[Value], expected: &str) {
 
 fn run(format: &str, arguments: &[Value]) -> Result<String, FormatError> {
     let arguments: Vec<Argument<'_>> = arguments.iter().map(Argument::value).collect();
-    Format::parse(format)?.render(arguments.as_slice())
+    Format::new(format).render(arguments.as_slice())
 }
 
 #[test]
@@ -127,8 +127,19 @@ fn what_python_refuses_is_an_error() {
         ("{0:,_}", json!(1)),
         ("{0:c}", json!(-1)),
     ] {
-        assert!(run(format, &[value.clone()]).is_err(), "{format} {value}");
+        assert!(
+            run(format, std::slice::from_ref(&value)).is_err(),
+            "{format} {value}"
+        );
     }
+}
+
+#[test]
+fn errors_come_in_the_order_of_the_text() {
+    let error = run("{unknown} }", &[]).unwrap_err();
+    assert_eq!(error, FormatError::NoArgument("unknown".to_owned()));
+    assert!(Format::new("{unknown}").broken().is_none());
+    assert!(Format::new("{unknown} }").broken().is_some());
 }
 
 #[test]
@@ -138,7 +149,7 @@ fn percent_formats() {
         let found = percent::format(format, &Operand::Values(&values));
         assert_eq!(found.as_deref(), Ok(expected), "{format} {value}");
     };
-    check("%.2f%%", json!(3.14159), "3.14%");
+    check("%.2f%%", json!(2.7149), "2.71%");
     check("%05d|", json!(-42), "-0042|");
     check("%d", json!(3.99), "3");
     check("%d", json!(-0.5), "0");
@@ -182,7 +193,7 @@ fn percent_mappings_and_errors() {
 #[test]
 fn durations_print_as_timedelta() {
     let argument = [Argument::Duration(Duration::from_secs(90_061))];
-    let format = Format::parse("{0} {0!r}").unwrap();
+    let format = Format::new("{0} {0!r}");
     assert_eq!(
         format.render(argument.as_slice()).as_deref(),
         Ok("1 day, 1:01:01 datetime.timedelta(days=1, seconds=3661)")
