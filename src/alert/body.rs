@@ -2,7 +2,7 @@
 
 use super::text::Layout;
 use super::{Alert, BodyStyle, TextError};
-use crate::event::json::Dumps;
+use crate::event::dumps::Dumps;
 use crate::event::{Document, python};
 use serde_json::Value;
 use std::fmt::Write as _;

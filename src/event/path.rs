@@ -35,6 +35,12 @@ impl FieldPath {
         lookup(document, &self.text, &self.ends, 0)
     }
 
+    /// Puts a value in the place of the one found at this path; false when there is none.
+    pub fn replace(&self, document: &mut Map<String, Value>, value: Value) -> bool {
+        let slot = lookup_mut(document, &self.text, &self.ends, 0);
+        slot.map(|slot| *slot = value).is_some()
+    }
+
     /// The value at this path unless it is null: for ElastAlert a null field and a missing one are the same.
     pub fn get_some<'a>(&self, document: &'a Map<String, Value>) -> Option<&'a Value> {
         self.get(document).filter(|value| !value.is_null())
@@ -66,19 +72,49 @@ fn lookup<'a>(
     None
 }
 
+/// [`lookup`], to change what is found.
+fn lookup_mut<'a>(
+    object: &'a mut Map<String, Value>,
+    text: &str,
+    ends: &[usize],
+    start: usize,
+) -> Option<&'a mut Value> {
+    let found = |end: &&usize| {
+        let name = text.get(start..**end);
+        **end >= start && name.is_some_and(|name| member(object, name).is_some())
+    };
+    let end = *ends.iter().rev().find(found)?;
+    let value = member_mut(object, text.get(start..end)?)?;
+    if end == text.len() || !value.is_object() {
+        return Some(value);
+    }
+    lookup_mut(value.as_object_mut()?, text, ends, end + 1)
+}
+
+fn member_mut<'a>(object: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Value> {
+    if object.contains_key(name) {
+        return object.get_mut(name);
+    }
+    let (list, place) = element(name)?;
+    object.get_mut(list)?.as_array_mut()?.get_mut(place)
+}
+
 /// A member by its name, or `name[d]`: an element of the list under `name`.
 fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     if let Some(value) = object.get(name) {
         return Some(value);
     }
+    let (list, place) = element(name)?;
+    object.get(list)?.as_array()?.get(place)
+}
+
+/// `name[d]` as a name and a place.
+fn element(name: &str) -> Option<(&str, usize)> {
     let open = name.len().checked_sub(3)?;
     let [b'[', digit @ b'0'..=b'9', b']'] = name.as_bytes().get(open..)? else {
         return None;
     };
-    object
-        .get(name.get(..open)?)?
-        .as_array()?
-        .get(usize::from(digit - b'0'))
+    Some((name.get(..open)?, usize::from(digit - b'0')))
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{QueryKey, TimeField};
+use super::{Key, QueryKey, TimeField};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
-use serde::{Deserialize, Serialize};
+use crate::filter::{Filter, Mapping};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct RuleTypeEntry {
     pub options: &'static [OptionSpec],
     /// Builds it from options that passed the tables.
     pub build: fn(&Properties, &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>>,
+    /// What is most likely not meant in options that it can be built from.
+    pub advice: fn(&Properties, &Common) -> Vec<Problem>,
 }
 
 /// What every rule has and its type may want to know.
@@ -44,6 +47,8 @@ pub struct Common {
     pub run_every: Duration,
     /// The directory `!file` lists are relative to.
     pub working_directory: PathBuf,
+    /// How fields are typed, for types with a filter of their own.
+    pub mapping: Mapping,
 }
 
 /// The half that never changes.
@@ -51,18 +56,39 @@ pub trait RuleType: Debug + Send + Sync {
     /// The fields [`RuleType::sample`] looks at, in its order.
     fn fields(&self) -> &[FieldPath];
 
-    /// Decides as far as that is possible from the event alone. Called for every event that passes the filter.
-    fn sample(&self, event: &dyn Fields) -> Verdict;
+    /// A second filter, which does not pick the events but tells [`RuleType::sample`] something about them.
+    fn inner_filter(&self) -> Option<&Filter> {
+        None
+    }
+
+    /// Decides as far as that is possible from the event alone. Called for every event that passes the rule's filter.
+    fn sample(&self, event: &Observed<'_>) -> Verdict;
 
     /// The half that remembers, empty.
     fn state(&self) -> Box<dyn RuleState>;
 
-    /// What the type adds to an alert's text after `alert_text` (ElastAlert's `get_match_str`); empty for none.
-    fn text(&self, matched: &Document, times: &dyn Fn(&Value, Duration) -> String) -> String;
+    /// Whether a later match can print an event that was only remembered: the journal then stores the event with its [`Sample`].
+    fn keeps_events(&self) -> bool {
+        false
+    }
+
+    /// What the type adds to an alert's text after `alert_text` (ElastAlert's `get_match_str`); empty for none. `times` prints the time
+    /// found in a match, moved back by a duration, as the rule wants times printed.
+    fn text(&self, _matched: &Document, _times: &dyn Fn(&Value, Duration) -> String) -> String {
+        String::new()
+    }
+}
+
+/// What a rule type is shown of an event.
+pub struct Observed<'a> {
+    /// The fields it asked for.
+    pub fields: &'a dyn Fields,
+    /// Whether the event passes [`RuleType::inner_filter`]; true without one.
+    pub inner: bool,
 }
 
 /// What [`RuleType::sample`] found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Verdict {
     /// The event cannot match and need not be remembered.
     Nothing,
@@ -73,12 +99,27 @@ pub enum Verdict {
 }
 
 /// What a state needs of an event; small, because it is journalled.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sample {
-    /// The text of the key, by which windows are told apart; `None` without `query_key`.
-    pub key: Option<String>,
+    /// The key by which windows are told apart.
+    pub key: Key,
     /// Values the type needs, in an order it knows.
+    #[serde(
+        serialize_with = "values_to_json",
+        deserialize_with = "values_from_json"
+    )]
     pub values: Vec<Value>,
+}
+
+/// JSON values keep their numbers' text only as JSON: other formats would need to know the types beforehand.
+fn values_to_json<S: Serializer>(values: &[Value], serializer: S) -> Result<S::Ok, S::Error> {
+    let json = serde_json::to_string(values).map_err(serde::ser::Error::custom)?;
+    serializer.serialize_str(&json)
+}
+
+fn values_from_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    let json = String::deserialize(deserializer)?;
+    serde_json::from_str(&json).map_err(serde::de::Error::custom)
 }
 
 /// An event that a state may want to keep or print later.
@@ -99,6 +140,9 @@ pub trait RuleState: Send {
 
     /// Time passed without an event.
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>);
+
+    /// An event of the time before `start`, when the rule began to run: what it shows is known and matches nothing.
+    fn learn(&mut self, _hit: &Hit, _start: EventTime) {}
 
     /// The state in a form [`RuleState::load`] reads; the first byte is the format's version.
     fn save(&self) -> Vec<u8>;
@@ -126,6 +170,8 @@ pub struct Match {
     pub body: MatchBody,
     /// Members the type adds, over the event's own.
     pub added: Document,
+    /// `attach_related`: the other events of the window, oldest first.
+    pub related: Option<Vec<Arc<RawEvent>>>,
 }
 
 /// What a match is made of.
@@ -133,6 +179,31 @@ pub struct Match {
 pub enum MatchBody {
     /// The event, as [`super::Rule::match_document`] prints it.
     Event(Arc<RawEvent>),
+    /// An event that the journal did not keep: the match was dealt with before the crash, only its place counts.
+    Forgotten,
     /// No event: only what the type adds.
     Synthetic,
+}
+
+impl Match {
+    /// The event, with what the type adds.
+    pub fn of_event(event: Option<&Arc<RawEvent>>, added: Document) -> Self {
+        let body = event.map_or(MatchBody::Forgotten, |event| {
+            MatchBody::Event(Arc::clone(event))
+        });
+        Self {
+            body,
+            added,
+            related: None,
+        }
+    }
+
+    /// A match without an event.
+    pub fn synthetic(added: Document) -> Self {
+        Self {
+            body: MatchBody::Synthetic,
+            added,
+            related: None,
+        }
+    }
 }
