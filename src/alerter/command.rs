@@ -3,11 +3,11 @@
 //! events cannot become commands; a string is a line for the shell, where they can: loading warns.
 
 use super::process::{Exit, Process, Program};
-use super::resolve::resolve;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
-use crate::alert::{Alert, BodyStyle};
-use crate::config::{Data, Kind, Problem, Properties, opt};
-use crate::event::{Document, python};
+use crate::alert::{Alert, BodyStyle, resolve};
+use crate::config::{Data, Problem, Properties, opt};
+use crate::event::Document;
+use crate::event::dumps::Dumps;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -103,12 +103,7 @@ impl Command {
     fn resolved(&self, alert: &Alert<'_>) -> Result<Program, SendError> {
         let empty = Document::new();
         let first = alert.matches.first().unwrap_or(&empty);
-        let put_in = |text: &String| {
-            resolve(text, first, MISSING).map_err(|source| SendError::Format {
-                option: "command",
-                source,
-            })
-        };
+        let put_in = |text: &String| resolve(text, first, MISSING);
         Ok(match &self.program {
             Program::Direct(arguments) => {
                 Program::Direct(arguments.iter().map(put_in).collect::<Result<_, _>>()?)
@@ -141,7 +136,11 @@ impl Alerter for Command {
                 Input::Nothing => None,
                 Input::Matches => {
                     let matches = alert.matches.iter().cloned().map(Value::Object).collect();
-                    Some(python::json(&Value::Array(matches)) + "\n")
+                    let ascii = Dumps {
+                        ascii: true,
+                        ..Dumps::default()
+                    };
+                    Some(ascii.to_text(&Value::Array(matches)) + "\n")
                 }
                 Input::Body => Some(alert.body(BodyStyle::default())?),
             };

@@ -6,7 +6,7 @@ use super::smtp::{Login, Mail, Security, Server};
 use super::tls::Verify;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport, mime, title};
 use crate::alert::{Alert, BodyStyle};
-use crate::config::{Data, Kind, Problem, Properties, opt};
+use crate::config::{Data, Kind, Problem, Properties, opt, process_environment, read_yaml};
 use crate::event::{Document, FieldPath, python};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
@@ -134,6 +134,33 @@ fn server(properties: &Properties, build: &Build) -> Result<Server, Vec<Problem>
     })
 }
 
+/// `smtp_auth_file`: who logs in.
+fn login(properties: &Properties, build: &Build) -> Result<Option<Login>, Vec<Problem>> {
+    let Some(path) = properties.text("smtp_auth_file") else {
+        return Ok(None);
+    };
+    let span = properties
+        .get("smtp_auth_file")
+        .map_or(&build.span, |node| &node.span);
+    let path = build.rule_file.parent().unwrap_or(Path::new("")).join(path);
+    let (account, problems) = read_yaml(&path, &process_environment);
+    let text = |name| {
+        let node = account.as_ref()?.get(name)?;
+        (!node.is_null()).then(|| node.key_text())
+    };
+    match (text("user"), text("password")) {
+        (Some(user), Some(password)) => Ok(Some(Login { user, password })),
+        _ => {
+            let message = format!("{} does not give a user and a password", path.display());
+            let help = match problems.iter().find(|problem| problem.is_error()) {
+                Some(problem) => problem.message.clone(),
+                None => "write `user: NAME` and `password: SECRET` in it".to_owned(),
+            };
+            Err(vec![Problem::error("E0310", span, message).help(help)])
+        }
+    }
+}
+
 /// Images by name, in order; as in a Python dict, a name given twice keeps its place and takes the later file.
 fn images(properties: &Properties, working_directory: &Path) -> Vec<ImageFile> {
     let directory = properties
@@ -144,7 +171,10 @@ fn images(properties: &Properties, working_directory: &Path) -> Vec<ImageFile> {
     let files = properties.texts("email_image_values");
     for (content_id, file) in properties.texts("email_image_keys").into_iter().zip(files) {
         let path = directory.join(file);
-        match images.iter_mut().find(|image| image.content_id == content_id) {
+        match images
+            .iter_mut()
+            .find(|image| image.content_id == content_id)
+        {
             Some(image) => image.path = path,
             None => images.push(ImageFile { content_id, path }),
         }

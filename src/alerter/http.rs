@@ -1,7 +1,9 @@
 //! HTTP requests: first a plain value, then sent.
 
+use super::Build;
 use super::reason::{one_line, origin, reason};
 use super::tls::Verify;
+use crate::config::{Problem, Properties};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -68,6 +70,48 @@ impl Default for Route {
             verify: Verify::System,
         }
     }
+}
+
+impl Route {
+    /// From the options `PREFIX_proxy`, `PREFIX_timeout` (seconds, default 10), `PREFIX_ca_certs` and `PREFIX_ignore_ssl_errors`.
+    pub(super) fn read(properties: &Properties, prefix: &str, build: &Build) -> Self {
+        let seconds = properties.int(&format!("{prefix}_timeout")).unwrap_or(10);
+        Self {
+            proxy: properties
+                .text(&format!("{prefix}_proxy"))
+                .filter(|url| !url.is_empty())
+                .map(|url| Proxy { url, login: None }),
+            timeout: u64::try_from(seconds).map_or(DEFAULT_TIMEOUT, Duration::from_secs),
+            verify: Verify::read(
+                properties,
+                &format!("{prefix}_ca_certs"),
+                &format!("{prefix}_ignore_ssl_errors"),
+                &build.working_directory,
+            ),
+        }
+    }
+}
+
+/// Warnings about URLs that cannot be posted to. They do not stop a rule from loading: ElastAlert finds out when it sends.
+pub(super) fn check_urls(properties: &Properties, option: &str) -> Vec<Problem> {
+    let Some(node) = properties.get(option) else {
+        return Vec::new();
+    };
+    let nodes = node.as_seq().unwrap_or(std::slice::from_ref(node));
+    let unusable = nodes.iter().filter(|node| {
+        let url = reqwest::Url::parse(node.as_str().unwrap_or_default());
+        !url.is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+    });
+    unusable
+        .map(|node| {
+            Problem::warning(
+                "W0320",
+                &node.span,
+                format!("no request can be sent to this {option}"),
+            )
+            .help("a URL begins with https:// or http:// and a host")
+        })
+        .collect()
 }
 
 /// A proxy.

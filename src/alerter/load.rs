@@ -28,16 +28,55 @@ const RENAMED: &[(&str, &str)] = &[
 
 /// ElastAlert's alerters that this version does not have.
 const LATER: &[&str] = &[
-    "alerta", "alertmanager", "chatwork", "datadog", "dingtalk", "discord", "exotel", "flashduty", "gelf", "gitter",
-    "googlechat", "hivealerter", "indexer", "iris", "jira", "lark", "line", "matrixhookshot", "mattermost",
-    "ms_power_automate", "opsgenie", "pagerduty", "pagertree", "post", "rocketchat", "servicenow", "ses", "smseagle", "sns",
-    "sqs", "stomp", "telegram", "tencent_sms", "twilio", "victorops", "webex_webhook", "workwechat", "yzj", "zabbix",
+    "alerta",
+    "alertmanager",
+    "chatwork",
+    "datadog",
+    "dingtalk",
+    "discord",
+    "exotel",
+    "flashduty",
+    "gelf",
+    "gitter",
+    "googlechat",
+    "hivealerter",
+    "indexer",
+    "iris",
+    "jira",
+    "lark",
+    "line",
+    "matrixhookshot",
+    "mattermost",
+    "ms_power_automate",
+    "opsgenie",
+    "pagerduty",
+    "pagertree",
+    "post",
+    "rocketchat",
+    "servicenow",
+    "ses",
+    "smseagle",
+    "sns",
+    "sqs",
+    "stomp",
+    "telegram",
+    "tencent_sms",
+    "twilio",
+    "victorops",
+    "webex_webhook",
+    "workwechat",
+    "yzj",
+    "zabbix",
 ];
 
 /// A rule's alerters in the order they are served, and what is wrong with them; with an error among that, the list is not complete.
 ///
 /// `alert` is a name, a list of names, or a list with entries `name: {options}` whose options hold for that alerter only.
-pub fn exits(properties: &Properties, build: &Build, process: &Process) -> (Vec<Exit>, Vec<Problem>) {
+pub fn exits(
+    properties: &Properties,
+    build: &Build,
+    process: &Process,
+) -> (Vec<Exit>, Vec<Problem>) {
     let mut exits = Vec::new();
     let mut problems = Vec::new();
     for (node, own) in entries(properties, &build.span, &mut problems) {
@@ -105,7 +144,10 @@ fn entries<'a>(
             _ => problems.push(Problem::error(
                 "E0302",
                 &item.span,
-                format!("an alerter is {}, but must be a name, or a name with options", item.kind_name()),
+                format!(
+                    "an alerter is {}, but must be a name, or a name with options",
+                    item.kind_name()
+                ),
             )),
         }
     }
@@ -120,11 +162,18 @@ fn entry(node: &Node, problems: &mut Vec<Problem>) -> Option<&'static AlerterEnt
     let renamed = RENAMED.iter().find(|(old, _)| *old == name);
     if LATER.contains(&name) {
         problems.push(
-            Problem::error("E0303", &node.span, format!("the alerter `{name}` arrives with a later version"))
-                .help("`command`, `post2` and `email` reach most services"),
+            Problem::error(
+                "E0303",
+                &node.span,
+                format!("the alerter `{name}` arrives with a later version"),
+            )
+            .help("`command`, `post2` and `email` reach most services"),
         );
     } else {
-        let names = ALERTERS.iter().map(|entry| entry.name).chain(LATER.iter().copied());
+        let names = ALERTERS
+            .iter()
+            .map(|entry| entry.name)
+            .chain(LATER.iter().copied());
         let near = renamed
             .map(|(_, new)| *new)
             .or_else(|| crate::config::nearest(name, names));

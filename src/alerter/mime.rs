@@ -135,7 +135,10 @@ pub fn text(name: &str, value: &str) -> String {
 
 /// The value of a header that holds addresses: display names outside ASCII are encoded.
 pub fn addresses(name: &str, list: &[String], separator: &str) -> String {
-    let entries: Vec<String> = list.iter().map(|entry| address_entry(name, entry)).collect();
+    let entries: Vec<String> = list
+        .iter()
+        .map(|entry| address_entry(name, entry))
+        .collect();
     let line = entries.join(separator);
     if name.len() + 2 + line.len() <= MAX_LINE {
         line
@@ -167,9 +170,9 @@ pub fn date(time: WallTime) -> String {
 /// The address in `Name <address>`, or the text itself: what goes into the envelope.
 pub fn address(text: &str) -> String {
     let text = one_line(text);
-    let inner = text
-        .rsplit_once('<')
-        .map_or(text.as_str(), |(_, rest)| rest.trim_end().trim_end_matches('>'));
+    let inner = text.rsplit_once('<').map_or(text.as_str(), |(_, rest)| {
+        rest.trim_end().trim_end_matches('>')
+    });
     inner.trim().to_owned()
 }
 
@@ -245,9 +248,7 @@ pub fn image_subtype(bytes: &[u8]) -> Option<&'static str> {
             .get(start..)
             .is_some_and(|rest| rest.starts_with(magic))
     };
-    let netpbm = |digits: &[u8]| {
-        matches!(bytes, [b'P', kind, b' ' | b'\t' | b'\n' | b'\r', ..] if digits.contains(kind))
-    };
+    let netpbm = |digits: &[u8]| matches!(bytes, [b'P', kind, b' ' | b'\t' | b'\n' | b'\r', ..] if digits.contains(kind));
     if at(6, b"JFIF") || at(6, b"Exif") || at(0, b"\xff\xd8\xff\xdb") || at(0, b"\xff\xd8\xff") {
         Some("jpeg")
     } else if at(0, b"\x89PNG\r\n\x1a\n") {
@@ -305,13 +306,19 @@ mod tests {
             text("Subject", "a\r\nBcc: x@example.com\u{85}b\0\n"),
             "a Bcc: x@example.com b "
         );
-        assert_eq!(address("x@example.com>\r\nRCPT TO:<y@example.com"), "y@example.com");
+        assert_eq!(
+            address("x@example.com>\r\nRCPT TO:<y@example.com"),
+            "y@example.com"
+        );
         assert!(!addresses("To", &["警報\n <a@example.com>".to_owned()], ", ").contains('\n'));
     }
 
     #[test]
     fn only_the_name_of_an_address_is_encoded() {
-        let list = ["警報 <a@example.com>".to_owned(), "b@example.com".to_owned()];
+        let list = [
+            "警報 <a@example.com>".to_owned(),
+            "b@example.com".to_owned(),
+        ];
         assert_eq!(
             addresses("To", &list, ", "),
             "=?utf-8?b?6K2m5aCx?= <a@example.com>, b@example.com"

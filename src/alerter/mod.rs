@@ -9,7 +9,6 @@ pub mod mime;
 mod post2;
 pub mod process;
 mod reason;
-mod resolve;
 pub mod sending;
 mod slack;
 pub mod smtp;
@@ -17,7 +16,7 @@ mod title;
 pub mod tls;
 mod transport;
 
-pub use load::{Exit, exits, debug_exits};
+pub use load::{Exit, debug_exits, exits};
 pub use transport::{Transport, World};
 
 use crate::alert::Alert;
@@ -93,15 +92,6 @@ pub enum SendError {
     /// Its text or its arguments cannot be made.
     #[error("{0}")]
     Text(#[from] crate::alert::TextError),
-    /// A format string of the alerter's own options.
-    #[error("{option}: {source}")]
-    Format {
-        /// The option.
-        option: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: crate::event::format::FormatError,
-    },
     /// An HTTP service.
     #[error(transparent)]
     Http(#[from] http::HttpError),

@@ -84,7 +84,9 @@ pub enum ProcessError {
 pub async fn run(process: &Process) -> Result<(), ProcessError> {
     let (program, mut command) = match &process.command {
         Program::Direct(arguments) => {
-            let (file, rest) = arguments.split_first().map_or(("", [].as_slice()), |(file, rest)| (file.as_str(), rest));
+            let (file, rest) = arguments
+                .split_first()
+                .map_or(("", [].as_slice()), |(file, rest)| (file.as_str(), rest));
             let mut command = Command::new(file);
             command.args(rest);
             (one_line(file), command)
@@ -145,26 +147,40 @@ mod tests {
 
     #[tokio::test]
     async fn input_arrives_and_exit_codes_count() {
-        run(&shell("read line && test \"$line\" = hello", Some("hello\n")))
-            .await
-            .unwrap();
+        run(&shell(
+            "read line && test \"$line\" = hello",
+            Some("hello\n"),
+        ))
+        .await
+        .unwrap();
         let error = run(&shell("exit 3", None)).await.unwrap_err();
-        assert_eq!(error.to_string(), "the shell command ended with exit status: 3");
+        assert_eq!(
+            error.to_string(),
+            "the shell command ended with exit status: 3"
+        );
     }
 
     #[tokio::test]
     async fn input_nobody_reads_is_no_error() {
         let input = "x".repeat(1 << 20);
-        run(&shell("exec 0<&-; exit 0", Some(&input))).await.unwrap();
+        run(&shell("exec 0<&-; exit 0", Some(&input)))
+            .await
+            .unwrap();
     }
 
     #[tokio::test]
     async fn arguments_are_not_interpreted() {
         let process = Process {
             command: Program::Direct(
-                ["/bin/sh", "-c", "test \"$1\" = '$(exit 1); x'", "sh", "$(exit 1); x"]
-                    .map(str::to_owned)
-                    .to_vec(),
+                [
+                    "/bin/sh",
+                    "-c",
+                    "test \"$1\" = '$(exit 1); x'",
+                    "sh",
+                    "$(exit 1); x",
+                ]
+                .map(str::to_owned)
+                .to_vec(),
             ),
             stdin: None,
             exit: Exit::MustSucceed,
@@ -180,6 +196,10 @@ mod tests {
             exit: Exit::Ignored,
         };
         let error = run(&process).await.unwrap_err();
-        assert!(error.to_string().starts_with("cannot start /nonexistent/x: "));
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot start /nonexistent/x: ")
+        );
     }
 }

@@ -77,7 +77,11 @@ pub struct Sending {
 
 impl Sending {
     /// Starts the task; outcomes go to `outcomes`.
-    pub fn start(sources: Sources, limits: Limits, outcomes: mpsc::Sender<DeliveryOutcome>) -> Self {
+    pub fn start(
+        sources: Sources,
+        limits: Limits,
+        outcomes: mpsc::Sender<DeliveryOutcome>,
+    ) -> Self {
         // Short: what waits, waits in the lanes, where it can be sorted by rule and alerter.
         let (deliveries, incoming) = mpsc::channel(64);
         let lanes = Lanes {
@@ -85,7 +89,7 @@ impl Sending {
             limits,
             outcomes,
             lanes: HashMap::new(),
-            running: HashMap::new(),
+            places: HashMap::new(),
             accepted: 0,
             attempts: JoinSet::new(),
         };
@@ -122,8 +126,24 @@ type LaneKey = (Arc<str>, u16);
 #[derive(Default)]
 struct Lane {
     waiting: VecDeque<Delivery>,
-    /// Whether an attempt runs; then the next waits.
-    busy: bool,
+    state: LaneState,
+}
+
+#[derive(Default, PartialEq)]
+enum LaneState {
+    /// Nothing is under way.
+    #[default]
+    Idle,
+    /// The next attempt waits for a place among those of its alerter's name.
+    Blocked,
+    /// An attempt runs.
+    Busy,
+}
+
+#[derive(Default)]
+struct Places {
+    taken: usize,
+    blocked: VecDeque<LaneKey>,
 }
 
 struct Lanes {
@@ -131,8 +151,8 @@ struct Lanes {
     limits: Limits,
     outcomes: mpsc::Sender<DeliveryOutcome>,
     lanes: HashMap<LaneKey, Lane>,
-    /// Attempts running, by the alerter's name.
-    running: HashMap<&'static str, usize>,
+    /// Attempts running, and lanes waiting for one to end, by the alerter's name.
+    places: HashMap<&'static str, Places>,
     accepted: usize,
     attempts: JoinSet<(LaneKey, Option<&'static str>)>,
 }
@@ -170,28 +190,35 @@ impl Lanes {
     fn ended(&mut self, key: &LaneKey, name: Option<&'static str>) {
         self.accepted = self.accepted.saturating_sub(1);
         if let Some(lane) = self.lanes.get_mut(key) {
-            lane.busy = false;
+            lane.state = LaneState::Idle;
             if lane.waiting.is_empty() {
                 self.lanes.remove(key);
             }
         }
+        // Its place still counts as taken here, so that a lane cannot overtake those that wait.
+        self.start(key);
         let Some(name) = name else {
-            self.start(key);
             return;
         };
-        if let Some(count) = self.running.get_mut(name) {
-            *count = count.saturating_sub(1);
+        if let Some(places) = self.places.get_mut(name) {
+            places.taken = places.taken.saturating_sub(1);
         }
-        // A place is free for alerters of this name, in whichever lane they wait.
-        let idle: Vec<LaneKey> = self
-            .lanes
-            .iter()
-            .filter(|(_, lane)| !lane.busy)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in idle {
-            self.start(&key);
+        while let Some(waiting) = self.unblock(name) {
+            self.start(&waiting);
         }
+    }
+
+    /// The lane that has waited longest for a place that is free now.
+    fn unblock(&mut self, name: &str) -> Option<LaneKey> {
+        let places = self.places.get_mut(name)?;
+        if places.taken >= self.limits.at_once {
+            return None;
+        }
+        let key = places.blocked.pop_front()?;
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.state = LaneState::Idle;
+        }
+        Some(key)
     }
 
     /// Starts a lane's next attempt if nothing stands in its way.
@@ -199,7 +226,7 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        if lane.busy {
+        if lane.state != LaneState::Idle || lane.waiting.is_empty() {
             return;
         }
         let outlet = (self.sources.outlet)(&key.0);
@@ -207,16 +234,18 @@ impl Lanes {
             .as_ref()
             .and_then(|outlet| Some(outlet.exits.get(usize::from(key.1))?.name));
         if let Some(name) = name {
-            let running = self.running.entry(name).or_default();
-            if *running >= self.limits.at_once {
+            let places = self.places.entry(name).or_default();
+            if places.taken >= self.limits.at_once {
+                lane.state = LaneState::Blocked;
+                places.blocked.push_back(key.clone());
                 return;
             }
-            *running += 1;
+            places.taken += 1;
         }
         let Some(delivery) = lane.waiting.pop_front() else {
             return;
         };
-        lane.busy = true;
+        lane.state = LaneState::Busy;
         let outcomes = self.outcomes.clone();
         let attempt_time = self.limits.attempt;
         let now = (self.sources.now)();

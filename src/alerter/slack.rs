@@ -1,7 +1,7 @@
 //! `slack`: posts to incoming webhooks.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#slack>.
 
-use super::http::{Request, Route};
+use super::http::{Request, Route, check_urls};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::{Alert, BodyStyle};
 use crate::config::{Kind, Problem, Properties, TEXTS, opt};
@@ -18,15 +18,34 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
     aliases: &[],
     doc: "Posts to Slack's incoming webhooks.",
     options: &[
-        opt("slack_webhook_url").kind(TEXTS).required().secret().doc("The webhook, or several."),
-        opt("slack_channel_override").kind(TEXTS).default("the webhook's").doc("The channel, or several: `#name` or `@name`."),
-        opt("slack_username_override").default("elastalert").doc("Who posts."),
-        opt("slack_emoji_override").default(":ghost:").doc("The poster's emoji."),
+        opt("slack_webhook_url")
+            .kind(TEXTS)
+            .required()
+            .secret()
+            .doc("The webhook, or several."),
+        opt("slack_channel_override")
+            .kind(TEXTS)
+            .default("the webhook's")
+            .doc("The channel, or several: `#name` or `@name`."),
+        opt("slack_username_override")
+            .default("elastalert")
+            .doc("Who posts."),
+        opt("slack_emoji_override")
+            .default(":ghost:")
+            .doc("The poster's emoji."),
         opt("slack_icon_url_override").doc("The poster's picture; wins over the emoji."),
-        opt("slack_msg_color").one_of(&["good", "warning", "danger"]).default("danger").doc("The colour at the edge."),
-        opt("slack_parse_override").one_of(&["none", "full"]).default("none").doc("Whether Slack looks for links and names in the text."),
+        opt("slack_msg_color")
+            .one_of(&["good", "warning", "danger"])
+            .default("danger")
+            .doc("The colour at the edge."),
+        opt("slack_parse_override")
+            .one_of(&["none", "full"])
+            .default("none")
+            .doc("Whether Slack looks for links and names in the text."),
         opt("slack_text_string").doc("A text above the alert."),
-        opt("slack_title").default("the alert's subject").doc("The title."),
+        opt("slack_title")
+            .default("the alert's subject")
+            .doc("The title."),
         opt("slack_title_link").doc("Where the title leads."),
         opt("slack_msg_pretext").doc("A text between `slack_text_string` and the title."),
         opt("slack_footer").doc("A text below."),
@@ -36,20 +55,51 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
         opt("slack_author_name").doc("The author."),
         opt("slack_author_link").doc("Where the author's name leads."),
         opt("slack_author_icon").doc("The author's picture."),
-        opt("slack_alert_fields").kind(Kind::List(&Kind::Map)).doc("Fields of the match to show: a list of `title`, `value` (the field), `short`."),
-        opt("slack_attach_kibana_discover_url").bool().default("false").doc("Whether the match's link to Kibana is attached."),
-        opt("slack_kibana_discover_color").default("#ec4b98").doc("The colour of that link."),
-        opt("slack_kibana_discover_title").default("Discover in Kibana").doc("The text of that link."),
-        opt("slack_attach_opensearch_discover_url").bool().default("false").doc("Whether the match's link to OpenSearch Dashboards is attached."),
-        opt("slack_opensearch_discover_color").default("#ec4b98").doc("The colour of that link."),
-        opt("slack_opensearch_discover_title").default("Discover in Opensearch").doc("The text of that link."),
-        opt("slack_attach_jira_ticket_url").bool().default("false").doc("Whether the ticket a `jira` alerter of the same rule made is attached."),
-        opt("slack_jira_ticket_color").default("#ec4b98").doc("The colour of that link."),
-        opt("slack_jira_ticket_title").default("Jira Ticket").doc("The text of that link."),
+        opt("slack_alert_fields")
+            .kind(Kind::List(&Kind::Map))
+            .doc("Fields of the match to show: a list of `title`, `value` (the field), `short`."),
+        opt("slack_attach_kibana_discover_url")
+            .bool()
+            .default("false")
+            .doc("Whether the match's link to Kibana is attached."),
+        opt("slack_kibana_discover_color")
+            .default("#ec4b98")
+            .doc("The colour of that link."),
+        opt("slack_kibana_discover_title")
+            .default("Discover in Kibana")
+            .doc("The text of that link."),
+        opt("slack_attach_opensearch_discover_url")
+            .bool()
+            .default("false")
+            .doc("Whether the match's link to OpenSearch Dashboards is attached."),
+        opt("slack_opensearch_discover_color")
+            .default("#ec4b98")
+            .doc("The colour of that link."),
+        opt("slack_opensearch_discover_title")
+            .default("Discover in Opensearch")
+            .doc("The text of that link."),
+        opt("slack_attach_jira_ticket_url")
+            .bool()
+            .default("false")
+            .doc("Whether the ticket a `jira` alerter of the same rule made is attached."),
+        opt("slack_jira_ticket_color")
+            .default("#ec4b98")
+            .doc("The colour of that link."),
+        opt("slack_jira_ticket_title")
+            .default("Jira Ticket")
+            .doc("The text of that link."),
         opt("slack_proxy").doc("A proxy for https."),
-        opt("slack_timeout").int().default("10").doc("Seconds until a request is given up."),
-        opt("slack_ca_certs").kind(CERTIFICATES).doc("`true`, or the PEM file of the authorities to trust."),
-        opt("slack_ignore_ssl_errors").bool().default("false").doc("Whether any certificate is accepted."),
+        opt("slack_timeout")
+            .int()
+            .default("10")
+            .doc("Seconds until a request is given up."),
+        opt("slack_ca_certs")
+            .kind(CERTIFICATES)
+            .doc("`true`, or the PEM file of the authorities to trust."),
+        opt("slack_ignore_ssl_errors")
+            .bool()
+            .default("false")
+            .doc("Whether any certificate is accepted."),
     ],
     build,
 };
@@ -99,16 +149,16 @@ struct Link {
 }
 
 fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> {
-    let or = |name: &str, default: &str| {
-        properties
-            .text(name)
-            .unwrap_or_else(|| default.to_owned())
-    };
+    let or =
+        |name: &str, default: &str| properties.text(name).unwrap_or_else(|| default.to_owned());
     let filled = |name: &str| properties.text(name).filter(|text| !text.is_empty());
     let username = or("slack_username_override", "elastalert");
     let mut message = Map::from_iter([
         ("username".to_owned(), json!(username)),
-        ("parse".to_owned(), json!(or("slack_parse_override", "none"))),
+        (
+            "parse".to_owned(),
+            json!(or("slack_parse_override", "none")),
+        ),
         ("text".to_owned(), json!(or("slack_text_string", ""))),
     ]);
     let (icon, value) = match filled("slack_icon_url_override") {
@@ -131,8 +181,18 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
     }
     let mut links = Vec::new();
     for (attach, product, name, title) in [
-        ("slack_attach_kibana_discover_url", "kibana", "kibana_discover_url", "Discover in Kibana"),
-        ("slack_attach_opensearch_discover_url", "opensearch", "opensearch_discover_url", "Discover in Opensearch"),
+        (
+            "slack_attach_kibana_discover_url",
+            "kibana",
+            "kibana_discover_url",
+            "Discover in Kibana",
+        ),
+        (
+            "slack_attach_opensearch_discover_url",
+            "opensearch",
+            "opensearch_discover_url",
+            "Discover in Opensearch",
+        ),
     ] {
         if properties.bool(attach) == Some(true) {
             links.push(Link {
@@ -142,7 +202,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
             });
         }
     }
-    Ok(Slack {
+    let slack = Slack {
         webhooks: properties.texts("slack_webhook_url"),
         channels,
         route: Route::read(properties, "slack", build),
@@ -153,8 +213,11 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         fields: fields(properties),
         links,
         transport: Arc::clone(&build.transport),
-    }
-    .into())
+    };
+    Ok(Built {
+        warnings: check_urls(properties, "slack_webhook_url"),
+        ..slack.into()
+    })
 }
 
 /// Each field's members as written, and where its value is found.
@@ -166,7 +229,9 @@ fn fields(properties: &Properties) -> Vec<(Map<String, Value>, Option<FieldPath>
         .into_iter()
         .filter_map(|entry| match entry {
             Value::Object(members) => {
-                let path = members.get("value").map(|path| FieldPath::new(python::str(path)));
+                let path = members
+                    .get("value")
+                    .map(|path| FieldPath::new(python::str(path)));
                 Some((members, path))
             }
             _ => None,
@@ -197,7 +262,8 @@ impl Slack {
         for link in &self.links {
             let url = first.and_then(|first| link.field.get(first));
             if let Some(url) = url.filter(|url| python::is_truthy(url)) {
-                attachments.push(json!({"color": link.color, "title": link.title, "title_link": url}));
+                attachments
+                    .push(json!({"color": link.color, "title": link.title, "title_link": url}));
             }
         }
         let mut message = self.message.clone();

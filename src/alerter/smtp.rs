@@ -317,10 +317,7 @@ async fn dialogue(connection: &mut AsyncSmtpConnection, mail: &Mail) -> Result<(
     }
     ask(connection, server, "DATA").await?;
     // lettre writes the last line break itself.
-    let message = mail
-        .message
-        .strip_suffix(b"\r\n")
-        .unwrap_or(&mail.message);
+    let message = mail.message.strip_suffix(b"\r\n").unwrap_or(&mail.message);
     let answer = timeout(COMMAND_TIMEOUT, connection.message(message)).await;
     let reason = match answer {
         Ok(Ok(_)) => return Ok(()),
@@ -339,13 +336,16 @@ async fn ask(
     server: &Server,
     command: &str,
 ) -> Result<(), Stopped> {
-    match timeout(COMMAND_TIMEOUT, connection.command(format!("{command}\r\n"))).await {
+    match timeout(
+        COMMAND_TIMEOUT,
+        connection.command(format!("{command}\r\n")),
+    )
+    .await
+    {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => {
             // 421: the server is about to close the connection.
-            let stale = error
-                .status()
-                .is_none_or(|code| code.to_string() == "421");
+            let stale = error.status().is_none_or(|code| code.to_string() == "421");
             Err(Stopped {
                 error: refusal(server, command, words(error)),
                 stale,
@@ -388,7 +388,10 @@ fn words(error: impl std::error::Error) -> String {
 mod encrypted {
     use super::{AsyncTokioStream, TlsParameters, words};
     use futures_util::io::{AsyncRead as _, AsyncWrite as _};
-    #[expect(deprecated, reason = "lettre has no other way to hand it a socket for TLS")]
+    #[expect(
+        deprecated,
+        reason = "lettre has no other way to hand it a socket for TLS"
+    )]
     use lettre::transport::smtp::client::AsyncNetworkStream;
     use std::io;
     use std::net::SocketAddr;

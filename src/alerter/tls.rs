@@ -16,7 +16,12 @@ pub enum Verify {
 
 impl Verify {
     /// From ElastAlert's pair of options: `*_ca_certs` (true, or the path of a bundle) wins over `*_ignore_ssl_errors`.
-    pub fn read(properties: &Properties, ca_certs: &str, ignore_errors: &str, working_directory: &Path) -> Self {
+    pub fn read(
+        properties: &Properties,
+        ca_certs: &str,
+        ignore_errors: &str,
+        working_directory: &Path,
+    ) -> Self {
         match properties.get(ca_certs).map(|node| &node.data) {
             Some(Data::Str(path)) if !path.is_empty() => {
                 return Self::Bundle(working_directory.join(path));

@@ -23,6 +23,16 @@ pub trait Transport: fmt::Debug + Send + Sync {
     fn print(&self, text: &str) -> std::io::Result<()>;
 }
 
+impl dyn Transport {
+    /// Sends a request that must be answered with a status below 400.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub(super) async fn deliver(&self, request: Request) -> Result<Answer, HttpError> {
+        self.http(request.clone()).await?.accepted(&request)
+    }
+}
+
 /// The real world: the network, the system's programs, and a place to print to.
 pub struct World {
     clients: Clients,

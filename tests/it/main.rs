@@ -9,3 +9,5 @@
 )]
 
 mod golden;
+mod mail_server;
+mod smtp;
