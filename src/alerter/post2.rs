@@ -124,7 +124,10 @@ impl Post2 {
             return Ok(Map::new());
         };
         let text = environment()
-            .render_str(template, { let _ = context; minijinja::Value::from(()) })
+            .render_str(template, {
+                let _ = context;
+                minijinja::Value::from(())
+            })
             .map_err(|error| SendError::Content(format!("{option}: {error}")))?;
         serde_json::from_str(&text).map_err(|error| {
             SendError::Content(format!("{option} does not make a JSON object: {error}"))
