@@ -23,6 +23,8 @@ pub mod input;
 pub mod rule;
 /// What survives a crash: journal, snapshot, and the embedded writeback store.
 pub mod store;
+/// Which cryptography TLS uses.
+pub mod tls;
 /// Metrics, health and readiness over HTTP.
 pub mod web;
 /// Writeback to Elasticsearch and OpenSearch.

@@ -43,8 +43,15 @@ impl Alert<'_> {
     /// The text cannot be rendered.
     pub fn body(&self, style: BodyStyle) -> Result<String, TextError> {
         let mut body = String::new();
-        if style.summary && self.template.layout == Layout::SummaryOnly {
-            return Ok(body);
+        if style.summary {
+            if let Some(summary) = &self.template.summary {
+                let (before, after) = style.fence.unwrap_or_default();
+                let table = summary.render(self.matches, style.table_width)?;
+                body = format!("{before}{table}{after}");
+            }
+            if self.template.layout == Layout::SummaryOnly {
+                return Ok(body);
+            }
         }
         for matched in self.matches {
             self.write_match(matched, &mut body)?;

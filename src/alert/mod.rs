@@ -4,11 +4,14 @@
 //! enhancements); it is done once per alert. [`Alert::subject`] and [`Alert::body`] then make words of them, for each alerter its own.
 
 mod body;
+mod jinja;
 mod lookup;
 mod resolve;
+mod summary;
 mod template;
 mod text;
 mod times;
+mod wrap;
 
 pub use resolve::resolve;
 pub use template::Template;
@@ -22,7 +25,7 @@ use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
 /// Every option that shapes texts: any rule may have them, and an alerter's own options may override them.
-pub static OPTIONS: &[&[OptionSpec]] = &[text::OPTIONS, times::OPTIONS];
+pub static OPTIONS: &[&[OptionSpec]] = &[text::OPTIONS, summary::OPTIONS, times::OPTIONS];
 
 /// What texts depend on beside rule and matches.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! A rule's text options, checked.
 
 use super::Process;
+use super::summary::Summary;
 use super::text::{Layout, Text};
 use super::times::Times;
 use crate::config::{Problem, Properties};
@@ -15,6 +16,7 @@ pub struct Template {
     pub(super) named: bool,
     pub(super) layout: Layout,
     pub(super) missing_value: String,
+    pub(super) summary: Option<Summary>,
     pub(super) top_counts: bool,
     pub(super) times: Times,
     /// `include_match_in_root`: the written document has the match's members beside its own.
@@ -39,6 +41,7 @@ impl Template {
             missing_value: properties
                 .text("alert_missing_value")
                 .unwrap_or_else(|| "<MISSING VALUE>".to_owned()),
+            summary: Summary::new(properties),
             top_counts: !properties.texts("top_count_keys").is_empty(),
             times: Times::new(properties, &process.zone),
             include_match_in_root: properties.bool("include_match_in_root").unwrap_or(false),

@@ -1,19 +1,25 @@
 //! Rules: what a rule file means, and the rule types.
 
+mod counts;
+mod decide;
 mod evaluator;
 mod key;
 mod kind;
 mod match_document;
+mod schedule;
 mod time_expression;
 pub mod time_field;
 pub mod types;
 
+pub use counts::Counts;
+pub use decide::{Decided, Decider, Decision};
 pub use evaluator::Evaluator;
 pub use key::{Key, QueryKey};
 pub use kind::{
     Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
     Verdict,
 };
+pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
 
 use crate::config::Properties;
@@ -85,7 +91,7 @@ pub enum Due {
     /// So long after the first match.
     After(Duration),
     /// At the next time of a cron expression, in UTC.
-    Schedule(Box<croner::Cron>),
+    Schedule(Schedule),
 }
 
 /// `index`: which indices a rule looks at.
@@ -93,6 +99,13 @@ pub enum Due {
 pub struct IndexPattern {
     /// As written.
     pub text: String,
+}
+
+impl IndexPattern {
+    /// Whether the rule looks at an index.
+    pub fn matches(&self, index: &str) -> bool {
+        self.text == index
+    }
 }
 
 /// All rules that run, and the generation of this set: a reload makes a new one.

@@ -1,0 +1,71 @@
+//! The rules as the engine runs them: each with its alerters' descriptions and the steps before an alert.
+
+use crate::event::{Document, WallTime};
+use crate::rule::{Rule, RuleSet};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The steps between a match and its alert that may change or drop it. They must be deterministic.
+pub trait Prepare: Send + Sync {
+    /// Runs the enhancements. Dropped matches are removed; the answer tells of those that failed.
+    fn enhance(&self, rule: &Rule, matches: &mut Vec<Document>, now: WallTime) -> Vec<String>;
+
+    /// Adds what an alert shows beside the matches: counts, links, rule parameters.
+    fn decorate(&self, rule: &Rule, matches: &mut [Document], now: WallTime);
+}
+
+/// A rule with what the engine needs to know of its alerters and texts.
+pub struct ProgramRule {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// `alert_info` of each alerter, in the rule's order.
+    pub alerters: Vec<Document>,
+    /// The steps before an alert.
+    pub prepare: Arc<dyn Prepare>,
+    /// `run_enhancements_first`: enhancements run at the match, before it is aggregated.
+    pub enhance_first: bool,
+    /// `include_match_in_root`.
+    pub match_in_root: bool,
+}
+
+/// All rules that run.
+pub struct Program {
+    /// Tells one loading of the rules from another.
+    pub generation: u64,
+    /// The rules.
+    pub rules: Vec<ProgramRule>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program")
+            .field("generation", &self.generation)
+            .field("rules", &self.rules.len())
+            .finish()
+    }
+}
+
+impl Program {
+    /// A rule and its position, by name.
+    pub fn find(&self, name: &str) -> Option<(usize, &ProgramRule)> {
+        self.rules
+            .iter()
+            .enumerate()
+            .find(|(_, entry)| entry.rule.name == name)
+    }
+
+    /// Where each of these rules is now.
+    pub(super) fn positions(&self, rules: &RuleSet) -> Vec<Option<usize>> {
+        let now: HashMap<&str, usize> = self
+            .rules
+            .iter()
+            .enumerate()
+            .map(|(position, entry)| (entry.rule.name.as_str(), position))
+            .collect();
+        rules
+            .rules
+            .iter()
+            .map(|rule| now.get(rule.name.as_str()).copied())
+            .collect()
+    }
+}

@@ -1,0 +1,397 @@
+//! One rule, one stream of events: at which events and ticks it matches, and with what. The family's page in the golden folder's README
+//! defines the replay and which of the recorded variants counts.
+
+use super::Case;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tripline::config::{self, Node, Properties, SourceFile};
+use tripline::event::{self, Document, EventTime, Meta, RawEvent, Timestamp, WallTime};
+use tripline::filter::{Filter, FilterEvent, Mapping};
+use tripline::rule::{
+    Common, Evaluator, IndexPattern, Match, QueryKey, Rule, TimeField, Verdict, types,
+};
+
+#[test]
+fn matches() {
+    super::replay("matches", run);
+}
+
+/// A row of a case: when, the match, and what the rule adds to the alert's text.
+#[derive(Debug, Clone)]
+struct Row {
+    at: String,
+    matched: Value,
+    text: Option<String>,
+}
+
+fn run(case: &Case) -> Result<(), String> {
+    let case = &case.value;
+    let directory = tempfile::tempdir().unwrap();
+    for (path, content) in case["files"].as_object().into_iter().flatten() {
+        std::fs::write(directory.path().join(path), content.as_str().unwrap()).unwrap();
+    }
+    let loaded = load(case, directory.path());
+    if case["expected"].get("load_error").is_some() {
+        return match loaded {
+            Ok(_) => Err("loads, but should be refused".to_owned()),
+            Err(_) => Ok(()),
+        };
+    }
+    let rule = loaded?;
+    let variant = criterion(&case["expected"]);
+    let expected = rows(&case["expected"], variant);
+    let errors = case["errors"].get(variant).map_or_else(Vec::new, |errors| {
+        errors
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| place(&error["at"]))
+            .collect()
+    });
+    let actual = replay(case, &rule);
+    compare(case, expected, actual, &errors)
+}
+
+const VARIANTS: [&str; 4] = ["stream_tick", "stream_own", "stream", "polled"];
+
+/// The variant that decides.
+fn criterion(expected: &Value) -> &'static str {
+    VARIANTS
+        .into_iter()
+        .find(|variant| expected.get(variant).is_some())
+        .unwrap()
+}
+
+fn rows(expected: &Value, variant: &str) -> Vec<Row> {
+    let rows = &expected[variant];
+    let rows = if rows.is_string() {
+        &expected["stream"]
+    } else {
+        rows
+    };
+    rows.as_array()
+        .unwrap()
+        .iter()
+        .map(|row| Row {
+            at: place(&row["at"]),
+            matched: row["match"].clone(),
+            text: row
+                .get("rule_text")
+                .map(|text| text.as_str().unwrap().to_owned()),
+        })
+        .collect()
+}
+
+fn place(at: &Value) -> String {
+    match at.get("event") {
+        Some(event) => format!("event {event}"),
+        None => {
+            let tick = at.get("tick").or_else(|| at.get("poll")).unwrap();
+            format!("tick {}", tick.as_str().unwrap())
+        }
+    }
+}
+
+fn load(case: &Value, directory: &Path) -> Result<Rule, String> {
+    let source = Arc::new(SourceFile {
+        path: "rule.yaml".into(),
+        text: case["rule_yaml"].as_str().unwrap().to_owned(),
+    });
+    let (node, problems) = config::yaml::parse(&source, None);
+    let Some(Node {
+        data: config::Data::Map(rule),
+        span,
+    }) = node
+    else {
+        return Err(format!("{problems:?}"));
+    };
+    let source = Arc::new(SourceFile {
+        path: "config.yaml".into(),
+        text: case["config"].to_string(),
+    });
+    let base = config::yaml::parse(&source, None).0.unwrap();
+    let properties = Properties::new(base.as_map().unwrap().clone()).overlaid(&rule);
+    let texts = |problems: Vec<config::Problem>| {
+        problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    let mapping = Mapping::default();
+    let own_run_every = base.get("run_every").and_then(config::duration);
+    let common = Common {
+        name: "golden".to_owned(),
+        span,
+        query_key: QueryKey::new(&properties.texts("query_key")),
+        time: TimeField::load(&properties).map_err(texts)?,
+        timeframe: properties.duration("timeframe"),
+        buffer_time: properties
+            .duration("buffer_time")
+            .unwrap_or(Duration::from_secs(900)),
+        run_every: own_run_every.unwrap_or(Duration::from_secs(60)),
+        working_directory: directory.to_owned(),
+        mapping: mapping.clone(),
+    };
+    let entry = types::find(&properties.text("type").unwrap()).ok_or("unknown type")?;
+    let filter = properties
+        .get("filter")
+        .and_then(Node::as_seq)
+        .unwrap_or_default();
+    let aggregation_key = QueryKey::new(&properties.texts("aggregation_key"));
+    Ok(Rule {
+        name: common.name.clone(),
+        file: "rule.yaml".into(),
+        index: IndexPattern {
+            text: "golden".to_owned(),
+        },
+        filter: Filter::load(filter, &mapping).map_err(texts)?,
+        type_name: entry.name,
+        kind: (entry.build)(&properties, &common).map_err(texts)?,
+        time: common.time.clone(),
+        query_key: common.query_key.clone(),
+        include: properties
+            .get("include")
+            .map(|_| properties.texts("include")),
+        realert: Duration::ZERO,
+        exponential_realert: None,
+        realert_key: common.name,
+        aggregation: aggregation_key.map(|key| tripline::rule::Aggregation {
+            due: tripline::rule::Due::After(Duration::ZERO),
+            key: Some(key),
+            by_match_time: false,
+            compare_with_match_time: false,
+            max: 1000,
+        }),
+        alert_time_limit: Duration::ZERO,
+        properties,
+        state_fingerprint: 0,
+    })
+}
+
+/// The rule with its state, and what it did so far.
+struct Run<'a> {
+    rule: &'a Rule,
+    evaluator: Evaluator,
+    zone: jiff::tz::TimeZone,
+    rows: Vec<Row>,
+}
+
+fn replay(case: &Value, rule: &Rule) -> Vec<Row> {
+    let zone = case["tz"].as_str().unwrap();
+    let mut run = Run {
+        rule,
+        evaluator: Evaluator::new(rule),
+        zone: jiff::tz::TimeZone::get(zone).unwrap(),
+        rows: Vec::new(),
+    };
+    let start = instant(&case["schedule"]["start"]);
+    for document in case["baseline"].as_array().into_iter().flatten() {
+        run.learn(document, start);
+    }
+    let every = case["schedule"]["every_seconds"].as_i64().unwrap();
+    let count = case["schedule"]["count"].as_i64().unwrap();
+    let mut ticks = (1..=count)
+        .map(|tick| start.plus(Duration::from_secs((tick * every) as u64)))
+        .peekable();
+    let events = case["events"].as_array().unwrap();
+    for (i, event) in events.iter().enumerate() {
+        let now = instant(&case["arrivals"][i]);
+        while let Some(tick) = ticks.next_if(|tick| *tick < now) {
+            run.tick(tick);
+        }
+        run.event(i, event, now);
+    }
+    ticks.for_each(|tick| run.tick(tick));
+    run.rows
+}
+
+fn instant(value: &Value) -> EventTime {
+    event::time::parse_iso(value.as_str().unwrap())
+        .unwrap()
+        .event_time()
+}
+
+impl Run<'_> {
+    fn verdict(&self, document: &Document, id: &str, now: EventTime) -> Verdict {
+        let event = FilterEvent {
+            document,
+            index: Some("golden"),
+            id: Some(id),
+            now: WallTime(now.0),
+        };
+        if self.rule.filter.matches(&event) {
+            self.rule.verdict(&event)
+        } else {
+            Verdict::Nothing
+        }
+    }
+
+    fn learn(&mut self, document: &Value, start: EventTime) {
+        let document = document.as_object().unwrap();
+        let verdict = self.verdict(document, "", start);
+        let time = self.rule.event_time(document).unwrap();
+        self.evaluator.learn(None, time, verdict, start);
+    }
+
+    fn event(&mut self, i: usize, event: &Value, now: EventTime) {
+        let id = format!("e{i}");
+        let document = event.as_object().unwrap();
+        let Ok(time) = self.rule.event_time(document) else {
+            return;
+        };
+        let raw = Arc::new(RawEvent {
+            bytes: event.to_string().into(),
+            meta: Some(Arc::new(Meta {
+                index: Some("golden".to_owned()),
+                id: Some(id.clone()),
+            })),
+        });
+        let verdict = self.verdict(document, &id, now);
+        let mut out = Vec::new();
+        self.evaluator
+            .on_event(Some(&raw), time, verdict, now, &mut out);
+        self.write_down(&format!("event {i}"), &out);
+    }
+
+    fn tick(&mut self, now: EventTime) {
+        let mut out = Vec::new();
+        self.evaluator.on_tick(now, &mut out);
+        let at = format!("tick {}", WallTime(now.0).to_text());
+        self.write_down(&at, &out);
+    }
+
+    fn write_down(&mut self, at: &str, out: &[Match]) {
+        for matched in out {
+            let document = self.rule.match_document(matched).unwrap();
+            let text = self
+                .rule
+                .kind
+                .text(&document, &|time, minus| self.pretty(time, minus));
+            self.rows.push(Row {
+                at: at.to_owned(),
+                matched: Value::Object(document),
+                text: (!text.is_empty()).then_some(text),
+            });
+        }
+    }
+
+    fn pretty(&self, time: &Value, minus: Duration) -> String {
+        let time = event::time::parse_iso(time.as_str().unwrap()).unwrap();
+        let time = Timestamp {
+            micros: time.event_time().minus(minus).0,
+            ..time
+        };
+        let properties = &self.rule.properties;
+        let format = properties.text("custom_pretty_ts_format");
+        let format = format.as_deref().unwrap_or("%Y-%m-%d %H:%M %Z");
+        let local = properties.bool("use_local_time").unwrap_or(true);
+        let instant = jiff::Timestamp::from_microsecond(time.micros).unwrap();
+        let zone = match (local, time.offset_seconds) {
+            (true, _) => self.zone.clone(),
+            (false, 0) => jiff::tz::TimeZone::UTC,
+            (false, offset) => {
+                jiff::tz::TimeZone::fixed(jiff::tz::Offset::from_seconds(offset).unwrap())
+            }
+        };
+        instant.to_zoned_datetime(zone).strftime(format).to_string()
+    }
+}
+
+/// Rows of one event or tick are a multiset, all else has its order.
+fn compare(
+    case: &Value,
+    expected: Vec<Row>,
+    actual: Vec<Row>,
+    errors: &[String],
+) -> Result<(), String> {
+    let alone = matches!(
+        case["type"].as_str(),
+        Some("any" | "blacklist" | "whitelist")
+    );
+    let order = order(case);
+    let end = errors
+        .iter()
+        .filter_map(|at| order.get(at))
+        .min()
+        .filter(|_| !alone);
+    let counts = |row: &Row| {
+        let before_end = end.is_none_or(|end| order.get(&row.at).is_some_and(|at| at < end));
+        before_end && !(alone && errors.contains(&row.at))
+    };
+    let groups = |rows: Vec<Row>| {
+        let mut groups: BTreeMap<usize, Vec<Row>> = BTreeMap::new();
+        for row in rows.into_iter().filter(counts) {
+            groups.entry(order[&row.at]).or_default().push(row);
+        }
+        groups
+    };
+    let (expected, mut actual) = (groups(expected), groups(actual));
+    for (at, rows) in &expected {
+        let mut found = actual.remove(at).unwrap_or_default();
+        for row in rows {
+            let Some(i) = found.iter().position(|other| same(row, other)) else {
+                return Err(format!("expected {row:?}\nfound    {found:?}"));
+            };
+            found.remove(i);
+        }
+        if let Some(row) = found.first() {
+            return Err(format!("one match too many: {row:?}"));
+        }
+    }
+    match actual.values().flatten().next() {
+        Some(row) => Err(format!("not expected: {row:?}")),
+        None => Ok(()),
+    }
+}
+
+/// The place of every event and tick in time.
+fn order(case: &Value) -> BTreeMap<String, usize> {
+    let mut places: Vec<(EventTime, u8, String)> = Vec::new();
+    let arrivals = case["arrivals"].as_array().unwrap();
+    places.extend(
+        arrivals
+            .iter()
+            .enumerate()
+            .map(|(i, at)| (instant(at), 0, format!("event {i}"))),
+    );
+    let start = instant(&case["schedule"]["start"]);
+    let every = case["schedule"]["every_seconds"].as_u64().unwrap();
+    for tick in 1..=case["schedule"]["count"].as_u64().unwrap() {
+        let at = start.plus(Duration::from_secs(tick * every));
+        places.push((at, 1, format!("tick {}", WallTime(at.0).to_text())));
+    }
+    places.sort_by_key(|(at, kind, _)| (*at, *kind));
+    places
+        .into_iter()
+        .enumerate()
+        .map(|(i, (_, _, name))| (name, i))
+        .collect()
+}
+
+fn same(a: &Row, b: &Row) -> bool {
+    a.text == b.text && same_value(&a.matched, &b.matched)
+}
+
+fn same_value(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            a == b || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_value(a, b))
+        }
+        (Value::Object(a), Value::Object(b)) => same_members(a, b),
+        _ => a == b,
+    }
+}
+
+fn same_members(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .all(|(name, a)| b.get(name).is_some_and(|b| same_value(a, b)))
+}
