@@ -13,3 +13,5 @@ mod create_index;
 mod golden;
 mod support;
 mod tidy;
+mod mail_server;
+mod smtp;

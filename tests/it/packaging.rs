@@ -1,6 +1,7 @@
 //! The unit files of `packaging/`, and what they rely on: readiness, SIGTERM, SIGHUP, and the state after a crash.
 
-use crate::process::{Home, PATIENCE, Process, repository, service, signal, wait_for};
+use crate::process::{Home, PATIENCE, Process, repository, signal, wait_for};
+use crate::service;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -117,7 +118,7 @@ struct Supervisor {
 
 impl Supervisor {
     fn start(home: &Home) -> Self {
-        let programs = PathBuf::from(service("TRIPLINE_TEST_SUPERVISOR"));
+        let programs = PathBuf::from(service::shared("TRIPLINE_TEST_SUPERVISOR"));
         let place = home.path("");
         let place = place.to_str().unwrap();
         let unit = std::fs::read_to_string(repository("packaging/supervisord/tripline.conf"))

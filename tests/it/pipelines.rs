@@ -1,6 +1,7 @@
 //! The configurations of `pipelines/` and the rules of `rules/`, as they ship.
 
 use crate::process::{Home, repository, wait_for};
+use crate::service::Service;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -65,26 +66,6 @@ fn the_ready_rules_have_no_problems() {
     }
 }
 
-/// A running rsyslog; stopped when dropped.
-struct Rsyslog<'a>(&'a Home);
-
-impl Rsyslog<'_> {
-    fn run(&self, arguments: &[&str]) {
-        let status = Command::new(repository("tests/services/rsyslog/run.sh"))
-            .args(arguments)
-            .env("SERVICES_DIR", self.0.path("services"))
-            .status()
-            .unwrap();
-        assert!(status.success(), "rsyslog/run.sh {arguments:?}");
-    }
-}
-
-impl Drop for Rsyslog<'_> {
-    fn drop(&mut self) {
-        self.run(&["stop"]);
-    }
-}
-
 #[test]
 fn rsyslog_feeds_tripline() {
     let home = Home::with_inputs("[{tcp: {listen: \"127.0.0.1:0\", codec: json}}]");
@@ -97,11 +78,8 @@ fn rsyslog_feeds_tripline() {
         ),
     );
     let _process = home.start();
-    let (host, port) = {
-        let address = home.address("tcp");
-        let (host, port) = address.rsplit_once(':').unwrap();
-        (host.to_owned(), port.to_owned())
-    };
+    let address = home.address("tcp");
+    let (host, port) = address.rsplit_once(':').unwrap();
     // Freed before rsyslog takes it: rsyslog cannot say which port it was given.
     let receiver = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -121,12 +99,12 @@ fn rsyslog_feeds_tripline() {
             home.path("").display(),
         ),
     );
-    let rsyslog = Rsyslog(&home);
-    rsyslog.run(&["start", home.path("rsyslog.conf").to_str().unwrap()]);
+    let configuration = home.path("rsyslog.conf");
+    let (_rsyslog, _) = Service::start("rsyslog", &[configuration.to_str().unwrap()]);
     let mut stream = wait_for("rsyslog to listen", || TcpStream::connect(receiver).ok());
     writeln!(
         stream,
-        "<38>Apr  6 05:07:14 bastion sshd[4242]: Failed password for \"root\" from 192.0.2.7 port 51000 ssh2"
+        "<38>1 2018-04-06T05:07:14Z bastion sshd 4242 - - Failed password for \"root\" from 192.0.2.7 port 51000 ssh2"
     )
     .unwrap();
     let alert = wait_for("the alert", || home.alerts().pop());

@@ -203,10 +203,3 @@ pub fn signal(process: u32, name: &str) {
 pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
-
-/// What `tests/run` tells the tests about the servers it started.
-#[track_caller]
-pub fn service(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: start this test with tests/run"))
-}
