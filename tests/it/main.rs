@@ -14,4 +14,5 @@ mod golden;
 mod support;
 mod tidy;
 mod mail_server;
+mod real_rules;
 mod smtp;
