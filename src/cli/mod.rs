@@ -1,5 +1,6 @@
 //! The commands.
 
-pub mod check;
+mod check;
 pub mod create_index;
 mod exit;
+mod output;
