@@ -65,17 +65,17 @@ mod tests {
             end,
         };
         let problems = [
-            Problem::warning("W0204", &span(8, 17), "unknown option `num_event`")
+            Problem::warning("W0604", &span(8, 17), "unknown option `num_event`")
                 .help("did you mean `num_events`?"),
             Problem::error(
-                "E0201",
+                "E0601",
                 &span(32, 34),
                 "`timeframe` takes an object such as {minutes: 5}, found text `5m`",
             ),
         ];
         assert_eq!(
             report(&problems, 1, 0, Colours::Off),
-            "warning[W0204]: unknown option `num_event`
+            "warning[W0604]: unknown option `num_event`
  --> rules/a.yaml:2:1
   |
 2 | num_event: 1
@@ -83,7 +83,7 @@ mod tests {
   |
   = help: did you mean `num_events`?
 
-error[E0201]: `timeframe` takes an object such as {minutes: 5}, found text `5m`
+error[E0601]: `timeframe` takes an object such as {minutes: 5}, found text `5m`
  --> rules/a.yaml:3:12
   |
 3 | timeframe: 5m

@@ -154,7 +154,7 @@ impl Builder<'_> {
             let span = self.span("use_terms_query");
             self.problems.push(
                 Problem::error(
-                    "E0505",
+                    "E0705",
                     &span,
                     "`use_terms_query` counts per `query_key`, and there is none",
                 )
@@ -237,7 +237,7 @@ impl Builder<'_> {
         if self.properties.bool("use_strftime_index") != Some(true) {
             if text.contains("%Y") || text.contains("%m") {
                 let problem = Problem::warning(
-                    "W0507",
+                    "W0707",
                     &self.span("index"),
                     "`%` stands for itself in this index",
                 );
@@ -254,7 +254,7 @@ impl Builder<'_> {
             if text.contains(token) {
                 let message = format!("`{token}` in an index stands for {meaning}");
                 self.problems.push(
-                    Problem::warning("W0507", &self.span("index"), message)
+                    Problem::warning("W0707", &self.span("index"), message)
                         .help("`%Y.%m.%d` is most common"),
                 );
             }
@@ -309,7 +309,7 @@ impl Builder<'_> {
         };
         let wrong = |error| {
             Problem::error(
-                "E0506",
+                "E0706",
                 &node.span,
                 format!("`aggregation.schedule` is no cron expression: {error}"),
             )

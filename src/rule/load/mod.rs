@@ -119,7 +119,7 @@ impl Loader<'_> {
         };
         if let Some(other) = loaded.rules.iter().find(|other| other.name == rule.name) {
             let message = format!("two rules are called `{}`", rule.name);
-            let problem = Problem::error("E0504", &name_place(&rule), message)
+            let problem = Problem::error("E0704", &name_place(&rule), message)
                 .related(&name_place(other), "the other one is here, and runs")
                 .help("give it another `name`");
             loaded.problems.push(problem);
