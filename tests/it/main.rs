@@ -14,5 +14,6 @@ mod golden;
 mod support;
 mod tidy;
 mod mail_server;
+mod problems;
 mod real_rules;
 mod smtp;
