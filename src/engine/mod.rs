@@ -140,7 +140,7 @@ impl Engine {
             outbox: Outbox::default(),
             bodies: VecDeque::new(),
             next_alert: 0,
-            next_write: 0,
+            next_write: 1,
             last_tick: None,
         }
     }
@@ -162,6 +162,11 @@ impl Engine {
                 out.records.push(Record::Body { fingerprint, now });
             }
         }
+    }
+
+    /// Numbers writes above what the documents' store has seen, whatever the journal says.
+    pub fn number_writes_after(&mut self, applied: u64) {
+        self.next_write = self.next_write.max(applied + 1);
     }
 
     /// When [`Input::Due`] is wanted next.

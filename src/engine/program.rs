@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 /// What the engine asks of the side that makes alerts. All of it is deterministic.
 pub trait Prepare: Send + Sync {
-    /// Runs the enhancements. Dropped matches are removed; the answer tells of those that failed.
-    fn enhance(&self, rule: &Rule, matches: &mut Vec<Document>, now: WallTime) -> Vec<String>;
+    /// Runs the enhancements on one match (`run_enhancements_first`). Whether it is kept, and what failed.
+    fn enhance(&self, matched: &mut Document) -> (bool, Vec<String>);
 
-    /// Adds what an alert shows beside the matches: counts, links, rule parameters.
-    fn decorate(&self, rule: &Rule, matches: &mut [Document], now: WallTime);
+    /// Prepares an alert's matches, once: counts, links, rule parameters, and enhancements unless they ran at the match. Dropped matches
+    /// are removed. What failed.
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String>;
 
     /// What the first alerter says of itself in the documents of an alert (`alert_info`).
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document;
