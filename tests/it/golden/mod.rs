@@ -6,6 +6,7 @@
 mod alerters;
 mod matches;
 mod create_index;
+mod matches;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
