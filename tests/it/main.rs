@@ -9,3 +9,12 @@
 )]
 
 mod golden;
+#[path = "inputs_http.rs"]
+mod http;
+#[path = "inputs_http_repeat.rs"]
+mod http_repeat;
+mod inputs_stage;
+#[path = "inputs_stdin.rs"]
+mod stdin;
+#[path = "inputs_tcp.rs"]
+mod tcp;
