@@ -18,3 +18,5 @@ mod inputs_stage;
 mod stdin;
 #[path = "inputs_tcp.rs"]
 mod tcp;
+#[path = "inputs_web.rs"]
+mod web;
