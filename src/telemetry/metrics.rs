@@ -311,14 +311,10 @@ impl InputMetrics {
             .inc();
     }
 
-    /// A connection was opened.
-    pub fn connected(&self) {
+    /// A connection was opened; it counts until the result is dropped.
+    pub fn connection(&self) -> OpenConnection {
         self.connections.inc();
-    }
-
-    /// A connection was closed.
-    pub fn disconnected(&self) {
-        self.connections.dec();
+        OpenConnection(self.connections.clone())
     }
 
     /// A connection was closed unserved.
@@ -329,6 +325,16 @@ impl InputMetrics {
                 reason,
             })
             .inc();
+    }
+}
+
+/// Counts a connection as open until it is dropped.
+#[derive(Debug)]
+pub struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
