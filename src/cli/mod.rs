@@ -1,7 +1,7 @@
 //! The commands. This is where everything is put together; nothing uses it.
 
 pub mod args;
-pub mod check;
+//CHECK pub mod check;
 mod clock;
 pub mod create_index;
 mod data;
@@ -13,7 +13,7 @@ mod rules;
 mod run;
 mod service;
 mod silence;
-mod test_rule;
+//TR mod test_rule;
 
 use crate::alert::Process;
 use crate::alerter::World;

@@ -48,6 +48,51 @@ pub(super) struct Loaded {
     pub(super) files: Vec<PathBuf>,
 }
 
+/// The rules that run, to fall back on.
+pub(super) struct Running {
+    /// Counts reloads.
+    pub(super) generation: u64,
+    rules: Vec<(Arc<ProgramRule>, Arc<Outlet>)>,
+}
+
+impl Loaded {
+    /// The rules, to fall back on when a later version of one cannot be loaded.
+    pub(super) fn running(&self) -> Running {
+        let rules = self.program.rules.iter().filter_map(|entry| {
+            let outlet = self.outlets.get(&entry.rule.name)?;
+            Some((Arc::clone(entry), Arc::clone(outlet)))
+        });
+        Running { generation: self.program.generation, rules: rules.collect() }
+    }
+
+    /// Lets rules whose file is still there, but cannot be loaded any more, go on as they were. Their names.
+    pub(super) fn keep_broken(&mut self, running: &Running) -> Vec<String> {
+        let loaded = |file: &Path| {
+            self.rules.rules.iter().any(|rule| rule.file == file) || self.disabled.iter().any(|rule| rule.file == file)
+        };
+        let kept: Vec<_> = running
+            .rules
+            .iter()
+            .filter(|(entry, _)| self.files.contains(&entry.rule.file) && !loaded(&entry.rule.file))
+            .filter(|(entry, _)| !self.outlets.contains_key(&entry.rule.name))
+            .cloned()
+            .collect();
+        if kept.is_empty() {
+            return Vec::new();
+        }
+        let generation = self.program.generation;
+        let mut entries = self.program.rules.clone();
+        for (entry, outlet) in &kept {
+            entries.push(Arc::clone(entry));
+            self.outlets.insert(entry.rule.name.clone(), Arc::clone(outlet));
+        }
+        let rules = entries.iter().map(|entry| Arc::clone(&entry.rule)).collect();
+        self.rules = Arc::new(RuleSet { generation, rules });
+        self.program = Arc::new(Program { generation, rules: entries });
+        kept.into_iter().map(|(entry, _)| entry.rule.name.clone()).collect()
+    }
+}
+
 /// The environment, as configuration and rules see it.
 pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -91,13 +136,13 @@ impl Loader {
         for rule in loaded.rules {
             let Some((outlet, preparation)) = self.outlet(&rule, &mut problems) else { continue };
             let outlet = Arc::new(outlet);
-            program.push(ProgramRule {
+            program.push(Arc::new(ProgramRule {
                 rule: Arc::clone(&rule),
                 alerters: outlet.exits.iter().map(|exit| exit.name).collect(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
                 prepare: Arc::new(Preparing { preparation, outlet: Arc::clone(&outlet) }),
-            });
+            }));
             outlets.insert(rule.name.clone(), outlet);
             rules.push(rule);
         }

@@ -2,13 +2,13 @@
 
 use super::rules::Loaded;
 use super::run::{Args, duration};
+use super::service::{self, Request};
 use crate::config::service::Service as Config;
-use crate::engine::{Input, Outcome};
 
-/// Writes the silence into the store. A service that runs on the same store has to be told over its door instead.
+/// Tells the service that runs on the store, or writes the silence into the store when none does.
 ///
 /// # Errors
-/// The period cannot be understood, the rule could not be loaded, or the store is in use or cannot be written.
+/// The period cannot be understood, the rule could not be loaded, or the store cannot be written.
 pub(super) fn run(args: &Args, period: &str, config: &Config, loaded: &Loaded) -> anyhow::Result<i32> {
     let period = duration(period).map_err(|error| anyhow::anyhow!("--silence: {error}"))?;
     let [rule] = loaded.rules.rules.as_slice() else {
@@ -20,10 +20,10 @@ pub(super) fn run(args: &Args, period: &str, config: &Config, loaded: &Loaded) -
     };
     let now = super::clock::now();
     let until = now.plus(period);
-    let mut state = super::service::open_state(args, config, loaded)?;
-    let mut out = Outcome::default();
-    state.engine.apply(Input::Silence { key, until }, now, &mut out);
-    state.commit(&out)?;
+    let request = Request::Silence { key, until };
+    if service::ask(&config.store, &request)?.is_none() {
+        service::silence_at_rest(config, loaded, request, now)?;
+    }
     tracing::info!("Success. {} will be silenced until {}", rule.name, until.to_text());
     Ok(super::exit::FINE)
 }

@@ -37,7 +37,7 @@ pub struct Program {
     /// Tells one loading of the rules from another.
     pub generation: u64,
     /// The rules.
-    pub rules: Vec<ProgramRule>,
+    pub rules: Vec<Arc<ProgramRule>>,
 }
 
 impl std::fmt::Debug for Program {

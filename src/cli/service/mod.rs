@@ -6,6 +6,7 @@
 //!                                        └── outcomes, ticks, reloads
 //! ```
 
+mod control;
 mod decide;
 mod driver;
 mod reload;
@@ -15,6 +16,9 @@ mod state;
 mod stop;
 mod summary;
 mod writer;
+
+pub(super) use control::{Request, ask};
+pub(super) use state::silence_at_rest;
 
 use super::rules::{Loaded, Loader};
 use super::run::Args;
@@ -56,8 +60,10 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let (readiness, is_ready) = watch::channel(Readiness::Starting);
     let signals = stop::Signals::listen(&shutdown)?;
 
-    let state = state::open(args, &config, Arc::clone(&loaded.program))?;
+    let keeping = if args.debug { state::Keeping::Nothing } else { state::Keeping::Everything };
+    let state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
+    let rules = loaded.running();
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
     let decider = Arc::new(ArcSwap::from_pointee(Decider::new(Arc::clone(&loaded.rules))));
 
@@ -106,8 +112,12 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         busy: Duration::ZERO,
     };
     let engine = engine_thread(driver)?;
-    let forwarder = state.documents.as_ref().and_then(|documents| start::forwarder(&config, documents));
-    let reloading = reload::start(args, loader, reload::Targets { control, outlets, decider }, &shutdown);
+    let forwarder = match &state.documents {
+        Some(documents) => start::forwarder(&config, documents)?,
+        None => None,
+    };
+    let operators = if args.debug { None } else { Some(control::serve(&config.store, control.clone())?) };
+    let reloading = reload::start(args, loader, rules, reload::Targets { control, outlets, decider })?;
 
     readiness.send_replace(Readiness::Ready);
     start::announce_ready(args, &inputs, web.as_ref())?;
@@ -126,6 +136,9 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     }
     drop(sending);
     reloading.abort();
+    if let Some(operators) = operators {
+        operators.abort();
+    }
     if let Some(forwarder) = forwarder {
         forwarder.drain(ended.forwarding_patience()).await;
     }

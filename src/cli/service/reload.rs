@@ -1,7 +1,7 @@
 //! Rules loaded anew while the service runs: on SIGHUP, and when their files change.
 
 use super::driver::Control;
-use crate::cli::rules::{Loaded, Loader, Outlets};
+use crate::cli::rules::{Loaded, Loader, Outlets, Running};
 use crate::cli::run::Args;
 use crate::rule::Decider;
 use arc_swap::ArcSwap;
@@ -18,21 +18,27 @@ pub(super) struct Targets {
 }
 
 /// Starts the task that reloads.
-pub(super) fn start(args: &Args, loader: Loader, loaded: &Loaded, targets: Targets) -> anyhow::Result<JoinHandle<()>> {
+pub(super) fn start(args: &Args, loader: Loader, running: Running, targets: Targets) -> anyhow::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     let pinned = args.pin_rules;
-    let mut generation = loaded.rules.generation;
+    let mut running = running;
     Ok(tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             if pinned {
                 tracing::info!("SIGHUP: rules are pinned (--pin_rules), nothing is reloaded");
                 continue;
             }
-            generation += 1;
             let loader = loader.clone();
+            let generation = running.generation + 1;
             let loaded = tokio::task::spawn_blocking(move || loader.load(generation)).await;
             match loaded {
-                Ok(loaded) => targets.put(loaded).await,
+                Ok(mut loaded) => {
+                    for rule in loaded.keep_broken(&running) {
+                        tracing::error!(rule, "the rule's file cannot be loaded any more; the rule goes on as it was");
+                    }
+                    running = loaded.running();
+                    targets.put(loaded).await;
+                }
                 Err(error) => tracing::error!(%error, "rules could not be reloaded; the old ones go on"),
             }
         }

@@ -1,8 +1,10 @@
 //! What the service remembers: opened at its start, from snapshot, journal and documents.
 
-use crate::cli::run::Args;
+use super::control::Request;
+use crate::cli::rules::Loaded;
 use crate::config::service::Service as Config;
-use crate::engine::{Engine, Options, Program, Record, Snapshot, Write};
+use crate::engine::{Effect, Engine, Input, Options, Outcome, Program, Record, Snapshot, Write};
+use crate::event::WallTime;
 use crate::store::documents::{Commit, Documents, Forwarding, StoreError};
 use crate::store::{Journal, Recovery, recover};
 use anyhow::Context as _;
@@ -15,6 +17,15 @@ use std::time::Duration;
 use super::driver::Durable;
 use super::writer::Writer;
 
+/// Whether anything outlives the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// As always.
+    Everything,
+    /// `--debug`: nothing is read or written.
+    Nothing,
+}
+
 /// The engine as it was, and where it goes on writing.
 pub(super) struct State {
     pub(super) engine: Engine,
@@ -22,9 +33,9 @@ pub(super) struct State {
     pub(super) documents: Option<Arc<Documents>>,
 }
 
-/// Opens the store and brings the engine back to where it was. With `--debug` nothing is read or written.
-pub(super) fn open(args: &Args, config: &Config, program: Arc<Program>) -> anyhow::Result<State> {
-    if args.debug {
+/// Opens the store and brings the engine back to where it was.
+pub(super) fn open(keeping: Keeping, config: &Config, program: Arc<Program>) -> anyhow::Result<State> {
+    if keeping == Keeping::Nothing {
         let options = options(config, "debug".to_owned());
         return Ok(State { engine: Engine::new(options, program), durable: None, documents: None });
     }
@@ -37,6 +48,26 @@ pub(super) fn open(args: &Args, config: &Config, program: Arc<Program>) -> anyho
     let (engine, journal) = recover_engine(directory, options, program, &documents).with_context(context)?;
     let writer = Writer::start(directory, Arc::clone(&documents)).with_context(context)?;
     Ok(State { engine, durable: Some(Durable { journal, writer }), documents: Some(documents) })
+}
+
+/// Sets a silence while no service runs.
+///
+/// # Errors
+/// The store is in use, or cannot be written.
+pub(in crate::cli) fn silence_at_rest(config: &Config, loaded: &Loaded, request: Request, now: WallTime) -> anyhow::Result<()> {
+    let Request::Silence { key, until } = request;
+    let State { mut engine, durable, .. } = open(Keeping::Everything, config, Arc::clone(&loaded.program))?;
+    let mut out = Outcome::default();
+    engine.apply(Input::Silence { key, until }, now, &mut out);
+    let Some(Durable { mut journal, writer }) = durable else { return Ok(()) };
+    journal.commit(&out.records)?;
+    for effect in out.effects {
+        if let Effect::Write(number, write) = effect {
+            writer.write(number, write);
+        }
+    }
+    writer.finish();
+    Ok(())
 }
 
 fn options(config: &Config, instance: String) -> Options {
