@@ -4,6 +4,7 @@
 //! yet are listed in `tests/not-yet.txt`, one `family/name` a line; a listed case that passes fails the test, so that the list shrinks.
 
 mod matches;
+mod text;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
