@@ -7,6 +7,7 @@ mod alerters;
 mod matches;
 mod create_index;
 mod matches;
+mod text;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
