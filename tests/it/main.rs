@@ -12,3 +12,4 @@
 mod create_index;
 mod golden;
 mod support;
+mod writeback;
