@@ -4,6 +4,7 @@
 //! start (which silences hold, which alerts are unsent), and the queue of changes that Elasticsearch has not seen yet. A batch of
 //! writes, all these tables and the number of the last write applied change in one transaction, so a crash leaves them in step.
 
+mod error;
 mod facts;
 mod outgoing;
 mod retention;
@@ -19,9 +20,11 @@ use redb::{
     Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, WriteTransaction,
 };
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use tables::{DOCUMENTS, META, SILENCES, TIMES, Tables, UNSENT};
 
+pub use error::StoreError;
 pub use outgoing::Outgoing;
 pub use retention::{Removed, Retention};
 
@@ -33,72 +36,6 @@ const FORMAT: u64 = 1;
 
 /// Memory for pages of the file. The store is written much and read little; redb's own default is 1 GiB.
 const CACHE: usize = 16 * 1024 * 1024;
-
-/// Why the embedded store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process has it open.
-    #[error(
-        "another tripline uses the store {}: stop it, or give this one another `store: {{path: …}}`",
-        path.display()
-    )]
-    InUse {
-        /// The store's file.
-        path: PathBuf,
-    },
-    /// The file is not a store, or damaged.
-    #[error(
-        "the store {} cannot be read ({reason}): move it away to start with an empty one",
-        path.display()
-    )]
-    Unreadable {
-        /// The store's file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The file was written by a newer program.
-    #[error(
-        "the store {} has format {found}, this version knows formats up to {FORMAT}: use the version that wrote it, or a newer one",
-        path.display()
-    )]
-    Format {
-        /// The store's file.
-        path: PathBuf,
-        /// Its format.
-        found: u64,
-    },
-    /// The directory or file cannot be made or opened.
-    #[error("the store {} cannot be opened", path.display())]
-    Io {
-        /// The store's directory or file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Reading or writing failed while it was open. After a failed write the store answers nothing but this: open it anew.
-    #[error("the embedded store failed")]
-    Database(#[source] Box<redb::Error>),
-}
-
-/// The database's errors are one enum per operation; all end as one.
-macro_rules! from_database {
-    ($($error:ty),*) => {$(
-        impl From<$error> for StoreError {
-            fn from(error: $error) -> Self {
-                Self::Database(Box::new(error.into()))
-            }
-        }
-    )*};
-}
-from_database!(
-    redb::StorageError,
-    redb::TableError,
-    redb::TransactionError,
-    redb::CommitError,
-    redb::SetDurabilityError
-);
 
 /// Whether changes are queued for Elasticsearch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -389,6 +326,14 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
         Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse {
             path: path.to_owned(),
         }),
+        Err(DatabaseError::Storage(redb::StorageError::Io(error)))
+            if !matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Err(io(error))
+        }
         Err(error) => Err(unreadable(path, error)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod forwarder;
 mod reading;
+mod tls;
 
 use crate::support::http::{block_on, request};
 use serde_json::Value;

@@ -1,6 +1,9 @@
+mod model;
+
 use super::*;
 use crate::engine::Op;
 use crate::event::Document;
+use crate::event::time::parse_iso;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

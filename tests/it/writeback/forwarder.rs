@@ -269,3 +269,17 @@ fn documents_behind_many_that_cannot_be_taken_do_not_wait_for_them() {
     });
     assert_eq!(running.documents.outgoing_count().unwrap(), 500);
 }
+
+#[test]
+fn a_user_that_may_only_write_documents_does() {
+    let server = Recorder::start(|request| match &*request.path {
+        "/_bulk" => items(&request.lines(), |_| 200),
+        _ => (
+            403,
+            json!({"error": {"type": "security_exception", "reason": "not allowed"}}),
+        ),
+    });
+    let mut running = Running::start(&format!("http://127.0.0.1:{}", server.port), "wb");
+    running.write([status("a")]);
+    running.wait_until_empty();
+}

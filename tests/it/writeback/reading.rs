@@ -150,6 +150,7 @@ fn a_rules_index_is_read_page_by_page_in_order_and_whole() {
         assert!(read(&client, missing).await.is_empty());
 
         let mut pages = client.search(everything(&index, 7)).await.unwrap();
+        assert!(format!("{pages:?}").contains("PointInTime"), "{pages:?}");
         assert!(!pages.next().await.unwrap().is_empty());
         pages.close().await;
 
