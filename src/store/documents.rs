@@ -13,12 +13,14 @@ mod tables;
 mod tests;
 
 use crate::engine::{Index, Write};
-use crate::event::WallTime;
+use crate::event::time::parse_iso;
+use crate::event::{Document, WallTime};
 use facts::number;
 use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, WriteTransaction,
 };
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -74,6 +76,21 @@ pub struct Silence {
     pub until: WallTime,
     /// `exponential_realert`'s exponent.
     pub exponent: u32,
+}
+
+impl Silence {
+    /// Reads a silence document; `None` when its key or end cannot be read.
+    pub fn of(document: &Document) -> Option<Self> {
+        let text = |name: &str| document.get(name)?.as_str();
+        let exponent = document.get("exponent").and_then(Value::as_u64);
+        Some(Self {
+            key: text("rule_name")?.to_owned(),
+            until: WallTime(parse_iso(text("until")?)?.micros),
+            exponent: exponent
+                .and_then(|exponent| u32::try_from(exponent).ok())
+                .unwrap_or(0),
+        })
+    }
 }
 
 /// The embedded writeback store. All calls block on the disk at worst; several threads may use it at a time, writers one after another.

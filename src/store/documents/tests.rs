@@ -2,9 +2,7 @@ mod model;
 
 use super::*;
 use crate::engine::Op;
-use crate::event::Document;
-use crate::event::time::parse_iso;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 const DAY: i64 = 86_400_000_000;
