@@ -303,9 +303,9 @@ impl Worker {
         let first = self.progress.failures.fetch_add(1, Ordering::Relaxed) == 0;
         let was_connected = self.progress.connected.swap(false, Ordering::Relaxed);
         if first || was_connected {
-            warn!(error = %failure, "writeback waits for Elasticsearch; documents are kept in the embedded store meanwhile");
+            warn!(error = %failure, "documents not forwarded to Elasticsearch, will retry; they are kept in the embedded store");
         } else {
-            debug!(error = %failure, "writeback failed, will retry");
+            debug!(error = %failure, "documents not forwarded to Elasticsearch, will retry");
         }
     }
 }
