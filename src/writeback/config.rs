@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How to reach a cluster. The names are ElastAlert's options, `es_` left off.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EsConfig {
     /// `es_hosts`, or `es_host` alone: `host`, `host:port` or a URL each. Tried in turn when one cannot be connected to.
     pub hosts: Vec<String>,
@@ -52,6 +52,24 @@ impl Default for EsConfig {
             aws_region: None,
         }
     }
+}
+
+impl fmt::Debug for EsConfig {
+    /// Without what may be secret: credentials in hosts, and headers' values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<&str> = self.hosts.iter().map(|host| without_user(host)).collect();
+        f.debug_struct("EsConfig")
+            .field("hosts", &hosts)
+            .field("port", &self.port)
+            .field("use_ssl", &self.use_ssl)
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A host without the credentials it may carry.
+fn without_user(host: &str) -> &str {
+    host.rsplit('@').next().unwrap_or_default()
 }
 
 /// Who we are. As in ElastAlert an API key wins over a bearer token, and both over a password.
@@ -195,8 +213,7 @@ impl EsConfig {
         let authority = text
             .split_once("://")
             .and_then(|(_, rest)| rest.split('/').next())
-            .and_then(|authority| authority.rsplit('@').next())
-            .unwrap_or_default();
+            .map_or("", without_user);
         let written = authority
             .rsplit_once(':')
             .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
@@ -286,7 +303,7 @@ impl EsConfig {
 
 fn bad_host(host: &str, reason: &str) -> ConfigError {
     ConfigError::Host {
-        host: host.rsplit('@').next().unwrap_or_default().to_owned(),
+        host: without_user(host).to_owned(),
         reason: reason.to_owned(),
     }
 }

@@ -26,3 +26,4 @@ mod stdin;
 mod tcp;
 #[path = "inputs_web.rs"]
 mod web;
+mod writeback;
