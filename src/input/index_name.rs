@@ -7,7 +7,6 @@
 use crate::event::{Document, EventTime, Timestamp, time};
 use jiff::civil::{DateTime, Weekday};
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::str::Chars;
 
 /// A parsed `index:`.
@@ -360,8 +359,7 @@ fn push_unit(name: &mut String, unit: Unit, count: usize, civil: DateTime, time:
         Unit::Second => i64::from(civil.second()),
         Unit::EpochSeconds => time.micros.div_euclid(1_000_000),
     };
-    // Writing to a String cannot fail.
-    drop(write!(name, "{number:0count$}"));
+    name.push_str(&format!("{number:0count$}"));
 }
 
 /// Two letters are the year in its century.
