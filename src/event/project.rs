@@ -169,26 +169,21 @@ impl Projector {
 
     fn follow<'a>(&self, route: &[Step], into: &mut Projection<'a>) -> Option<&'a str> {
         for step in route {
-            let Some(mut json) = into.found.get(step.member).copied().flatten() else {
+            let Some(json) = into.found.get(step.member).copied().flatten() else {
                 continue;
             };
             if let Some(element) = step.element {
                 let Some(found) = element_text(json, element) else {
                     continue;
                 };
-                json = found;
+                return match &step.inner {
+                    None => Some(found),
+                    Some(_) if found.starts_with('{') => None,
+                    Some(_) => Some(json),
+                };
             }
             return match &step.inner {
                 Some((object, inner)) if json.starts_with('{') => {
-                    if step.element.is_some() {
-                        let mut alone = Projection {
-                            found: vec![None; self.members],
-                            passed: vec![false; self.objects.len()],
-                            slots: Vec::new(),
-                        };
-                        self.pass(*object, json, &mut alone).ok()?;
-                        return self.follow(inner, &mut alone);
-                    }
                     if let Some(passed) = into.passed.get_mut(*object)
                         && !std::mem::replace(passed, true)
                     {
