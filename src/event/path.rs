@@ -26,6 +26,18 @@ impl FieldPath {
         Self { text, ends }
     }
 
+    /// The path to the member of the event itself with this name, dots included.
+    pub fn member(name: impl Into<String>) -> Self {
+        let text = name.into();
+        let ends = vec![text.len()];
+        Self { text, ends }
+    }
+
+    /// Whether the dots in this path are part of one name.
+    pub(super) fn is_one_name(&self) -> bool {
+        self.ends.len() == 1
+    }
+
     /// The path as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -62,7 +62,13 @@ impl Projector {
         let mut inner = HashMap::with_hasher(FixedState::default());
         projector.routes = paths
             .iter()
-            .map(|path| projector.route(path.as_str(), 0, &mut inner))
+            .map(|path| {
+                let mut steps = projector.route(path.as_str(), 0, &mut inner);
+                if path.is_one_name() {
+                    steps.retain(|step| step.inner.is_none());
+                }
+                steps
+            })
             .collect();
         projector.paths = paths;
         projector

@@ -6,10 +6,12 @@ mod evaluator;
 mod key;
 mod kind;
 mod match_document;
+mod saved;
 mod schedule;
 mod time_expression;
 pub mod time_field;
 pub mod types;
+mod window;
 
 pub use counts::Counts;
 pub use decide::{Decided, Decider, Decision};
