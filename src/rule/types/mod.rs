@@ -8,6 +8,8 @@ mod frequency;
 mod keyed;
 mod list;
 mod source;
+mod spike;
+mod spike_windows;
 mod stateless;
 mod whitelist;
 
@@ -23,6 +25,7 @@ pub static RULE_TYPES: &[&RuleTypeEntry] = &[
     &change::ENTRY,
     &flatline::ENTRY,
     &frequency::ENTRY,
+    &spike::ENTRY,
     &whitelist::ENTRY,
 ];
 
