@@ -54,7 +54,7 @@ pub fn unknown(
         let problem = Problem::warning("W0204", &key.span, format!("unknown option `{name}`"));
         problems.push(match nearest(name, specs().map(|spec| spec.name)) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None => problem.help("it is ignored, but texts can refer to it"),
+            None => problem,
         });
     }
     problems

@@ -9,6 +9,7 @@ mod options;
 mod problem;
 mod properties;
 mod render;
+pub mod service;
 pub mod yaml;
 
 pub use check::{check, nearest, unknown, without_effect};
@@ -20,3 +21,7 @@ pub use options::{Kind, OptionSpec, TEXTS, opt};
 pub use problem::{Problem, Severity, SourceFile, Span};
 pub use properties::Properties;
 pub use render::{Colours, render};
+pub use service::{
+    AuthConfig, Credentials, DeadLetterConfig, EsConfig, HttpConfig, InputConfig, ListenConfig,
+    Service, SourceConfig, Sources, StdinConfig, TcpConfig, TlsConfig,
+};

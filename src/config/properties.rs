@@ -2,13 +2,23 @@
 
 use super::{Data, Mapping, Node, duration};
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 
 /// Options by name. Reading one gives `None` when it is absent, null, or of another kind than asked for: the tables report the latter
 /// before anything is built.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Properties {
     map: Mapping,
+}
+
+/// The names only: values may be secret.
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.map.iter().map(|(name, _)| name.key_text()))
+            .finish()
+    }
 }
 
 impl Properties {

@@ -30,7 +30,7 @@ pub fn render(problem: &Problem, colours: Colours) -> String {
         let mut snippet = Snippet::source(problem.span.file.text.as_str())
             .path(path.as_str())
             .annotation(AnnotationKind::Primary.span(first_line(&problem.span)));
-        if let Some((span, label)) = &problem.related {
+        if let Some((span, label)) = problem.related.as_deref() {
             if span.file.path == problem.span.file.path {
                 let annotation = AnnotationKind::Context
                     .span(first_line(span))

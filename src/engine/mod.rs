@@ -22,8 +22,9 @@ mod tests;
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
+pub use outbox::Progress;
 pub use program::{Prepare, Program, ProgramRule};
-pub use record::Record;
+pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
 

@@ -1,7 +1,6 @@
 //! What is journalled, and how it is put back.
 
-use super::outbox::InFlight;
-pub use super::outbox::Progress;
+use super::outbox::{InFlight, Progress};
 use super::{AlertId, Counts, Effect, Engine, Index, Op, Outcome, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use crate::rule::{Sample, Verdict};

@@ -1,6 +1,8 @@
 //! Events: documents, field paths, times, and how Python would print or compare their values.
 
+pub mod dumps;
 pub mod fields;
+pub mod format;
 pub mod fuzzy_time;
 pub mod json;
 pub mod path;

@@ -56,7 +56,6 @@ pub struct Decider {
 
 /// What stays the same for all rules while one event is decided.
 struct Current<'e> {
-    at: usize,
     event: &'e RawEvent,
     index: Option<&'e str>,
     /// By clock: the event's time, once somebody asked.
@@ -138,7 +137,6 @@ impl Decider {
                 .or(index);
             let selection = selections.of(index);
             let mut current = Current {
-                at,
                 event,
                 index,
                 times: vec![None; self.clocks.len()],

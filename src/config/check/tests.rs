@@ -195,7 +195,7 @@ fn unknown_options_get_the_nearest_name() {
         text,
         [
             "r.yaml:1:1: warning[W0204]: unknown option `num_event` (did you mean `num_events`?)",
-            "r.yaml:2:1: warning[W0204]: unknown option `zzz` (it is ignored, but texts can refer to it)",
+            "r.yaml:2:1: warning[W0204]: unknown option `zzz`",
             "r.yaml:3:1: warning[W0204]: unknown option `Query-Key` (did you mean `query_key`?)",
             "r.yaml:5:1: warning[W0204]: a key that is a boolean (`True`) is no option (quote it if it is meant as text)",
             "r.yaml:6:1: note[N0206]: `scroll_keepalive` has no effect here: nothing is polled",

@@ -176,7 +176,7 @@ impl<'a> Composer<'a> {
     }
 
     fn alias(&mut self, id: usize, place: Place, depth: usize) -> Result<Composed, Stop> {
-        let span = self.source.span(place.clone());
+        let span = self.source.span(place);
         let Some(target) = self.anchors.get(&id) else {
             self.problems.push(Problem::error(
                 "E0106",
