@@ -123,7 +123,7 @@ struct Cell {
 impl Saved {
     /// Whether a tick has dropped a cell: at the tick its newest event was older than the timeframe. The cells themselves are removed little
     /// by little.
-    fn is_dropped(&self, timeframe: Duration) -> impl Fn(&Cell) -> bool + use<> {
+    fn is_dropped(&self, timeframe: Duration) -> impl Fn(&mut Cell) -> bool + use<> {
         let (tick, ticks) = (self.tick, self.ticks);
         move |cell| {
             let newest = cell.window.newest().map(|newest| newest.time);

@@ -23,17 +23,17 @@ impl Sweep {
         &mut self,
         cells: &mut Keyed<C>,
         count: usize,
-        is_stale: impl Fn(&C) -> bool,
+        mut is_stale: impl FnMut(&mut C) -> bool,
     ) {
         for _ in 0..count.min(cells.len()) {
             if self.at >= cells.len() {
                 self.at = 0;
             }
-            match cells.get_index(self.at) {
-                Some((_, cell)) if is_stale(cell) => {
-                    cells.swap_remove_index(self.at);
-                }
-                _ => self.at += 1,
+            let cell = cells.get_index_mut(self.at);
+            if cell.is_some_and(|(_, cell)| is_stale(cell)) {
+                cells.swap_remove_index(self.at);
+            } else {
+                self.at += 1;
             }
         }
     }

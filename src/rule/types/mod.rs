@@ -2,11 +2,13 @@
 
 mod any;
 mod blacklist;
+mod cardinality;
 mod change;
 mod flatline;
 mod frequency;
 mod keyed;
 mod list;
+mod new_term;
 mod source;
 mod spike;
 mod spike_windows;
@@ -22,9 +24,11 @@ use std::time::Duration;
 pub static RULE_TYPES: &[&RuleTypeEntry] = &[
     &any::ENTRY,
     &blacklist::ENTRY,
+    &cardinality::ENTRY,
     &change::ENTRY,
     &flatline::ENTRY,
     &frequency::ENTRY,
+    &new_term::ENTRY,
     &spike::ENTRY,
     &whitelist::ENTRY,
 ];

@@ -167,7 +167,7 @@ impl Total {
     }
 
     fn value(self, measure: Measure, amounts: impl Iterator<Item = Amount>) -> Option<f64> {
-        let mut amounts = amounts.filter_map(Amount::get);
+        let amounts = amounts.filter_map(Amount::get);
         #[expect(clippy::cast_precision_loss, reason = "no window holds 2^53 events")]
         let number = self.number as f64;
         match measure {
