@@ -8,10 +8,12 @@ mod key;
 mod kind;
 pub mod load;
 mod match_document;
+mod saved;
 mod schedule;
 mod time_expression;
 pub mod time_field;
 pub mod types;
+mod window;
 
 pub use counts::Counts;
 pub use decide::{Decided, Decider, Decision};

@@ -11,8 +11,6 @@
 
 mod create_index;
 mod golden;
-mod support;
-mod tidy;
 mod mail_server;
 mod smtp;
 #[path = "inputs_http.rs"]
@@ -27,3 +25,5 @@ mod tcp;
 #[path = "inputs_web.rs"]
 mod web;
 mod writeback;
+mod support;
+mod tidy;

@@ -4,7 +4,6 @@
 //! yet are listed in `tests/not-yet.txt`, one `family/name` a line; a listed case that passes fails the test, so that the list shrinks.
 
 mod alerters;
-mod matches;
 mod create_index;
 mod matches;
 mod text;
