@@ -13,17 +13,18 @@ mod rules;
 mod run;
 mod service;
 mod silence;
-//TR mod test_rule;
+mod test_rule;
 
 use crate::alert::Process;
 use crate::alerter::World;
-use crate::config::service::{Service as Config, Sources};
-use crate::config::{Problem, Severity};
+use crate::config::service::Sources;
+use crate::config::{Problem, Service as Config, Severity};
 use anyhow::Context as _;
 use clap::Parser;
 use jiff::tz::TimeZone;
 use rules::{Loaded, Loader};
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,7 +72,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             return error.print().map_or(exit::PROBLEMS, |()| code);
         }
     };
-    crate::tls::install();
+    crate::tls::install_provider();
     let result = match line.command {
         Command::Run(args) => start(&args),
         Command::TestRule(args) => test_rule::run(&args),
@@ -109,7 +110,7 @@ fn process() -> anyhow::Result<Process> {
     Ok(Process {
         zone: TimeZone::system(),
         working_directory: std::env::current_dir().context("the working directory cannot be found out")?,
-        enhancements: crate::alert::ENHANCEMENTS,
+        enhancements: crate::alert::enhancements::ENHANCEMENTS,
     })
 }
 
@@ -130,7 +131,7 @@ fn start(args: &run::Args) -> anyhow::Result<i32> {
         only: args.rule.clone(),
         debug: args.debug,
         process: process()?,
-        transport: Arc::new(World::default()),
+        transport: Arc::new(World::new(Box::new(std::io::stdout()))),
     };
     let loaded = loader.load(0);
     report_rules(&loaded);
@@ -170,9 +171,9 @@ fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> 
         only: None,
         debug: false,
         process,
-        transport: Arc::new(World::default()),
+        transport: Arc::new(World::new(Box::new(std::io::stdout()))),
     };
-    let loaded = loader.load_paths(paths)?;
+    let loaded = loader.load_paths(paths);
     problems.extend(loaded.problems);
     Ok(check::print(&problems, loaded.rules.rules.len(), loaded.disabled.len()))
 }
@@ -187,5 +188,12 @@ fn make_indices(args: &create_index::Args) -> anyhow::Result<i32> {
         writeback_index: Some(config.writeback_index.clone()),
         store: config.store,
     };
-    Ok(i32::from(create_index::run_on_terminal(args, &configured)))
+    let (stdin, mut stdout) = (std::io::stdin(), std::io::stdout());
+    let mut input = stdin.lock();
+    let mut terminal = create_index::Terminal {
+        input: stdin.is_terminal().then_some(&mut input),
+        output: &mut stdout,
+        secret: create_index::secret_from_terminal,
+    };
+    Ok(i32::from(create_index::run(args, &configured, &mut terminal, &mut std::io::stderr())))
 }

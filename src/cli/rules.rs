@@ -1,10 +1,11 @@
 //! Rules with their alerters: what the engine runs and what deliveries leave through.
 
-use crate::alert::{Alert, Enhanced, Preparation, Process, TopCounts};
+use crate::alert::enhancements::Enhanced;
+use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
 use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
-use crate::config::{OptionSpec, Problem, Span};
+use crate::config::{OptionSpec, Problem, Span, yaml_files};
 use crate::engine::{Prepare, Program, ProgramRule};
 use crate::event::{Document, EventTime, WallTime};
 use crate::filter::Mapping;
@@ -88,7 +89,7 @@ impl Loaded {
         }
         let rules = entries.iter().map(|entry| Arc::clone(&entry.rule)).collect();
         self.rules = Arc::new(RuleSet { generation, rules });
-        self.program = Arc::new(Program { generation, rules: entries });
+        self.program = Arc::new(Program::new(generation, entries));
         kept.into_iter().map(|(entry, _)| entry.rule.name.clone()).collect()
     }
 }
@@ -106,21 +107,38 @@ pub(super) fn alerter_options() -> Vec<&'static [OptionSpec]> {
 impl Loader {
     /// Loads the rules of the folders, or the one rule of `--rule`.
     pub(super) fn load(&self, generation: u64) -> Loaded {
-        let alerter_options = alerter_options();
-        let mapping = Mapping::default();
-        let loader = load::Loader {
+        let loaded = self.read(|loader| match &self.only {
+            Some(file) => loader.files(&[self.find(file)]),
+            None => loader.folders(),
+        });
+        self.complete(loaded, generation)
+    }
+
+    /// Loads these files, and the rules of these folders; without any, those of the configured folders.
+    pub(super) fn load_paths(&self, paths: &[PathBuf]) -> Loaded {
+        let (mut problems, mut files) = (Vec::new(), Vec::new());
+        for path in paths {
+            match yaml_files(path, true) {
+                _ if !path.is_dir() => files.push(path.clone()),
+                Ok(found) => files.extend(found),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let loaded = self.read(|loader| if paths.is_empty() { loader.folders() } else { loader.files(&files) });
+        let mut loaded = self.complete(loaded, 0);
+        problems.append(&mut loaded.problems);
+        Loaded { problems, ..loaded }
+    }
+
+    fn read(&self, read: impl FnOnce(&load::Loader<'_>) -> load::Loaded) -> load::Loaded {
+        read(&load::Loader {
             service: &self.config,
             environment: &environment,
             working_directory: &self.process.working_directory,
-            mapping: &mapping,
+            mapping: &Mapping::default(),
             text_options: crate::alert::OPTIONS,
-            alerter_options: &alerter_options,
-        };
-        let loaded = match &self.only {
-            Some(file) => loader.files(&[self.find(file)]),
-            None => loader.folders(),
-        };
-        self.complete(loaded, generation)
+            alerter_options: &alerter_options(),
+        })
     }
 
     /// ElastAlert's `--rule` names a file in the rules folder; a path from here works as well.
@@ -148,7 +166,7 @@ impl Loader {
         }
         Loaded {
             rules: Arc::new(RuleSet { generation, rules }),
-            program: Arc::new(Program { generation, rules: program }),
+            program: Arc::new(Program::new(generation, program)),
             outlets,
             disabled: loaded.disabled,
             problems,

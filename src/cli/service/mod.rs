@@ -120,7 +120,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let reloading = reload::start(args, loader, rules, reload::Targets { control, outlets, decider })?;
 
     readiness.send_replace(Readiness::Ready);
-    start::announce_ready(args, &inputs, web.as_ref())?;
+    start::announce_ready(args, &inputs, web.first())?;
     let only_stdin = args.stdin && !inputs.listens();
     let ended = stop::wait(signals, inputs, only_stdin, &shutdown).await;
 
@@ -142,10 +142,12 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     if let Some(forwarder) = forwarder {
         forwarder.drain(ended.forwarding_patience()).await;
     }
-    if let Some(web) = web {
+    for web in web {
         web.stopped().await;
     }
-    summary::print(args, &finished, started.elapsed());
+    if args.stdin {
+        summary::print(&finished, started.elapsed());
+    }
     Ok(super::exit::FINE)
 }
 

@@ -145,7 +145,7 @@ impl Reports {
     }
 
     fn ran(&mut self, rule: &str, start: WallTime, end: WallTime, counts: Counts) {
-        self.rule(rule).metrics.interval(&counts, Duration::ZERO);
+        self.rule(rule).metrics.interval(counts.hits, counts.matches, Duration::ZERO);
         for (count, problem) in [
             (counts.late, "events too late for the rule's window were left out"),
             (counts.future, "events from the future were left out of the rule's window"),

@@ -6,7 +6,7 @@ use crate::input::Inputs;
 use crate::input::dead_letter::DeadLetters;
 use crate::store::documents::Documents;
 use crate::telemetry::{Clock, Metrics, Readiness};
-use crate::web::Web;
+use crate::web::{Pages, Web};
 use crate::writeback::{Client, Forwarder};
 use anyhow::Context as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -26,7 +26,7 @@ pub(super) fn dead_letters(args: &Args, config: &Config, metrics: &Arc<Metrics>,
 }
 
 /// The addresses metrics and health are served on: `web.listen`, and `--prometheus_port`.
-pub(super) fn web_addresses(args: &Args, config: &Config) -> Vec<SocketAddr> {
+fn web_addresses(args: &Args, config: &Config) -> Vec<SocketAddr> {
     let prometheus = args.prometheus_port.map(|port| {
         let address = args.prometheus_addr.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         SocketAddr::new(address, port)
@@ -34,20 +34,20 @@ pub(super) fn web_addresses(args: &Args, config: &Config) -> Vec<SocketAddr> {
     config.web.into_iter().chain(prometheus).collect()
 }
 
-/// Starts the web server, if there is an address for it.
+/// Starts a web server on each of the addresses.
 pub(super) async fn web(
     args: &Args,
     config: &Config,
     metrics: &Arc<Metrics>,
     readiness: &watch::Receiver<Readiness>,
     shutdown: &CancellationToken,
-) -> anyhow::Result<Option<Web>> {
-    let addresses = web_addresses(args, config);
-    if addresses.is_empty() {
-        return Ok(None);
+) -> anyhow::Result<Vec<Web>> {
+    let mut servers = Vec::new();
+    for address in web_addresses(args, config) {
+        let pages = Pages { metrics: Arc::clone(metrics), readiness: readiness.clone() };
+        servers.push(Web::start(address, pages, shutdown.clone()).await?);
     }
-    let web = Web::start(&addresses, Arc::clone(metrics), readiness.clone(), shutdown).await?;
-    Ok(Some(web))
+    Ok(servers)
 }
 
 /// Starts to send documents to Elasticsearch, if there is one.
@@ -66,7 +66,7 @@ pub(super) fn announce_ready(args: &Args, inputs: &Inputs, web: Option<&Web>) ->
     if let Some(path) = &args.ready_file {
         let addresses: serde_json::Map<_, _> =
             inputs.addresses().iter().map(|(name, address)| (name.clone(), address.to_string().into())).collect();
-        let web = web.and_then(|web| web.addresses().first()).map(ToString::to_string);
+        let web = web.map(|web| web.address().to_string());
         let ready = serde_json::json!({"inputs": addresses, "web": web});
         // Renamed into place: who waits for the file finds it whole.
         let unfinished = path.with_extension("unfinished");

@@ -5,7 +5,7 @@ use crate::cli::rules::Loaded;
 use crate::config::service::Service as Config;
 use crate::engine::{Effect, Engine, Input, Options, Outcome, Program, Record, Snapshot, Write};
 use crate::event::WallTime;
-use crate::store::documents::{Commit, Documents, Forwarding, StoreError};
+use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
 use crate::store::{Journal, Recovery, recover};
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -42,11 +42,12 @@ pub(super) fn open(keeping: Keeping, config: &Config, program: Arc<Program>) -> 
     let directory = &config.store;
     let context = || format!("the store {} cannot be used", directory.display());
     std::fs::create_dir_all(directory).with_context(context)?;
-    let forwarding = if config.elasticsearch.is_some() { Forwarding::On } else { Forwarding::Off };
+    let forwarding = if config.elasticsearch.is_some() { Forwarding::Queue } else { Forwarding::Off };
     let documents = Arc::new(Documents::open(directory, forwarding).with_context(context)?);
     let options = options(config, instance(directory).with_context(context)?);
     let (engine, journal) = recover_engine(directory, options, program, &documents).with_context(context)?;
-    let writer = Writer::start(directory, Arc::clone(&documents)).with_context(context)?;
+    let retention = Retention { alert_time_limit: config.alert_time_limit, ..Retention::default() };
+    let writer = Writer::start(directory, Arc::clone(&documents), retention, crate::cli::clock::wall_clock()).with_context(context)?;
     Ok(State { engine, durable: Some(Durable { journal, writer }), documents: Some(documents) })
 }
 

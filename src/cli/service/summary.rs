@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Prints the table of rules and the line of sums to standard error.
 pub(super) fn print(finished: &Finished, took: Duration) {
     let mut table = Table::new();
-    table.load_preset(ASCII_MARKDOWN);
+    table.load_style(ASCII_MARKDOWN);
     table.set_header(["rule", "hits", "matches", "alerts", "suppressed"]);
     for (rule, counts) in finished.engine.run_counts() {
         let numbers = [counts.hits, counts.matches, counts.alerts, counts.silenced];

@@ -6,7 +6,7 @@ use super::body::{self, Limits, ReadError};
 use super::digest::{Digest, Work};
 use super::repeat::{self, Answered, Arrival, Claim, RepeatGuard};
 use super::split::{Split, Unusable};
-use crate::input::config::HttpConfig;
+use crate::config::HttpConfig;
 use crate::input::listener::Handler;
 use crate::input::source::Source;
 use crate::input::watch::Watch;
