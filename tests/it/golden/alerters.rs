@@ -172,9 +172,7 @@ fn rule(properties: &Properties, file: &Arc<SourceFile>) -> Rule {
         realert_key: name.clone(),
         name,
         file: file.path.clone(),
-        index: tripline::rule::IndexPattern {
-            text: String::new(),
-        },
+        index: tripline::rule::IndexPattern::new("", tripline::rule::IndexStyle::Plain),
         filter: tripline::filter::Filter::load(&[], &Default::default()).unwrap(),
         type_name: "any",
         kind,
