@@ -13,8 +13,10 @@ mod text;
 mod times;
 mod wrap;
 
+pub(crate) use lookup::ArgumentPath;
 pub use resolve::resolve;
 pub use template::Template;
+pub(crate) use text::property;
 pub use times::Times;
 
 use crate::config::OptionSpec;

@@ -1,6 +1,7 @@
 //! HTTP requests: first a plain value, then sent.
 
 use super::Build;
+use super::options::filled;
 use super::reason::{one_line, origin, reason};
 use super::tls::Verify;
 use crate::config::{Problem, Properties};
@@ -13,8 +14,8 @@ use std::time::Duration;
 
 /// How long establishing a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request may take where ElastAlert would wait for ever.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request may take unless the rule says otherwise. ElastAlert's alerters wait 10 seconds, or for ever.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of an answer is read.
 const MAX_ANSWER: usize = 1 << 20;
 
@@ -73,22 +74,37 @@ impl Default for Route {
 }
 
 impl Route {
-    /// From the options `PREFIX_proxy`, `PREFIX_timeout` (seconds, default 10), `PREFIX_ca_certs` and `PREFIX_ignore_ssl_errors`.
+    /// From the options `PREFIX_proxy`, `PREFIX_timeout` (seconds), `PREFIX_ca_certs` and `PREFIX_ignore_ssl_errors`, as far as the
+    /// alerter has them.
     pub(super) fn read(properties: &Properties, prefix: &str, build: &Build) -> Self {
-        let seconds = properties.int(&format!("{prefix}_timeout")).unwrap_or(10);
+        let option = |name: &str| format!("{prefix}_{name}");
+        let seconds = properties.int(&option("timeout"));
         Self {
-            proxy: properties
-                .text(&format!("{prefix}_proxy"))
-                .filter(|url| !url.is_empty())
-                .map(|url| Proxy { url, login: None }),
-            timeout: u64::try_from(seconds).map_or(DEFAULT_TIMEOUT, Duration::from_secs),
+            proxy: filled(properties, &option("proxy")).map(|url| Proxy { url, login: None }),
+            timeout: seconds
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .map_or(DEFAULT_TIMEOUT, Duration::from_secs),
             verify: Verify::read(
                 properties,
-                &format!("{prefix}_ca_certs"),
-                &format!("{prefix}_ignore_ssl_errors"),
+                &option("ca_certs"),
+                &option("ignore_ssl_errors"),
                 &build.working_directory,
             ),
         }
+    }
+
+    /// With a user and a password for the proxy, if both options are there.
+    #[must_use]
+    pub(super) fn proxy_login(
+        mut self,
+        properties: &Properties,
+        user: &str,
+        password: &str,
+    ) -> Self {
+        if let Some(proxy) = &mut self.proxy {
+            proxy.login = filled(properties, user).zip(properties.text(password));
+        }
+        self
     }
 }
 

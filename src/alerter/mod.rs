@@ -1,11 +1,13 @@
 //! The doors an alert leaves through, one file each. A new alerter is a file and a line here.
 
+mod chat;
 mod command;
 mod debug;
 mod email;
 pub mod http;
 mod load;
 pub mod mime;
+mod options;
 mod post2;
 pub mod process;
 mod reason;

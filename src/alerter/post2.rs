@@ -2,6 +2,7 @@
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#http-post-2>.
 
 use super::http::{Request, Route, check_urls};
+use super::options::CERTIFICATES;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::Alert;
 use crate::config::{Data, Kind, Problem, Properties, opt};
@@ -24,7 +25,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
         opt("http_post2_headers").kind(Kind::Map).doc("Headers; keys and values are Jinja templates."),
         opt("http_post2_proxy").doc("A proxy for https."),
         opt("http_post2_timeout").int().default("10").doc("Seconds until a request is given up."),
-        opt("http_post2_ca_certs").kind(Kind::AnyOf(&[Kind::Bool, Kind::Str])).doc("`true`, or the PEM file of the authorities to trust."),
+        opt("http_post2_ca_certs").kind(CERTIFICATES).doc("`true`, or the PEM file of the authorities to trust."),
         opt("http_post2_ignore_ssl_errors").bool().default("false").doc("Whether any certificate is accepted."),
     ],
     build,
