@@ -4,11 +4,13 @@
 # The first value of a key counts: what an attacker puts into `uri` or `request`, at the end of the message, cannot replace
 # `request_status` at its beginning.
 
-PAIR = /([a-z][a-z0-9_]*)="((?:[^"]|"")*+)(?:"(?=,|\s*\z)|\z)/.freeze
+def register(_params)
+  @pair = /([a-z][a-z0-9_]*)="((?>(?:[^"]+|"")*))(?:"(?=,|\s*\z)|\z)/
+end
 
 def filter(event)
   seen = {}
-  event.get("[@metadata][pairs]").to_s.scan(PAIR) do |key, value|
+  event.get("[@metadata][pairs]").to_s.scan(@pair) do |key, value|
     next if seen[key]
     seen[key] = true
     event.set(key, value.gsub('""', '"'))

@@ -289,17 +289,8 @@ impl Engine {
             })
     }
 
-    fn alerter_name(&self, rule: &str, alerter: u16) -> String {
-        self.program
-            .find(rule)
-            .and_then(|(_, entry)| {
-                entry
-                    .alerters
-                    .get(usize::from(alerter))?
-                    .get("type")?
-                    .as_str()
-            })
-            .unwrap_or("of a rule that is gone")
-            .to_owned()
+    fn alerter_name(&self, rule: &str, alerter: u16) -> &'static str {
+        let entry = self.program.find(rule).map(|(_, entry)| entry);
+        entry.and_then(|entry| entry.alerters.get(usize::from(alerter)).copied()).unwrap_or("of a rule that is gone")
     }
 }

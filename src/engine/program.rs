@@ -5,22 +5,25 @@ use crate::rule::{Rule, RuleSet};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The steps between a match and its alert that may change or drop it. They must be deterministic.
+/// What the engine asks of the side that makes alerts. All of it is deterministic.
 pub trait Prepare: Send + Sync {
     /// Runs the enhancements. Dropped matches are removed; the answer tells of those that failed.
     fn enhance(&self, rule: &Rule, matches: &mut Vec<Document>, now: WallTime) -> Vec<String>;
 
     /// Adds what an alert shows beside the matches: counts, links, rule parameters.
     fn decorate(&self, rule: &Rule, matches: &mut [Document], now: WallTime);
+
+    /// What the first alerter says of itself in the documents of an alert (`alert_info`).
+    fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document;
 }
 
 /// A rule with what the engine needs to know of its alerters and texts.
 pub struct ProgramRule {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// `alert_info` of each alerter, in the rule's order.
-    pub alerters: Vec<Document>,
-    /// The steps before an alert.
+    /// The names of its alerters, in the rule's order.
+    pub alerters: Vec<&'static str>,
+    /// The side that makes its alerts.
     pub prepare: Arc<dyn Prepare>,
     /// `run_enhancements_first`: enhancements run at the match, before it is aggregated.
     pub enhance_first: bool,

@@ -167,6 +167,25 @@ impl Documents {
         Ok(documents)
     }
 
+    /// Whether a directory has a store.
+    pub fn exist(directory: &Path) -> bool {
+        directory.join(FILE).exists()
+    }
+
+    /// Removes the store of a directory, with all it holds.
+    ///
+    /// # Errors
+    /// A process uses it, or the file cannot be removed.
+    pub fn remove(directory: &Path) -> Result<(), StoreError> {
+        let path = directory.join(FILE);
+        // Held while the file goes, so that no other process begins to use it meanwhile. A damaged store may be removed, too.
+        let _held = match open_database(&path) {
+            Err(error @ (StoreError::InUse { .. } | StoreError::Io { .. })) => return Err(error),
+            opened => opened,
+        };
+        std::fs::remove_file(&path).map_err(|source| StoreError::Io { path, source })
+    }
+
     /// Makes the tables, and reads the format.
     fn prepare(&self, path: &Path) -> Result<(), StoreError> {
         let transaction = self.begin(Commit::Durable)?;

@@ -95,11 +95,12 @@ pub async fn exists(client: &Client, name: &str) -> Result<bool, EsError> {
 /// # Errors
 /// The server is not reachable or refuses, or documents could not be copied.
 pub async fn copy(client: &Client, from: &str, to: &str) -> Result<u64, EsError> {
-    let mut body = json!({"source": {"index": from}, "dest": {"index": to}});
-    if client.version().await?.generation()? == Generation::Seven {
+    let destination = match client.version().await?.generation()? {
         // An index made by version 6 has a type of its own, which the new one would not take.
-        body["dest"]["type"] = json!("_doc");
-    }
+        Generation::Seven => json!({"index": to, "type": "_doc"}),
+        Generation::Eight => json!({"index": to}),
+    };
+    let body = json!({"source": {"index": from}, "dest": destination});
     let started = client
         .call(
             Method::POST,

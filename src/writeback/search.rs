@@ -186,8 +186,8 @@ impl Pages<'_> {
                 "track_total_hits": false,
                 "pit": {"id": point.id, "keep_alive": KEEP_ALIVE},
             });
-            if let Some(after) = &after {
-                body["search_after"] = after.clone();
+            if let (Some(after), Some(body)) = (&after, body.as_object_mut()) {
+                body.insert("search_after".to_owned(), after.clone());
             }
             let mut answer = self
                 .client

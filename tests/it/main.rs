@@ -5,9 +5,13 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     missing_docs,
+    unreachable_pub,
     reason = "tests"
 )]
 
+mod create_index;
 mod golden;
+mod support;
+mod tidy;
 mod mail_server;
 mod smtp;

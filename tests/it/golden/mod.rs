@@ -5,6 +5,7 @@
 
 mod alerters;
 mod matches;
+mod create_index;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
