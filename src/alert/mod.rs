@@ -13,6 +13,7 @@ mod text;
 mod times;
 mod wrap;
 
+pub(crate) use jinja::Jinja;
 pub(crate) use lookup::ArgumentPath;
 pub use resolve::resolve;
 pub use template::Template;

@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long establishing a connection may take.
@@ -311,7 +311,7 @@ impl Clients {
 }
 
 fn client(route: &Route) -> Result<reqwest::Client, HttpError> {
-    install_tls();
+    crate::tls::install_provider();
     let invalid = |error: reqwest::Error| HttpError::Invalid(reason(&error.without_url()));
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -336,14 +336,6 @@ fn client(route: &Route) -> Result<reqwest::Client, HttpError> {
         builder = builder.proxy(via);
     }
     builder.build().map_err(invalid)
-}
-
-/// Makes ring the process's TLS provider, unless another part did so already.
-fn install_tls() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let _already_there = rustls::crypto::ring::default_provider().install_default();
-    });
 }
 
 fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, HttpError> {

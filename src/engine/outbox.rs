@@ -291,6 +291,8 @@ impl Engine {
 
     fn alerter_name(&self, rule: &str, alerter: u16) -> &'static str {
         let entry = self.program.find(rule).map(|(_, entry)| entry);
-        entry.and_then(|entry| entry.alerters.get(usize::from(alerter)).copied()).unwrap_or("of a rule that is gone")
+        entry
+            .and_then(|entry| entry.alerters.get(usize::from(alerter)).copied())
+            .unwrap_or("of a rule that is gone")
     }
 }

@@ -11,7 +11,7 @@
 
 mod create_index;
 mod golden;
-mod support;
-mod tidy;
 mod mail_server;
 mod smtp;
+mod support;
+mod tidy;

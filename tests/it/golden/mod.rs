@@ -4,8 +4,8 @@
 //! yet are listed in `tests/not-yet.txt`, one `family/name` a line; a listed case that passes fails the test, so that the list shrinks.
 
 mod alerters;
-mod matches;
 mod create_index;
+mod matches;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
