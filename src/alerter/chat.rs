@@ -1,6 +1,8 @@
 //! What Slack, Mattermost and Rocket.Chat messages have in common: the first attachment's optional members, fields of the match, links.
 
+use super::http::{Request, Route};
 use super::options::{filled, is_set, text_or};
+use super::{SendError, Transport};
 use crate::alert::BodyStyle;
 use crate::config::Properties;
 use crate::event::{Document, FieldPath, python};
@@ -125,4 +127,22 @@ impl Link {
         python::is_truthy(url)
             .then(|| json!({"color": self.color, "title": self.title, "title_link": url}))
     }
+}
+
+/// Posts a message to every channel of every webhook; the first failure ends it.
+pub(super) async fn post(
+    transport: &dyn Transport,
+    webhooks: &[String],
+    channels: &[String],
+    mut message: Map<String, Value>,
+    route: &Route,
+) -> Result<(), SendError> {
+    for webhook in webhooks {
+        for channel in channels {
+            message.insert("channel".to_owned(), json!(channel));
+            let request = Request::post(webhook, Value::Object(message.clone()), route);
+            transport.deliver(request).await?;
+        }
+    }
+    Ok(())
 }

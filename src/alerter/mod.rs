@@ -2,18 +2,27 @@
 
 mod chat;
 mod command;
+mod crop;
 mod debug;
+mod discord;
 mod email;
+mod googlechat;
 pub mod http;
 mod load;
+mod mattermost;
 pub mod mime;
+mod ms_power_automate;
 mod options;
+mod pagerduty;
+mod post;
 mod post2;
 pub mod process;
 mod reason;
+mod rocketchat;
 pub mod sending;
 mod slack;
 pub mod smtp;
+mod telegram;
 mod title;
 pub mod tls;
 mod transport;
@@ -121,9 +130,17 @@ pub enum SendError {
 pub static ALERTERS: &[&AlerterEntry] = &[
     &command::ENTRY,
     &debug::ENTRY,
+    &discord::ENTRY,
     &email::ENTRY,
+    &googlechat::ENTRY,
+    &mattermost::ENTRY,
+    &ms_power_automate::ENTRY,
+    &pagerduty::ENTRY,
+    &post::ENTRY,
     &post2::ENTRY,
+    &rocketchat::ENTRY,
     &slack::ENTRY,
+    &telegram::ENTRY,
 ];
 
 /// An alerter by name or alias.

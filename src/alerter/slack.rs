@@ -2,7 +2,7 @@
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#slack>.
 
 use super::chat::{self, Field, Link};
-use super::http::{Request, Route, check_urls};
+use super::http::{Route, check_urls};
 use super::options::{CERTIFICATES, filled, text_or};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::Alert;
@@ -156,7 +156,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
 }
 
 impl Slack {
-    fn body(&self, alert: &Alert<'_>) -> Result<Map<String, Value>, SendError> {
+    fn message(&self, alert: &Alert<'_>) -> Result<Map<String, Value>, SendError> {
         let first = alert.matches.first();
         let mut attachment = self.attachment.clone();
         let title = match &self.title {
@@ -185,15 +185,15 @@ impl Alerter for Slack {
 
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
-            let mut body = self.body(alert)?;
-            for webhook in &self.webhooks {
-                for channel in &self.channels {
-                    body.insert("channel".to_owned(), json!(channel));
-                    let request = Request::post(webhook, Value::Object(body.clone()), &self.route);
-                    self.transport.deliver(request).await?;
-                }
-            }
-            Ok(())
+            let message = self.message(alert)?;
+            chat::post(
+                &*self.transport,
+                &self.webhooks,
+                &self.channels,
+                message,
+                &self.route,
+            )
+            .await
         })
     }
 }
