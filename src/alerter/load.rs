@@ -44,7 +44,6 @@ const LATER: &[&str] = &[
     "lark",
     "line",
     "matrixhookshot",
-    "opsgenie",
     "pagertree",
     "servicenow",
     "ses",

@@ -12,6 +12,7 @@ mod load;
 mod mattermost;
 pub mod mime;
 mod ms_power_automate;
+mod opsgenie;
 mod options;
 mod pagerduty;
 mod post;
@@ -135,6 +136,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &googlechat::ENTRY,
     &mattermost::ENTRY,
     &ms_power_automate::ENTRY,
+    &opsgenie::ENTRY,
     &pagerduty::ENTRY,
     &post::ENTRY,
     &post2::ENTRY,
