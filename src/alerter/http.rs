@@ -5,6 +5,8 @@ use super::options::filled;
 use super::reason::{one_line, origin, reason};
 use super::tls::Verify;
 use crate::config::{Problem, Properties};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -179,6 +181,25 @@ impl Request {
         }
     }
 
+    /// `POST` of a form.
+    pub fn post_form(url: &str, pairs: Vec<(String, String)>, route: &Route) -> Self {
+        let content_type = "application/x-www-form-urlencoded".to_owned();
+        Self {
+            method: Method::Post,
+            url: url.to_owned(),
+            headers: vec![("Content-Type".to_owned(), content_type)],
+            body: Body::Form(pairs),
+            route: route.clone(),
+        }
+    }
+
+    /// With a user and a password (Basic authentication).
+    #[must_use]
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        let login = STANDARD.encode(format!("{user}:{password}"));
+        self.header("Authorization", format!("Basic {login}"))
+    }
+
     /// With one more header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -349,3 +370,6 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     }
     Ok(headers)
 }
+
+/// What most services are told about the answer.
+pub(super) const ACCEPT_JSON: &str = "application/json;charset=utf-8";

@@ -2,7 +2,9 @@
 
 use crate::alert::{Alert, ArgumentPath, TextError, property};
 use crate::config::{Kind, Properties};
+use crate::event::Document;
 use crate::event::format::{Argument, Format};
+use serde_json::Value;
 
 /// What `*_ca_certs` takes: `true`, or the path of a PEM file.
 pub(super) const CERTIFICATES: Kind = Kind::AnyOf(&[Kind::Bool, Kind::Str]);
@@ -20,6 +22,15 @@ pub(super) fn filled(properties: &Properties, name: &str) -> Option<String> {
 /// Whether an option is `true`.
 pub(super) fn is_set(properties: &Properties, name: &str) -> bool {
     properties.bool(name) == Some(true)
+}
+
+/// An `alert_info`: the alerter's type and what it says about itself.
+pub(super) fn info<const N: usize>(kind: &str, members: [(&str, Value); N]) -> Document {
+    let kind = [("type", Value::String(kind.to_owned()))];
+    kind.into_iter()
+        .chain(members)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 /// A text with placeholders `{0}`, `{1}`, … for fields of the first match, as `alert_subject` has them.

@@ -1,7 +1,7 @@
 //! `post`: posts JSON, one request per match.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#http-post>. Unlike elastalert2, the match itself stays as it is.
 
-use super::http::{Request, Route, check_urls};
+use super::http::{ACCEPT_JSON, Request, Route, check_urls};
 use super::options::CERTIFICATES;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::Alert;
@@ -119,8 +119,8 @@ impl Alerter for Post {
             for document in alert.matches {
                 let body = Value::Object(self.body(document));
                 for url in &self.urls {
-                    let request = Request::post(url, body.clone(), &self.route)
-                        .header("Accept", "application/json;charset=utf-8");
+                    let request =
+                        Request::post(url, body.clone(), &self.route).header("Accept", ACCEPT_JSON);
                     let headers = self.headers.iter();
                     let request = headers.fold(request, |request, (name, value)| {
                         request.header(name, value)

@@ -1,7 +1,7 @@
 //! `post2`: posts JSON made with Jinja templates, one request per match.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#http-post-2>.
 
-use super::http::{Request, Route, check_urls};
+use super::http::{ACCEPT_JSON, Request, Route, check_urls};
 use super::options::{CERTIFICATES, text_or};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::{Alert, Jinja};
@@ -165,8 +165,8 @@ impl Post2 {
                 None => Map::new(),
             };
             for url in &self.urls {
-                let mut request = Request::post(url, body.clone(), &self.route)
-                    .header("Accept", "application/json;charset=utf-8");
+                let mut request =
+                    Request::post(url, body.clone(), &self.route).header("Accept", ACCEPT_JSON);
                 for (name, value) in &headers {
                     if matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
                         return Err(SendError::Content(format!(
