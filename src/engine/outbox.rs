@@ -1,6 +1,7 @@
 //! Alerts on their way: each alerter of an alert is tried on its own until it worked or `alert_time_limit` has passed.
 
 use super::program::ProgramRule;
+use crate::rule::Counts;
 use super::{
     AlertId, Delivery, DeliveryOutcome, Effect, Engine, Note, Outcome, PendingAlert, Record,
 };
@@ -249,7 +250,10 @@ impl Engine {
     }
 
     /// After a restart: what was under way when the program ended is tried again, under the same alert id.
-    pub fn resume(&self, out: &mut Outcome) {
+    pub fn resume(&mut self, out: &mut Outcome) {
+        for cell in &mut self.cells {
+            cell.run = Counts::default();
+        }
         for in_flight in self.outbox.iter() {
             for (alerter, progress) in (0..).zip(&in_flight.alerters) {
                 if let Progress::Trying(attempt) = progress {

@@ -13,5 +13,17 @@ mod create_index;
 mod golden;
 mod mail_server;
 mod smtp;
+#[path = "inputs_http.rs"]
+mod http;
+#[path = "inputs_http_repeat.rs"]
+mod http_repeat;
+mod inputs_stage;
+#[path = "inputs_stdin.rs"]
+mod stdin;
+#[path = "inputs_tcp.rs"]
+mod tcp;
+#[path = "inputs_web.rs"]
+mod web;
+mod writeback;
 mod support;
 mod tidy;

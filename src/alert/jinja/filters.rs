@@ -179,6 +179,7 @@ fn tojson(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Er
 }
 
 /// `%` formatting: `{{ "%05d"|format(n) }}`.
+#[expect(clippy::needless_pass_by_value, reason = "minijinja hands them over")]
 fn format(pattern: &Value, values: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
     let pattern = text(pattern);
     let names: Vec<&str> = kwargs.args().collect();

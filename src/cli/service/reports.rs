@@ -124,9 +124,9 @@ impl Reports {
                 tracing::debug!(rule, due = due.to_text(), "New aggregation for {rule}");
             }
             Note::Dropped { rule } => tracing::debug!(rule, "alert dropped by its enhancements"),
-            Note::EnhancementFailed { rule, error } => {
+            Note::NotPrepared { rule, error } => {
                 self.metrics.error();
-                tracing::error!(rule, error, "match enhancement failed");
+                tracing::error!(rule, error, "a match could not be prepared as the rule says");
             }
             Note::WillRetry { rule, error, at } => {
                 tracing::warn!(rule, error, retry_at = at.to_text(), "alert not delivered, will retry");
@@ -145,7 +145,7 @@ impl Reports {
     }
 
     fn ran(&mut self, rule: &str, start: WallTime, end: WallTime, counts: Counts) {
-        self.rule(rule).metrics.interval(&counts, Duration::ZERO);
+        self.rule(rule).metrics.interval(counts.hits, counts.matches, Duration::ZERO);
         for (count, problem) in [
             (counts.late, "events too late for the rule's window were left out"),
             (counts.future, "events from the future were left out of the rule's window"),
