@@ -17,9 +17,9 @@ mod times;
 mod top_counts;
 mod wrap;
 
+pub use discover::ShortLink;
 pub(crate) use jinja::Jinja;
 pub(crate) use lookup::ArgumentPath;
-pub use discover::ShortLink;
 pub use preparation::{Preparation, Prepared};
 pub use resolve::resolve;
 pub use template::Template;
