@@ -145,8 +145,15 @@ impl Engine {
         let mut document = Document::new();
         document.insert("match_body".to_owned(), Value::Object(matched.clone()));
         document.insert("rule_name".to_owned(), rule.into());
-        let info = entry.map(|entry| entry.prepare.alert_info(&entry.rule, std::slice::from_ref(matched), now));
-        document.insert("alert_info".to_owned(), Value::Object(info.unwrap_or_default()));
+        let info = entry.map(|entry| {
+            entry
+                .prepare
+                .alert_info(&entry.rule, std::slice::from_ref(matched), now)
+        });
+        document.insert(
+            "alert_info".to_owned(),
+            Value::Object(info.unwrap_or_default()),
+        );
         document.insert("alert_sent".to_owned(), state.sent.into());
         document.insert("alert_time".to_owned(), state.time.to_text().into());
         if let Some(entry) = entry {

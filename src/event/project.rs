@@ -62,7 +62,13 @@ impl Projector {
         let mut inner = HashMap::with_hasher(FixedState::default());
         projector.routes = paths
             .iter()
-            .map(|path| projector.route(path.as_str(), 0, &mut inner))
+            .map(|path| {
+                let mut steps = projector.route(path.as_str(), 0, &mut inner);
+                if path.is_one_name() {
+                    steps.retain(|step| step.inner.is_none());
+                }
+                steps
+            })
             .collect();
         projector.paths = paths;
         projector
@@ -169,26 +175,21 @@ impl Projector {
 
     fn follow<'a>(&self, route: &[Step], into: &mut Projection<'a>) -> Option<&'a str> {
         for step in route {
-            let Some(mut json) = into.found.get(step.member).copied().flatten() else {
+            let Some(json) = into.found.get(step.member).copied().flatten() else {
                 continue;
             };
             if let Some(element) = step.element {
                 let Some(found) = element_text(json, element) else {
                     continue;
                 };
-                json = found;
+                return match &step.inner {
+                    None => Some(found),
+                    Some(_) if found.starts_with('{') => None,
+                    Some(_) => Some(json),
+                };
             }
             return match &step.inner {
                 Some((object, inner)) if json.starts_with('{') => {
-                    if step.element.is_some() {
-                        let mut alone = Projection {
-                            found: vec![None; self.members],
-                            passed: vec![false; self.objects.len()],
-                            slots: Vec::new(),
-                        };
-                        self.pass(*object, json, &mut alone).ok()?;
-                        return self.follow(inner, &mut alone);
-                    }
                     if let Some(passed) = into.passed.get_mut(*object)
                         && !std::mem::replace(passed, true)
                     {

@@ -7,7 +7,7 @@ use super::{Key, QueryKey, TimeField};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt::Debug;
 use std::path::PathBuf;
@@ -23,10 +23,13 @@ pub struct RuleTypeEntry {
     /// The options it reads beside those every rule has.
     pub options: &'static [OptionSpec],
     /// Builds it from options that passed the tables.
-    pub build: fn(&Properties, &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>>,
+    pub build: fn(&Properties, &Common) -> Built,
     /// What is most likely not meant in options that it can be built from.
     pub advice: fn(&Properties, &Common) -> Vec<Problem>,
 }
+
+/// A rule type, or what is wrong with its options.
+pub type Built = Result<Arc<dyn RuleType>, Vec<Problem>>;
 
 /// What every rule has and its type may want to know.
 #[derive(Debug, Clone)]
@@ -104,22 +107,8 @@ pub struct Sample {
     /// The key by which windows are told apart.
     pub key: Key,
     /// Values the type needs, in an order it knows.
-    #[serde(
-        serialize_with = "values_to_json",
-        deserialize_with = "values_from_json"
-    )]
+    #[serde(with = "super::saved::json")]
     pub values: Vec<Value>,
-}
-
-/// JSON values keep their numbers' text only as JSON: other formats would need to know the types beforehand.
-fn values_to_json<S: Serializer>(values: &[Value], serializer: S) -> Result<S::Ok, S::Error> {
-    let json = serde_json::to_string(values).map_err(serde::ser::Error::custom)?;
-    serializer.serialize_str(&json)
-}
-
-fn values_from_json<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
-    let json = String::deserialize(deserializer)?;
-    serde_json::from_str(&json).map_err(serde::de::Error::custom)
 }
 
 /// An event that a state may want to keep or print later.

@@ -8,10 +8,12 @@ mod key;
 mod kind;
 pub mod load;
 mod match_document;
+mod saved;
 mod schedule;
 mod time_expression;
 pub mod time_field;
 pub mod types;
+mod window;
 
 pub use counts::Counts;
 pub use decide::{Decided, Decider, Decision};
@@ -19,7 +21,7 @@ pub use evaluator::Evaluator;
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
-    Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
+    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
     Verdict,
 };
 pub use schedule::Schedule;

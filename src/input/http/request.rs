@@ -1,28 +1,27 @@
 //! One connection's requests and their answers.
 
+use super::answer::{self, Answer, Told};
 use super::auth;
-use super::body::{self, DecodeError, Limits, ReadError};
+use super::body::{self, Limits, ReadError};
+use super::digest::{Digest, Work};
 use super::repeat::{self, Answered, Arrival, Claim, RepeatGuard};
-use super::split::{self, Content, Split, Unusable};
+use super::split::{Split, Unusable};
 use crate::config::HttpConfig;
-use crate::input::dead_letter::Reason;
 use crate::input::listener::Handler;
 use crate::input::source::Source;
 use crate::input::watch::Watch;
 use crate::input::{Batch, IntakeError, Receipt};
 use crate::telemetry::{Allowed, RateLimit, Readiness};
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    HeaderValue, WWW_AUTHENTICATE,
 };
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
 use serde_json::json;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,16 +34,11 @@ use tokio_util::sync::CancellationToken;
 /// Request heads may be this long; longer ones get 431.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// A body may hold this many events; each costs us more memory than the two bytes it may have in the body.
-const MAX_EVENTS: usize = 1_000_000;
-
 /// Large bodies are read, and compressed ones decompressed, so many at a time.
 const HEAVY_AT_ONCE: usize = 16;
 
 /// Bodies over this size are cut up on a thread where that keeps nobody waiting.
 const BLOCKING: usize = 256 * 1024;
-
-type Answer = Response<Full<Bytes>>;
 
 /// Serves the connections of one `http` input.
 #[derive(Debug)]
@@ -62,6 +56,12 @@ pub(in crate::input) struct Http {
 #[derive(Debug, thiserror::Error)]
 #[error("the request's sender has gone")]
 struct HangUp;
+
+/// A batch was not taken.
+enum Refused {
+    Full,
+    Stopping,
+}
 
 /// What is known of a connection between its requests.
 struct Exchange {
@@ -112,6 +112,7 @@ impl Handler for Http {
             .serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
         let mut first_head = pin!(sleep(self.config.read_timeout));
+        let mut is_first = true;
         loop {
             // Cancel-safe: the connection is only borrowed, and goes on in the next round.
             tokio::select! {
@@ -121,9 +122,12 @@ impl Handler for Http {
                     }
                     return;
                 }
-                () = &mut first_head, if !first.is_cancelled() => {
-                    self.source.metrics().refused("no_request");
-                    return;
+                () = &mut first_head, if is_first => {
+                    if !first.is_cancelled() {
+                        self.source.metrics().refused("no_request");
+                        return;
+                    }
+                    is_first = false;
                 }
                 () = shutdown.cancelled() => break,
             }
@@ -145,34 +149,41 @@ impl Http {
             answered.confirm();
         }
         let (head, mut body) = request.into_parts();
+        let answer = match self.without_body(&head) {
+            None => self.take(&head.headers, &mut body, exchange).await?,
+            Some(answer) => {
+                self.discard(&head.headers, &mut body).await;
+                answer
+            }
+        };
+        self.source.metrics().answered(answer.status().as_u16());
+        Ok(answer)
+    }
+
+    /// The answer to all but events that may be taken.
+    fn without_body(&self, head: &Parts) -> Option<Answer> {
         let ready = *self.readiness.borrow();
-        let answer = match (&head.method, head.uri.path()) {
-            (&Method::GET | &Method::HEAD, "/healthz") => message(StatusCode::OK, "ok"),
-            (&Method::GET | &Method::HEAD, "/readyz") if ready == Readiness::Ready => {
-                message(StatusCode::OK, ready.as_str())
+        let get = matches!(head.method, Method::GET | Method::HEAD);
+        let post = matches!(head.method, Method::POST | Method::PUT);
+        let answer = match head.uri.path() {
+            "/healthz" if get => answer::status(StatusCode::OK, "ok"),
+            "/readyz" if get && ready == Readiness::Ready => {
+                answer::status(StatusCode::OK, ready.as_str())
             }
-            (&Method::GET | &Method::HEAD, "/readyz") => {
-                error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str())
-            }
+            "/readyz" if get => answer::error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str()),
             _ if !self.is_allowed(&head.headers) => self.unauthorized(),
-            (&Method::POST | &Method::PUT, _) if ready != Readiness::Ready => {
-                error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str())
+            _ if post && ready == Readiness::Ready => return None,
+            _ if post => answer::error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str()),
+            "/" if get => {
+                let about = json!({"name": "tripline", "version": env!("CARGO_PKG_VERSION")});
+                answer::json(StatusCode::OK, &about)
             }
-            (&Method::POST | &Method::PUT, _) => {
-                let answer = self.take(&head.headers, &mut body, exchange).await?;
-                self.source.metrics().answered(answer.status().as_u16());
-                return Ok(answer);
-            }
-            (&Method::GET | &Method::HEAD, "/") => json_answer(
-                StatusCode::OK,
-                &json!({"name": "tripline", "version": env!("CARGO_PKG_VERSION")}),
-            ),
-            (&Method::GET | &Method::HEAD, _) => error(
+            _ if get => answer::error(
                 StatusCode::NOT_FOUND,
                 "nothing here; events are sent with POST or PUT",
             ),
             _ => {
-                let mut answer = error(
+                let mut answer = answer::error(
                     StatusCode::METHOD_NOT_ALLOWED,
                     "events are sent with POST or PUT",
                 );
@@ -182,9 +193,7 @@ impl Http {
                 answer
             }
         };
-        self.discard(&head.headers, &mut body).await;
-        self.source.metrics().answered(answer.status().as_u16());
-        Ok(answer)
+        Some(answer)
     }
 
     fn is_allowed(&self, headers: &HeaderMap) -> bool {
@@ -193,7 +202,7 @@ impl Http {
     }
 
     fn unauthorized(&self) -> Answer {
-        let mut answer = error(StatusCode::UNAUTHORIZED, "credentials missing or wrong");
+        let mut answer = answer::error(StatusCode::UNAUTHORIZED, "credentials missing or wrong");
         for challenge in self.config.auth.iter().flat_map(auth::challenges) {
             answer.headers_mut().append(WWW_AUTHENTICATE, challenge);
         }
@@ -280,9 +289,15 @@ impl Http {
                     Batch::new(Arc::clone(self.source.origin()), events, self.source.now());
                 batch.fingerprint = Some(fingerprint);
                 batch.reply = Some(reply);
-                if let Err(answer) = self.submit(batch) {
+                if let Err(refused) = self.submit(batch) {
                     claim.forget();
-                    return Ok(answer);
+                    return Ok(match refused {
+                        Refused::Full => self.is_full(),
+                        Refused::Stopping => answer::error(
+                            StatusCode::SERVICE_UNAVAILABLE,
+                            Readiness::Draining.as_str(),
+                        ),
+                    });
                 }
                 for event in &unusable {
                     let Unusable {
@@ -295,21 +310,27 @@ impl Http {
                 }
                 (claim, Some(outcome), false)
             }
-            Arrival::Repeat(claim, outcome) => (claim, outcome, true),
+            Arrival::Repeat(claim, outcome) => {
+                self.source.metrics().repeated(count);
+                (claim, outcome, true)
+            }
         };
         let receipt = match outcome {
             Some(outcome) => match timeout(self.config.reply_timeout, outcome).await {
                 Ok(Ok(receipt)) => receipt,
                 Ok(Err(_dropped)) => {
                     claim.forget();
-                    return Ok(error(
+                    return Ok(answer::error(
                         StatusCode::SERVICE_UNAVAILABLE,
                         "the events could not be journalled",
                     ));
                 }
                 // The claim goes unanswered: when the body comes again, it gets this outcome.
                 Err(_elapsed) => {
-                    return Ok(error(StatusCode::SERVICE_UNAVAILABLE, "not yet evaluated"));
+                    return Ok(answer::error(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "not yet evaluated",
+                    ));
                 }
             },
             // It was journalled before the program was started; what became of each event is no longer known.
@@ -319,14 +340,11 @@ impl Http {
             },
         };
         let told = Told::new(&receipt, &positions, &unusable, repeated);
-        if repeated {
-            self.source.metrics().repeated(told.repeated);
-        }
         exchange.answered(claim);
-        Ok(json_answer(StatusCode::OK, &told))
+        Ok(answer::json(StatusCode::OK, &told))
     }
 
-    fn submit(&self, mut batch: Batch) -> Result<(), Answer> {
+    fn submit(&self, mut batch: Batch) -> Result<(), Refused> {
         let count = batch.events.len();
         if count == 0 {
             // Nothing to evaluate, so it is decided already. Nobody listening is fine: the sender may have gone.
@@ -343,11 +361,8 @@ impl Http {
                 self.source.metrics().received(count, size);
                 Ok(())
             }
-            Err(IntakeError::Full(_)) => Err(self.is_full()),
-            Err(IntakeError::Closed(_)) => Err(error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Readiness::Draining.as_str(),
-            )),
+            Err(IntakeError::Full(_)) => Err(Refused::Full),
+            Err(IntakeError::Closed(_)) => Err(Refused::Stopping),
         }
     }
 
@@ -359,14 +374,14 @@ impl Http {
                 "queue full, sender told to come back"
             );
         }
-        error(StatusCode::TOO_MANY_REQUESTS, "the queue is full")
+        answer::error(StatusCode::TOO_MANY_REQUESTS, "the queue is full")
     }
 
     fn too_large(&self, why: &str) -> Answer {
         if let Some(Allowed { suppressed }) = self.too_large.allow(self.source.now()) {
             tracing::warn!(input = self.source.name(), why, suppressed, "body refused");
         }
-        error(StatusCode::PAYLOAD_TOO_LARGE, why)
+        answer::error(StatusCode::PAYLOAD_TOO_LARGE, why)
     }
 }
 
@@ -384,120 +399,7 @@ impl Exchange {
     }
 }
 
-/// What is to be done with a body, apart from its connection.
-struct Work {
-    content_type: Option<String>,
-    encoding: Option<String>,
-    max_body_size: usize,
-    max_event_size: usize,
-}
-
-/// A body cut into events.
-struct Digest {
-    fingerprint: u128,
-    split: Split,
-}
-
-impl Work {
-    fn digest(&self, raw: &Bytes) -> Result<Digest, String> {
-        let content_type = self.content_type.as_deref();
-        let decoded = body::decode(self.encoding.as_deref(), raw, self.max_body_size);
-        let body = match decoded {
-            Ok(body) => body,
-            Err(DecodeError::TooLarge) => return Err(DecodeError::TooLarge.to_string()),
-            // Any 4xx would make Logstash throw the batch away without a trace.
-            Err(error) => {
-                return Ok(Digest {
-                    fingerprint: repeat::fingerprint(content_type.unwrap_or_default(), raw),
-                    split: Split::unusable(Reason::Undecodable, error.to_string(), raw),
-                });
-            }
-        };
-        let split = split::split(
-            Content::from_type(content_type),
-            &body,
-            self.max_event_size,
-            MAX_EVENTS,
-        );
-        match split {
-            Some(split) => Ok(Digest {
-                fingerprint: repeat::fingerprint(content_type.unwrap_or_default(), &body),
-                split,
-            }),
-            None => Err(format!("it holds more than {MAX_EVENTS} events")),
-        }
-    }
-}
-
-/// What the sender is told about its events.
-#[derive(Serialize)]
-struct Told<'a> {
-    accepted: usize,
-    repeated: usize,
-    rejected: Vec<ToldRejected<'a>>,
-}
-
-#[derive(Serialize)]
-struct ToldRejected<'a> {
-    at: usize,
-    reason: &'a str,
-}
-
-impl<'a> Told<'a> {
-    fn new(
-        receipt: &'a Receipt,
-        positions: &[usize],
-        unusable: &'a [Unusable],
-        repeated: bool,
-    ) -> Self {
-        let evaluated = receipt.rejected.iter().map(|(index, reason)| ToldRejected {
-            at: positions.get(*index).copied().unwrap_or(*index),
-            reason,
-        });
-        let before = unusable.iter().map(|event| ToldRejected {
-            at: event.at,
-            reason: &event.detail,
-        });
-        let mut rejected: Vec<_> = evaluated.chain(before).collect();
-        rejected.sort_by_key(|event| event.at);
-        let (accepted, repeated) = if repeated {
-            (0, receipt.accepted)
-        } else {
-            (receipt.accepted, 0)
-        };
-        Self {
-            accepted,
-            repeated,
-            rejected,
-        }
-    }
-}
-
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-fn json_answer(status: StatusCode, body: &impl Serialize) -> Answer {
-    // These are plain structures and texts, which always serialise.
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    ) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    answer
-}
-
-fn message(status: StatusCode, text: &str) -> Answer {
-    json_answer(status, &json!({"status": text}))
-}
-
-fn error(status: StatusCode, text: &str) -> Answer {
-    json_answer(status, &json!({"error": text}))
 }

@@ -2,16 +2,36 @@
 
 mod any;
 mod blacklist;
+mod cardinality;
+mod change;
+mod flatline;
+mod frequency;
+mod keyed;
 mod list;
+mod new_term;
+mod source;
+mod spike;
+mod spike_windows;
 mod stateless;
 mod whitelist;
 
-use super::{Common, RuleTypeEntry};
+use super::{Common, RuleTypeEntry, StateSize};
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use std::path::Path;
+use std::time::Duration;
 
 /// Every rule type there is.
-pub static RULE_TYPES: &[&RuleTypeEntry] = &[&any::ENTRY, &blacklist::ENTRY, &whitelist::ENTRY];
+pub static RULE_TYPES: &[&RuleTypeEntry] = &[
+    &any::ENTRY,
+    &blacklist::ENTRY,
+    &cardinality::ENTRY,
+    &change::ENTRY,
+    &flatline::ENTRY,
+    &frequency::ENTRY,
+    &new_term::ENTRY,
+    &spike::ENTRY,
+    &whitelist::ENTRY,
+];
 
 /// A rule type by its name.
 pub fn find(name: &str) -> Option<&'static RuleTypeEntry> {
@@ -43,3 +63,28 @@ const UNUSED_TIMEFRAME: OptionSpec = opt("timeframe")
     .duration()
     .no_effect("this type looks at each event alone")
     .doc("The length of the window; not used by this type.");
+
+/// `timeframe` in types that have windows.
+const TIMEFRAME: OptionSpec = opt("timeframe")
+    .duration()
+    .required()
+    .doc("The length of the window.");
+
+/// The timeframe a type with windows needs.
+fn timeframe(common: &Common) -> Result<Duration, Vec<Problem>> {
+    common.timeframe.ok_or_else(|| {
+        let message = "this rule type needs timeframe: the length of its window";
+        let help = "for example timeframe: {minutes: 5}";
+        vec![Problem::error("E0419", &common.span, message).help(help)]
+    })
+}
+
+/// The size of a state, from the number of events each key holds.
+fn size(events: impl ExactSizeIterator<Item = usize>) -> StateSize {
+    let keys = events.len();
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    StateSize {
+        keys: count(keys),
+        events: count(events.sum()),
+    }
+}

@@ -31,7 +31,9 @@ fn run(case: &Case) -> Result<(), String> {
     let case = &case.value;
     let directory = tempfile::tempdir().unwrap();
     for (path, content) in case["files"].as_object().into_iter().flatten() {
-        std::fs::write(directory.path().join(path), content.as_str().unwrap()).unwrap();
+        let path = directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content.as_str().unwrap()).unwrap();
     }
     let loaded = load(case, directory.path());
     if case["expected"].get("load_error").is_some() {
