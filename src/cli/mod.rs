@@ -1,3 +1,5 @@
 //! The commands.
 
+pub mod check;
 pub mod create_index;
+mod exit;

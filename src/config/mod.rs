@@ -15,7 +15,7 @@ pub mod yaml;
 pub use check::{check, nearest, unknown, without_effect};
 pub use duration::duration;
 pub use env::{Environment, process_environment};
-pub use file::{read, read_yaml};
+pub use file::{is_file, read, read_yaml, yaml_files};
 pub use node::{Data, Mapping, Node};
 pub use options::{Kind, OptionSpec, TEXTS, opt};
 pub use problem::{Problem, Severity, SourceFile, Span};

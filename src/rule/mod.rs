@@ -3,8 +3,10 @@
 mod counts;
 mod decide;
 mod evaluator;
+mod index;
 mod key;
 mod kind;
+pub mod load;
 mod match_document;
 mod saved;
 mod schedule;
@@ -16,6 +18,7 @@ mod window;
 pub use counts::Counts;
 pub use decide::{Decided, Decider, Decision};
 pub use evaluator::Evaluator;
+pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
     Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
@@ -94,20 +97,6 @@ pub enum Due {
     After(Duration),
     /// At the next time of a cron expression, in UTC.
     Schedule(Schedule),
-}
-
-/// `index`: which indices a rule looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexPattern {
-    /// As written.
-    pub text: String,
-}
-
-impl IndexPattern {
-    /// Whether the rule looks at an index.
-    pub fn matches(&self, index: &str) -> bool {
-        self.text == index
-    }
 }
 
 /// All rules that run, and the generation of this set: a reload makes a new one.

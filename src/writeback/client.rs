@@ -1,6 +1,7 @@
 //! Speaking to a cluster.
 
-use super::config::{ConfigError, EsConfig};
+use super::config::ConfigError;
+use crate::config::EsConfig;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;

@@ -1,104 +1,24 @@
 //! How to reach Elasticsearch: `es_host` and what belongs to it.
 
+use crate::config::{Credentials, EsConfig};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How to reach a cluster. The names are ElastAlert's options, `es_` left off.
-#[derive(Debug, Clone)]
-pub struct EsConfig {
-    /// `es_hosts`, or `es_host` alone: `host`, `host:port` or a URL each. Tried in turn when one cannot be connected to.
-    pub hosts: Vec<String>,
-    /// `es_port`: of hosts that name none.
-    pub port: u16,
-    /// `es_url_prefix`: comes before every path.
-    pub url_prefix: String,
-    /// `use_ssl`: of hosts that are no URL.
-    pub use_ssl: bool,
-    /// `verify_certs`.
-    pub verify_certs: bool,
-    /// `ca_certs`: PEM file of the only authorities trusted; `None`: the system's.
-    pub ca_certs: Option<PathBuf>,
-    /// `client_cert`: PEM file; may hold the key as well.
-    pub client_cert: Option<PathBuf>,
-    /// `client_key`: PEM file.
-    pub client_key: Option<PathBuf>,
-    /// `es_username` and `es_password`, `es_bearer` or `es_api_key`.
-    pub credentials: Credentials,
-    /// Further headers of every request.
-    pub headers: Vec<(String, String)>,
-    /// `es_conn_timeout`: of a whole request.
-    pub timeout: Duration,
-    /// `aws_region`: asks for signed requests, unless there are credentials.
-    pub aws_region: Option<String>,
-}
-
-impl Default for EsConfig {
-    fn default() -> Self {
-        Self {
-            hosts: Vec::new(),
-            port: 9200,
-            url_prefix: String::new(),
-            use_ssl: false,
-            verify_certs: true,
-            ca_certs: None,
-            client_cert: None,
-            client_key: None,
-            credentials: Credentials::None,
-            headers: Vec::new(),
-            timeout: Duration::from_secs(20),
-            aws_region: None,
+fn authorization(credentials: &Credentials) -> Option<String> {
+    use base64::Engine as _;
+    match credentials {
+        Credentials::None => None,
+        Credentials::Basic { username, password } => {
+            let pair = format!("{username}:{password}");
+            Some(format!(
+                "Basic {}",
+                base64::engine::general_purpose::STANDARD.encode(pair)
+            ))
         }
-    }
-}
-
-/// Who we are. As in ElastAlert an API key wins over a bearer token, and both over a password.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// Nobody in particular.
-    #[default]
-    None,
-    /// `es_username`, `es_password`.
-    Basic {
-        /// The user.
-        username: String,
-        /// The password.
-        password: String,
-    },
-    /// `es_bearer`.
-    Bearer(String),
-    /// `es_api_key`.
-    ApiKey(String),
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Basic { .. } => "Basic(…)",
-            Self::Bearer(_) => "Bearer(…)",
-            Self::ApiKey(_) => "ApiKey(…)",
-        })
-    }
-}
-
-impl Credentials {
-    fn header(&self) -> Option<String> {
-        use base64::Engine as _;
-        match self {
-            Self::None => None,
-            Self::Basic { username, password } => {
-                let pair = format!("{username}:{password}");
-                Some(format!(
-                    "Basic {}",
-                    base64::engine::general_purpose::STANDARD.encode(pair)
-                ))
-            }
-            Self::Bearer(token) => Some(format!("Bearer {token}")),
-            Self::ApiKey(key) => Some(format!("ApiKey {key}")),
-        }
+        Credentials::Bearer(token) => Some(format!("Bearer {token}")),
+        Credentials::ApiKey(key) => Some(format!("ApiKey {key}")),
     }
 }
 
@@ -273,7 +193,7 @@ impl EsConfig {
             let key: HeaderName = name.parse().map_err(|_| bad())?;
             headers.insert(key, value.parse().map_err(|_| bad())?);
         }
-        if let Some(text) = credentials.header() {
+        if let Some(text) = authorization(credentials) {
             let mut value: HeaderValue = text
                 .parse()
                 .map_err(|_| ConfigError::Header("Authorization".to_owned()))?;

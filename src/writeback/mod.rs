@@ -15,9 +15,10 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 
+pub use crate::config::{Credentials, EsConfig};
 pub use backoff::Backoff;
 pub use client::{Client, EsError, Generation, Version};
-pub use config::{ConfigError, Credentials, EsConfig};
+pub use config::ConfigError;
 pub use forwarder::{Forwarder, Progress};
 
 use crate::engine::Index;

@@ -4,7 +4,7 @@ use super::auth;
 use super::body::{self, DecodeError, Limits, ReadError};
 use super::repeat::{self, Answered, Arrival, Claim, RepeatGuard};
 use super::split::{self, Content, Split, Unusable};
-use crate::input::config::HttpConfig;
+use crate::config::HttpConfig;
 use crate::input::dead_letter::Reason;
 use crate::input::listener::Handler;
 use crate::input::source::Source;

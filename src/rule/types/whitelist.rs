@@ -20,7 +20,8 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
         opt("ignore_null")
             .bool()
             .required()
-            .doc("Whether events without the field are no match (true) or a match (false)."),
+            .doc("Whether events without the field are no match (true) or a match (false).")
+            .hint("add `ignore_null: true` to let events without the field pass, or `ignore_null: false` to make each of them a match"),
         FILTER_BY_LIST,
         super::UNUSED_TIMEFRAME,
     ],

@@ -11,7 +11,7 @@ use tripline::config::{self, Node, Properties, SourceFile};
 use tripline::event::{self, Document, EventTime, Meta, RawEvent, Timestamp, WallTime};
 use tripline::filter::{Filter, FilterEvent, Mapping};
 use tripline::rule::{
-    Common, Evaluator, IndexPattern, Match, QueryKey, Rule, TimeField, Verdict, types,
+    Common, Evaluator, IndexPattern, IndexStyle, Match, QueryKey, Rule, TimeField, Verdict, types,
 };
 
 #[test]
@@ -147,9 +147,7 @@ fn load(case: &Value, directory: &Path) -> Result<Rule, String> {
     Ok(Rule {
         name: common.name.clone(),
         file: "rule.yaml".into(),
-        index: IndexPattern {
-            text: "golden".to_owned(),
-        },
+        index: IndexPattern::new("golden", IndexStyle::Plain),
         filter: Filter::load(filter, &mapping).map_err(texts)?,
         type_name: entry.name,
         kind: (entry.build)(&properties, &common).map_err(texts)?,
