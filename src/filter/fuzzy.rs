@@ -1,5 +1,46 @@
 //! Terms a few typing errors away: Damerau-Levenshtein distance over code points.
 
+/// How far a term may be from the one asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Fuzziness {
+    Edits(usize),
+    /// By the term's length: exact below the first number, one edit below the second, else two.
+    Auto(usize, usize),
+}
+
+impl Fuzziness {
+    /// Reads `AUTO`, `AUTO:3,6`, `0`, `1`, `2`; fractions are cut off, and more than two edits are two.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let upper = text.to_uppercase();
+        if upper == "AUTO" {
+            return Some(Self::Auto(3, 6));
+        }
+        if let Some(bounds) = upper.strip_prefix("AUTO:") {
+            let (low, high) = bounds.split_once(',')?;
+            let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+            return (low <= high).then_some(Self::Auto(low, high));
+        }
+        match super::number::double(text)? {
+            number if number.is_nan() || number < 0.0 => None,
+            number if number < 1.0 => Some(Self::Edits(0)),
+            number if number < 2.0 => Some(Self::Edits(1)),
+            _ => Some(Self::Edits(2)),
+        }
+    }
+
+    /// How many edits a term may be away.
+    pub(super) fn edits(self, term: &str) -> usize {
+        match self {
+            Self::Edits(edits) => edits,
+            Self::Auto(low, high) => match term.chars().count() {
+                length if length < low => 0,
+                length if length < high => 1,
+                _ => 2,
+            },
+        }
+    }
+}
+
 /// A term and how far others may be from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fuzzy {
@@ -30,6 +71,9 @@ impl Fuzzy {
     pub(super) fn matches(&self, text: &str) -> bool {
         if text.len() > 4 * (self.term.len() + self.edits) {
             return false;
+        }
+        if self.prefix_length >= self.term.len() {
+            return text.chars().eq(self.term.iter().copied());
         }
         let text: Vec<char> = text.chars().collect();
         let prefix = self.prefix_length.min(self.term.len());
@@ -81,7 +125,7 @@ mod tests {
         assert!(near("quick", "qucik", 1));
         assert!(near("quick", "quic", 1));
         assert!(!near("quick", "qi", 2));
-        assert!(near("", "ab", 2));
+        assert!(!near("", "ab", 2));
         assert!(near("日本語", "日本", 1));
         assert!(!Fuzzy::new("ab", 1, 0, false).matches("ba"));
         assert!(!Fuzzy::new("quick", 2, 1, true).matches("wuick"));

@@ -63,7 +63,10 @@ impl Path {
         visit: &mut dyn FnMut(&'a Value) -> Visit,
     ) -> Visit {
         for &end in self.ends.iter().filter(|&&end| end >= start) {
-            let Some(member) = self.text.get(start..end).and_then(|name| object.get(name)) else {
+            let Some(name) = self.text.get(start..end) else {
+                continue;
+            };
+            let Some(member) = object.get(name).or_else(|| with_dots(object, name)) else {
                 continue;
             };
             let seen = if end == self.text.len() {
@@ -80,6 +83,14 @@ impl Path {
         }
         Visit::Continue
     }
+}
+
+/// A member whose name ends in dots, which do not count.
+fn with_dots<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    object
+        .iter()
+        .find(|(key, _)| key.ends_with('.') && key.trim_end_matches('.') == name)
+        .map(|(_, value)| value)
 }
 
 /// Shows the elements of a list, lists in lists opened; a value that is no list is shown itself.

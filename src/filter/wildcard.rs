@@ -69,8 +69,11 @@ impl Wildcard {
         }
     }
 
-    /// Whether a whole text fits.
+    /// Whether a whole text fits. Nothing fits the empty pattern, in Lucene not even the empty text.
     pub(super) fn matches(&self, text: &str) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         let Some(mut rest) = self.strip(&self.first, text) else {
             return false;
         };
@@ -84,6 +87,10 @@ impl Wildcard {
             }
         }
         self.ends(last, rest)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.chars.is_empty() && self.last.is_none()
     }
 
     /// What follows a piece at the start of a text.
@@ -165,7 +172,7 @@ mod tests {
             (r"\*x", "ax", false),
             ("*ab*ab", "ab", false),
             ("ab", "ab", true),
-            ("", "", true),
+            ("", "", false),
             ("a*a", "a", false),
             ("*.exe", "cmd.exe", true),
         ] {

@@ -100,7 +100,7 @@ fn epoch(text: &str, unit: i128, up: bool) -> Option<i128> {
                 nanos += i128::from(digit - b'0') * step;
             }
         }
-        None if up && !negative => nanos += 999_999,
+        None if up => nanos += unit - 1,
         None => {}
     }
     Some(if negative { -nanos } else { nanos })

@@ -1,6 +1,6 @@
 //! Date patterns in the letters of Java's `DateTimeFormatter`, and reading texts by them.
 
-use super::civil::{Civil, Ymd, first_week};
+use super::civil::{Civil, Ymd, first_week, month_length};
 use super::zone::Zone;
 
 /// One piece of a pattern.
@@ -262,8 +262,10 @@ fn read_number<'t>(
         _ => (1, text),
     };
     let (found, rest) = digits(body, max);
-    // A year longer than its width needs a sign.
-    if found.len() < min || (is_year && found.len() > min.max(4) && !text.starts_with(['+', '-'])) {
+    // A plus is for years longer than their width, and those need a sign.
+    let is_long = found.len() > min.max(4);
+    let sign_fits = !is_year || text.starts_with('-') || is_long == text.starts_with('+');
+    if found.len() < min || !sign_fits {
         return None;
     }
     let value = sign * found.parse::<i64>().ok()?;
@@ -365,12 +367,13 @@ impl Fields {
                 && first_week(year) + (week - 1) * 7 < first_week(year + 1);
             valid.then_some(day)?
         } else {
-            let date = Ymd::new(
-                self.year.unwrap_or(1970),
-                self.month.unwrap_or(1),
-                self.day.unwrap_or(1),
-            )?;
-            date.to_day()
+            let (year, month) = (self.year.unwrap_or(1970), self.month.unwrap_or(1));
+            let mut day = self.day.unwrap_or(1);
+            // Elasticsearch's rounding parser is the lenient one: the 31st of a shorter month is its last day.
+            if up && (1..=12).contains(&month) && (1..=31).contains(&day) {
+                day = day.min(month_length(year, month));
+            }
+            Ymd::new(year, month, day)?.to_day()
         };
         if let Some(millis) = self.milli_of_day {
             let valid = (0..86_400_000).contains(&millis);

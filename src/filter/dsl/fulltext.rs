@@ -3,10 +3,11 @@
 use super::options::Options;
 use super::read::Reader;
 use super::{
-    Clause, Fuzziness, FuzzyOptions, MatchMode, MatchOptions, MultiKind, MultiMatch, Operator,
-    QueryString, Scalar, SimpleQueryString,
+    Clause, FuzzyOptions, MatchMode, MatchOptions, MultiKind, MultiMatch, Operator, QueryString,
+    Scalar, SimpleQueryString,
 };
 use crate::config::{Data, Mapping, Node, Problem};
+use crate::filter::fuzzy::Fuzziness;
 use crate::filter::lucene;
 
 impl Default for MatchOptions {
@@ -218,7 +219,7 @@ impl Reader {
         options.rewrite("rewrite", self);
         options.rewrite("fuzzy_rewrite", self);
         options.boolean("enable_position_increments", self);
-        options.ignore(&["_name"]);
+        options.ignore(&["tie_breaker", "_name"]);
         options.boost(self);
         let escape = matches!(
             map.get("escape").and_then(Scalar::of),

@@ -8,6 +8,7 @@ mod strings;
 mod terms;
 mod unsupported;
 
+use super::fuzzy::Fuzziness;
 use super::lucene;
 use super::regexp;
 use crate::config::Span;
@@ -133,14 +134,6 @@ pub(super) enum Relation {
     Within,
 }
 
-/// How far a term may be from the one asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Fuzziness {
-    Edits(usize),
-    /// By the term's length: exact below the first number, one edit below the second, else two.
-    Auto(usize, usize),
-}
-
 /// The options of fuzzy matching.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct FuzzyOptions {
@@ -245,20 +238,6 @@ impl Scalar {
             Self::Integer(number) => number.to_string(),
             Self::Float(number) => super::number::java_double(*number),
             Self::Boolean(value) => value.to_string(),
-        }
-    }
-}
-
-impl Fuzziness {
-    /// How many edits a term may be away.
-    pub(super) fn edits(self, term: &str) -> usize {
-        match self {
-            Self::Edits(edits) => edits,
-            Self::Auto(low, high) => match term.chars().count() {
-                length if length < low => 0,
-                length if length < high => 1,
-                _ => 2,
-            },
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Values and options inside clauses.
 
 use super::read::Reader;
-use super::{Fuzziness, Operator, Scalar};
+use super::{Operator, Scalar};
 use crate::config::{Data, Mapping, Node};
 use crate::filter::date::Zone;
+use crate::filter::fuzzy::Fuzziness;
 
 /// How many of several clauses must match: `2`, `-1`, `75%`, `2<-25% 9<-3`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -229,7 +230,7 @@ impl<'n> Options<'n> {
 
     pub(super) fn fuzziness(&mut self, reader: &mut Reader) -> Option<Fuzziness> {
         let node = self.node("fuzziness")?;
-        let fuzziness = Scalar::of(node).and_then(|scalar| fuzziness(&scalar.text()));
+        let fuzziness = Scalar::of(node).and_then(|scalar| Fuzziness::parse(&scalar.text()));
         if fuzziness.is_none() {
             reader.malformed(
                 node,
@@ -314,30 +315,6 @@ impl<'n> Options<'n> {
                 reader.unknown_option(self.clause, key, &name, &self.known);
             }
         }
-    }
-}
-
-/// `AUTO`, `AUTO:3,6`, `0`, `1`, `2`, `1.0`.
-fn fuzziness(text: &str) -> Option<Fuzziness> {
-    let upper = text.to_uppercase();
-    if upper == "AUTO" {
-        return Some(Fuzziness::Auto(3, 6));
-    }
-    if let Some(bounds) = upper.strip_prefix("AUTO:") {
-        let (low, high) = bounds.split_once(',')?;
-        let (low, high) = (low.parse().ok()?, high.parse().ok()?);
-        return (low <= high).then_some(Fuzziness::Auto(low, high));
-    }
-    edits(crate::filter::number::double(text)?)
-}
-
-/// So many edits, cut to what there can be.
-fn edits(number: f64) -> Option<Fuzziness> {
-    match number {
-        n if !(0.0..=2.0).contains(&n) => None,
-        n if n < 1.0 => Some(Fuzziness::Edits(0)),
-        n if n < 2.0 => Some(Fuzziness::Edits(1)),
-        _ => Some(Fuzziness::Edits(2)),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::options::Options;
 use super::read::Reader;
-use super::{Clause, Fuzziness, FuzzyOptions, Scalar};
+use super::{Clause, FuzzyOptions, Scalar};
 use crate::config::{Mapping, Node};
+use crate::filter::fuzzy::Fuzziness;
 use crate::filter::regexp;
 
 /// The members of a leaf clause's body, or the bare value.

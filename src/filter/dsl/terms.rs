@@ -22,7 +22,18 @@ impl Reader {
             }
             _ => Some(body),
         };
-        let value = self.value("term", body, value)?;
+        let value = match value.map(|node| (node, node.as_seq())) {
+            // A list written as "value" is compared as Java prints it: nothing is ever equal to that.
+            Some((node, Some(items))) if !std::ptr::eq(node, body) => {
+                let texts: Vec<String> = self
+                    .values("term", items)
+                    .iter()
+                    .map(Scalar::text)
+                    .collect();
+                Scalar::Text(format!("[{}]", texts.join(", ")))
+            }
+            _ => self.value("term", body, value)?,
+        };
         Some(Clause::Term {
             field,
             value,

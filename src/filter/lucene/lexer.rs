@@ -166,7 +166,7 @@ impl Lexer<'_> {
             '^' => single(Kind::Caret),
             '[' => single(Kind::RangeIncluding),
             '{' => single(Kind::RangeExcluding),
-            '~' => Ok((Kind::Fuzzy, self.number(1))),
+            '~' => Ok((Kind::Fuzzy, self.suffix())),
             '"' => self
                 .quoted()
                 .map(|length| (Kind::Quoted, length))
@@ -219,6 +219,25 @@ impl Lexer<'_> {
             _ => Kind::Wildcard,
         };
         Ok((kind, length))
+    }
+
+    /// The length of `~` and the characters of a word right after it.
+    fn suffix(&self) -> usize {
+        let mut chars = self.rest().char_indices().skip(1);
+        let mut length = 1;
+        while let Some((at, c)) = chars.next() {
+            if c == '\\' {
+                match chars.next() {
+                    Some((at, escaped)) => length = at + escaped.len_utf8(),
+                    None => break,
+                }
+            } else if starts_term(c) || matches!(c, '-' | '+') {
+                length = at + c.len_utf8();
+            } else {
+                break;
+            }
+        }
+        length
     }
 
     fn quoted(&self) -> Option<usize> {

@@ -6,6 +6,8 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
+use super::fuzzy::Fuzziness;
+
 pub(super) use parser::parse;
 pub(super) use simple::{Flags, Simple, parse_simple};
 
@@ -74,8 +76,8 @@ pub(super) enum Leaf {
     Regexp(String),
     Fuzzy {
         text: String,
-        /// The number after `~`.
-        edits: Option<f32>,
+        /// What stands after `~`.
+        edits: Option<Fuzziness>,
     },
     Range {
         lower: Option<String>,

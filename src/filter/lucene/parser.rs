@@ -1,5 +1,6 @@
 //! Lucene's classic query grammar (`QueryParser.jj`), without the analysis that Lucene mixes into it.
 
+use super::super::fuzzy::Fuzziness;
 use super::lexer::{Kind, Token, tokens};
 use super::{Conjunction, Item, Leaf, Modifier, Syntax, SyntaxError};
 
@@ -229,10 +230,19 @@ impl Parser {
             Kind::Regexp => Leaf::Regexp(within(&token.text, 1).to_owned()),
             Kind::BareOperator => Leaf::Words(token.text.chars().take(1).collect()),
             _ => match fuzzy {
-                Some(edits) => Leaf::Fuzzy {
-                    text,
-                    edits: edits.trim_start_matches('~').parse().ok(),
-                },
+                Some(edits) => {
+                    let wanted = edits.strip_prefix('~').filter(|edits| !edits.is_empty());
+                    let read = |edits| {
+                        Fuzziness::parse(edits).ok_or_else(|| SyntaxError {
+                            at: token.at,
+                            message: format!("\"~{edits}\" is no number of edits"),
+                        })
+                    };
+                    Leaf::Fuzzy {
+                        text,
+                        edits: wanted.map(read).transpose()?,
+                    }
+                }
                 None => Leaf::Words(text),
             },
         })

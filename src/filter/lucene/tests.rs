@@ -77,7 +77,10 @@ fn leaves() {
     check(r#"f:"a b"~2"#, r#"f:"a b"Some(2)"#);
     check(r"p:C\:\\Windows\\*", r"p:<C:\Windows\>*");
     check("a*b ? * x?", "wild<a*b> wild<?> wild<*> wild<x?>");
-    check("a~ b~1 c~0.5", "<a>~None <b>~Some(1.0) <c>~Some(0.5)");
+    check(
+        "a~ b~1 c~0.5",
+        "<a>~None <b>~Some(Edits(1)) <c>~Some(Edits(0))",
+    );
     check(
         "n:[1 TO *} n:{a TO \"b c\"]",
         r#"n:[Some("1") None] n:[Some("a") Some("b c")]"#,

@@ -23,6 +23,8 @@ pub(super) enum Policy {
 pub(super) struct Dynamic {
     pub(super) policy: Policy,
     pub(super) date_formats: Vec<Arc<DateFormat>>,
+    /// Whether they are Elasticsearch's own: their fields read epoch milliseconds, too.
+    pub(super) default_formats: bool,
     pub(super) numeric_detection: bool,
     pub(super) templates: Vec<Template>,
     /// For the rules without a template and then for each template, one for each of `Detected`'s values.
@@ -130,6 +132,7 @@ impl Dynamic {
                 .filter_map(|format| DateFormat::parse(format).ok())
                 .map(Arc::new)
                 .collect(),
+            default_formats: true,
             numeric_detection: false,
             templates: Vec::new(),
             candidates: Vec::new(),
@@ -157,7 +160,12 @@ impl Dynamic {
                 if let (Detected::Date(at), None) = (*detected, mapping.get("type"))
                     && let Some(format) = self.date_formats.get(at)
                 {
-                    let format = Arc::new(DateFormat::clone(format).with_epoch_millis());
+                    let format = DateFormat::clone(format);
+                    let format = Arc::new(if self.default_formats {
+                        format.with_epoch_millis()
+                    } else {
+                        format
+                    });
                     candidate.field = Arc::new(Field {
                         kind: Kind::Date(format),
                         ..Field::clone(&candidate.field)

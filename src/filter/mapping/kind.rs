@@ -120,6 +120,16 @@ impl Exact {
     }
 }
 
+impl Exact {
+    /// A bound of a range in the form it is compared in: `half_float` bounds keep 32 bits.
+    pub(in crate::filter) fn round_bound(self, value: f64) -> f64 {
+        match self {
+            Self::HalfFloat => Self::Float.round(value),
+            other => other.round(value),
+        }
+    }
+}
+
 impl Kind {
     /// The type's name in a mapping.
     pub(in crate::filter) fn name(&self) -> &'static str {

@@ -151,6 +151,7 @@ impl Reader {
             mapping.dynamic.date_formats.clear();
         } else if let Some(Value::Array(formats)) = body.get("dynamic_date_formats") {
             let formats = formats.iter().filter_map(Value::as_str);
+            mapping.dynamic.default_formats = false;
             mapping.dynamic.date_formats =
                 formats.filter_map(|format| self.format(format)).collect();
         }

@@ -154,9 +154,13 @@ impl Compiler {
         must.extend(self.queries(&parts.filter));
         let should = self.queries(&parts.should);
         let must_not = self.queries(&parts.must_not);
-        if must.is_empty() && should.is_empty() && !must_not.is_empty() && parts.keep_pure_negative
-        {
-            return Plan::None("it only excludes, and adjust_pure_negative is false");
+        if must.is_empty() && should.is_empty() {
+            if must_not.is_empty() {
+                return Plan::All;
+            }
+            if parts.keep_pure_negative {
+                return Plan::None("it only excludes, and adjust_pure_negative is false");
+            }
         }
         boolean(must, should, must_not, parts.minimum_should_match.as_ref())
     }
@@ -181,6 +185,11 @@ impl Compiler {
             self.problem(span, &error, "E0206");
         }
         match self.scope.target(name) {
+            Some(Target::Mapped(field))
+                if matches!(field.kind, Kind::Object | Kind::Disabled | Kind::Nested) =>
+            {
+                Built::Plan(Plan::None("the field is an object"))
+            }
             Some(target) => self.on_target(&target, Strictness::Strict, span, build),
             None => Built::Plan(NOT_THERE),
         }

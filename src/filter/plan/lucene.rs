@@ -3,9 +3,10 @@
 use super::super::analysis::Analyzer;
 use super::super::date::Zone;
 use super::super::dsl::{
-    Fuzziness, FuzzyOptions, MatchMode, MatchOptions, MultiKind, Operator, QueryString, Range,
-    Relation, Scalar,
+    FuzzyOptions, MatchMode, MatchOptions, MultiKind, Operator, QueryString, Range, Relation,
+    Scalar,
 };
+use super::super::fuzzy::Fuzziness;
 use super::super::lucene::{Conjunction, Item, Leaf, Modifier, Syntax};
 use super::super::mapping::{Field, Kind};
 use super::super::regexp::Options;
@@ -92,10 +93,12 @@ impl Compiler {
             }
             let occur = match (item.modifier, item.conjunction) {
                 (Modifier::Prohibited, _) => Occur::MustNot,
-                (Modifier::Required, _) | (Modifier::None, Conjunction::And) => Occur::Must,
-                (Modifier::None, Conjunction::Or) => Occur::Should,
-                (Modifier::None, Conjunction::None) if by_or => Occur::Should,
-                (Modifier::None, Conjunction::None) => Occur::Must,
+                (Modifier::Required, _) | (Modifier::None, Conjunction::And) if by_or => {
+                    Occur::Must
+                }
+                (_, Conjunction::Or) => Occur::Should,
+                (_, Conjunction::None) if by_or => Occur::Should,
+                _ => Occur::Must,
             };
             match built {
                 Built::NoWords => {}
@@ -119,7 +122,7 @@ impl Compiler {
         match leaf {
             Leaf::Words(text) => match (field, operator(text)) {
                 (Some(EXISTS), _) => Built::Plan(self.exists_named(text, context.span)),
-                (Some(field), Some(bounds)) => self.lucene_range(Some(field), &bounds, context),
+                (field, Some(bounds)) => self.lucene_range(field, &bounds, context),
                 (field, _) => self.lucene_text(field, text, None, context),
             },
             Leaf::Phrase { text, .. } if field == Some(EXISTS) => {
@@ -187,7 +190,7 @@ impl Compiler {
             None => (context.query.kind, context.analyzer.as_ref()),
         };
         let value = Scalar::Text(text.to_owned());
-        if let (Some(zone), MultiKind::EachField(mode)) = (&context.zone, kind) {
+        if let (Some(zone), MultiKind::EachField(mode), None) = (&context.zone, kind, slop) {
             let built: Vec<Built> = targets
                 .iter()
                 .map(|target| {
@@ -331,17 +334,12 @@ impl Compiler {
         &mut self,
         field: Option<&str>,
         text: &str,
-        edits: Option<f32>,
+        edits: Option<Fuzziness>,
         context: &Context<'_>,
     ) -> Built {
         let fuzziness = match edits {
             None => context.query.fuzzy.fuzziness,
-            Some(edits) if edits < 1.0 => Fuzziness::Edits(if edits == 0.0 {
-                0
-            } else {
-                fraction_edits(edits, text)
-            }),
-            Some(edits) => Fuzziness::Edits(if edits < 2.0 { 1 } else { 2 }),
+            Some(edits) => edits,
         };
         let options = FuzzyOptions {
             fuzziness: Fuzziness::Edits(fuzziness.edits(text)),
@@ -356,11 +354,6 @@ impl Compiler {
             )))
         })
     }
-}
-
-/// `~0.5` of old: a similarity, here the edits it leaves.
-fn fraction_edits(_similarity: f32, _text: &str) -> usize {
-    0
 }
 
 /// A text in the form that the field's terms have, uncut.

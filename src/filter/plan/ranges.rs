@@ -34,7 +34,7 @@ type Outcome = Result<Test, FieldError>;
 
 /// A value that a field's value must be equal to.
 pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
-    if ignore_case && !matches!(kind, Kind::Text(_) | Kind::Keyword { .. }) {
+    if ignore_case && !matches!(kind, Kind::Text(_) | Kind::Keyword { .. } | Kind::Boolean) {
         return Err(FieldError::new(format!(
             "case_insensitive does not work on {} fields",
             kind.name()
@@ -166,6 +166,12 @@ pub(super) fn any_of(mut tests: Vec<Test>) -> Test {
 
 /// A range of values.
 pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
+    if range.lower.is_none()
+        && range.upper.is_none()
+        && !matches!(kind, Kind::Binary | Kind::Geo | Kind::Range(_))
+    {
+        return Ok(Test::Exists);
+    }
     match kind {
         Kind::Text(_) | Kind::Keyword { .. } => {
             let bound = |value: &Option<Scalar>, includes| {
@@ -365,7 +371,7 @@ fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
                 includes: true,
             },
             exact => Bound {
-                value: exact.round(number),
+                value: exact.round_bound(number),
                 includes: range.includes_lower,
             },
         };
@@ -383,7 +389,7 @@ fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
                 includes: true,
             },
             exact => Bound {
-                value: exact.round(number),
+                value: exact.round_bound(number),
                 includes: range.includes_upper,
             },
         };

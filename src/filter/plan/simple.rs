@@ -2,8 +2,9 @@
 
 use super::super::analysis::Analyzer;
 use super::super::dsl::{
-    Fuzziness, FuzzyOptions, MatchMode, MatchOptions, MultiKind, Scalar, SimpleQueryString,
+    FuzzyOptions, MatchMode, MatchOptions, MultiKind, Scalar, SimpleQueryString,
 };
+use super::super::fuzzy::Fuzziness;
 use super::super::lucene::Simple;
 use super::super::mapping::Kind;
 use super::compile::{Compiler, Strictness, strings_only};

@@ -1,10 +1,8 @@
 //! The `match` family: an analysed text on a field.
 
 use super::super::analysis::{Analyzer, Token};
-use super::super::dsl::{
-    Fuzziness, FuzzyOptions, MatchMode, MatchOptions, Minimum, Operator, Scalar,
-};
-use super::super::fuzzy::Fuzzy;
+use super::super::dsl::{FuzzyOptions, MatchMode, MatchOptions, Minimum, Operator, Scalar};
+use super::super::fuzzy::{Fuzziness, Fuzzy};
 use super::super::mapping::{Field, Kind};
 use super::ranges::{FieldError, normalized, term};
 use super::{Phrase, Plan, StringTest, Test};
@@ -61,11 +59,10 @@ pub(super) fn boolean(
     minimum: Option<&Minimum>,
 ) -> Plan {
     let mut every = Vec::new();
-    if !should.is_empty() {
-        let asked = minimum.map_or(0, |minimum| minimum.of(should.len()));
-        let count = if must.is_empty() { asked.max(1) } else { asked };
-        every.push(Plan::at_least(count, should));
-    }
+    let asked = minimum.map_or(0, |minimum| minimum.of(should.len()));
+    let alone = must.is_empty() && !should.is_empty();
+    let count = if alone { asked.max(1) } else { asked };
+    every.push(Plan::at_least(count, should));
     every.extend(must);
     every.extend(must_not.into_iter().map(Plan::not));
     Plan::every(every)

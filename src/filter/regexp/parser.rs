@@ -86,7 +86,7 @@ pub(super) fn parse(pattern: &str, options: Options) -> Result<Expression, Regex
         options,
     };
     if parser.chars.is_empty() {
-        return Ok(Expression::Empty);
+        return Ok(empty(options));
     }
     let expression = parser.union()?;
     if parser.at < parser.chars.len() {
@@ -161,7 +161,10 @@ impl Parser {
             }
             parts.push(self.repeat()?);
         }
-        Ok(one_or(parts, Expression::Concat))
+        Ok(match one_or(parts, Expression::Concat) {
+            Expression::Empty => empty(self.options),
+            expression => expression,
+        })
     }
 
     fn repeat(&mut self) -> Result<Expression, RegexpError> {
@@ -385,6 +388,15 @@ impl Parser {
             zeros,
             one_or(parts, Expression::Union),
         ]))
+    }
+}
+
+/// The empty text standing alone. With letters in either case Lucene builds a language without any text from it.
+fn empty(options: Options) -> Expression {
+    if options.ignore_case {
+        Expression::Nothing
+    } else {
+        Expression::Empty
     }
 }
 
