@@ -58,7 +58,9 @@ impl Engine {
             let (kept, errors) = entry.prepare.enhance(&mut document);
             self.not_enhanced(&rule.name, errors, now, out);
             if !kept {
-                out.notes.push(Note::Dropped { rule: rule.name.clone() });
+                out.notes.push(Note::Dropped {
+                    rule: rule.name.clone(),
+                });
                 return;
             }
         }
@@ -179,7 +181,10 @@ impl Engine {
     fn not_enhanced(&mut self, rule: &str, errors: Vec<String>, now: WallTime, out: &mut Outcome) {
         for error in errors {
             self.write_error(rule, &error, now, out);
-            out.notes.push(Note::NotPrepared { rule: rule.to_owned(), error });
+            out.notes.push(Note::NotPrepared {
+                rule: rule.to_owned(),
+                error,
+            });
         }
     }
 
