@@ -18,9 +18,12 @@ mod top_counts;
 mod wrap;
 
 pub use discover::ShortLink;
+pub(crate) use jinja::Jinja;
+pub(crate) use lookup::ArgumentPath;
 pub use preparation::{Preparation, Prepared};
 pub use resolve::resolve;
 pub use template::Template;
+pub(crate) use text::property;
 pub use times::Times;
 pub use top_counts::TopCounts;
 

@@ -244,7 +244,7 @@ impl Fields {
 }
 
 /// A rule's property as a text prints it; `None` when absent or null.
-pub(super) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
+pub(crate) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
     let node = properties.get(name).filter(|node| !node.is_null())?;
     Some(match as_duration(node) {
         Some(duration) => Argument::Duration(duration),

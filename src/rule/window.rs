@@ -64,11 +64,6 @@ impl<T> Window<T> {
         self.items.back_mut()
     }
 
-    /// The oldest item.
-    pub(super) fn oldest(&self) -> Option<&Item<T>> {
-        self.items.front()
-    }
-
     /// The item at a place.
     pub(super) fn get(&self, place: usize) -> Option<&Item<T>> {
         self.items.get(place)

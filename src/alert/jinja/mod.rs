@@ -26,7 +26,7 @@ const NAME: &str = "template";
 
 /// A template, compiled once.
 #[derive(Debug)]
-pub(super) struct Jinja {
+pub(crate) struct Jinja {
     environment: Environment<'static>,
     /// `jinja_root_name`: the name that holds all others.
     root: String,
@@ -36,11 +36,11 @@ pub(super) struct Jinja {
 
 /// Why a template cannot be used.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     /// What is wrong.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// What to write instead.
-    pub(super) help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 impl Jinja {
@@ -48,7 +48,7 @@ impl Jinja {
     ///
     /// # Errors
     /// It is not well formed, or uses a filter or test that does not exist.
-    pub(super) fn new(
+    pub(crate) fn new(
         source: &str,
         root: &str,
         properties: &Properties,
@@ -83,7 +83,7 @@ impl Jinja {
     ///
     /// # Errors
     /// What the template does with the match is not possible, or takes too long.
-    pub(super) fn render(&self, matched: &Document) -> Result<String, TextError> {
+    pub(crate) fn render(&self, matched: &Document) -> Result<String, TextError> {
         let members = matched
             .iter()
             .map(|(key, value)| (Value::from(key.as_str()), values::of_json(value)));

@@ -30,11 +30,11 @@ pub(super) fn find(node: &Node) -> Result<&'static RuleTypeEntry, Box<Problem>> 
     let error = |code, message: String| Problem::error(code, &node.span, message);
     let problem = if OF_ELASTALERT.contains(&name) {
         error(
-            "E0510",
+            "E0710",
             format!("the rule type `{name}` arrives with a later version"),
         )
     } else if name.contains('.') {
-        error("E0511", format!("`{name}` is a Python class, which cannot be run here"))
+        error("E0711", format!("`{name}` is a Python class, which cannot be run here"))
             .help("say it with one of ElastAlert's own types; what a class decides from one event alone, a filter often can")
     } else {
         let known = || {
@@ -44,9 +44,9 @@ pub(super) fn find(node: &Node) -> Result<&'static RuleTypeEntry, Box<Problem>> 
                 .chain(OF_ELASTALERT)
         };
         match nearest(name, known()) {
-            Some(near) => error("E0512", format!("there is no rule type `{name}`"))
+            Some(near) => error("E0712", format!("there is no rule type `{name}`"))
                 .help(format!("did you mean `{near}`?")),
-            None => error("E0512", format!("there is no rule type `{name}`"))
+            None => error("E0712", format!("there is no rule type `{name}`"))
                 .help(format!("there are {}", OF_ELASTALERT.join(", "))),
         }
     };
