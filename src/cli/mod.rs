@@ -1,7 +1,7 @@
 //! The commands. This is where everything is put together; nothing uses it.
 
 pub mod args;
-//CHECK pub mod check;
+pub mod check;
 mod clock;
 pub mod create_index;
 mod data;
@@ -18,7 +18,7 @@ mod test_rule;
 use crate::alert::Process;
 use crate::alerter::World;
 use crate::config::service::Sources;
-use crate::config::{Problem, Service as Config, Severity};
+use crate::config::{Colours, Problem, Service as Config, Severity};
 use anyhow::Context as _;
 use clap::Parser;
 use jiff::tz::TimeZone;
@@ -30,7 +30,12 @@ use std::sync::Arc;
 
 /// Applies ElastAlert rules in the stream: alerts within milliseconds of the event.
 #[derive(Parser)]
-#[command(name = "tripline", version, infer_long_args = true, max_term_width = 100)]
+#[command(
+    name = "tripline",
+    version,
+    infer_long_args = true,
+    max_term_width = 100
+)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -41,17 +46,11 @@ enum Command {
     /// Run the service; also called as `elastalert`, and the default
     Run(Box<run::Args>),
     /// Run one rule over events once; also called as `elastalert-test-rule`
-    TestRule(test_rule::Args),
+    TestRule(Box<test_rule::Args>),
     /// Make the writeback indices; also called as `elastalert-create-index`
-    CreateIndex(create_index::Args),
+    CreateIndex(Box<create_index::Args>),
     /// Show the problems of configuration and rules
-    Check {
-        /// Rule files and folders [default: the configured rules folders]
-        paths: Vec<PathBuf>,
-        /// The configuration file [default: config.yaml, else config.yml, else none]
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
+    Check(check::Args),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -68,7 +67,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Ok(line) => line,
         Err(error) => {
             // Help and version go to standard output and are no mistake.
-            let code = if error.use_stderr() { exit::USAGE } else { exit::FINE };
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::FINE
+            };
             return error.print().map_or(exit::PROBLEMS, |()| code);
         }
     };
@@ -77,7 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Run(args) => start(&args),
         Command::TestRule(args) => test_rule::run(&args),
         Command::CreateIndex(args) => make_indices(&args),
-        Command::Check { paths, config } => check_rules(&paths, config.as_deref()),
+        Command::Check(args) => check_rules(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {
@@ -89,7 +92,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
 /// Reads the configuration; its problems are returned.
 fn load_config(path: Option<&Path>, expand: bool) -> anyhow::Result<(Config, Vec<Problem>)> {
     if let Some(path) = path {
-        anyhow::ensure!(path.exists(), "{}: no such configuration file", path.display());
+        anyhow::ensure!(
+            path.exists(),
+            "{}: no such configuration file",
+            path.display()
+        );
     }
     let alerters = rules::alerter_options();
     let mut tables = vec![crate::rule::load::options::OPTIONS];
@@ -109,7 +116,8 @@ fn load_config(path: Option<&Path>, expand: bool) -> anyhow::Result<(Config, Vec
 fn process() -> anyhow::Result<Process> {
     Ok(Process {
         zone: TimeZone::system(),
-        working_directory: std::env::current_dir().context("the working directory cannot be found out")?,
+        working_directory: std::env::current_dir()
+            .context("the working directory cannot be found out")?,
         enhancements: crate::alert::enhancements::ENHANCEMENTS,
     })
 }
@@ -126,13 +134,7 @@ fn start(args: &run::Args) -> anyhow::Result<i32> {
     if problems.iter().any(Problem::is_error) {
         return Ok(exit::PROBLEMS);
     }
-    let loader = Loader {
-        config: Arc::new(config.clone()),
-        only: args.rule.clone(),
-        debug: args.debug,
-        process: process()?,
-        transport: Arc::new(World::new(Box::new(std::io::stdout()))),
-    };
+    let loader = loader(config.clone(), args.rule.clone(), args.debug)?;
     let loaded = loader.load(0);
     report_rules(&loaded);
     if let Some(period) = &args.silence {
@@ -159,23 +161,51 @@ fn report(problems: &[Problem]) {
 /// Logs what was loaded.
 fn report_rules(loaded: &Loaded) {
     report(&loaded.problems);
-    let (rules, disabled, problems) = (loaded.rules.rules.len(), loaded.disabled.len(), loaded.problems.len());
+    let (rules, disabled, problems) = (
+        loaded.rules.rules.len(),
+        loaded.disabled.len(),
+        loaded.problems.len(),
+    );
     tracing::info!(rules, disabled, problems, "loaded");
 }
 
-fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {
-    let (config, mut problems) = load_config(config, true)?;
-    let process = process()?;
-    let loader = Loader {
-        config: Arc::new(config),
-        only: None,
-        debug: false,
-        process,
-        transport: Arc::new(World::new(Box::new(std::io::stdout()))),
+fn check_rules(args: &check::Args) -> anyhow::Result<i32> {
+    let (config, mut problems) = load_config(args.config.as_deref(), true)?;
+    let subfolders = config.scan_subdirectories;
+    let loader = loader(config, None, false)?;
+    let loaded = match check::files(&args.paths, subfolders) {
+        _ if args.paths.is_empty() => loader.load(0),
+        Ok(files) => loader.load_files(&files),
+        Err(found) => {
+            problems.extend(found);
+            loader.load_files(&[])
+        }
     };
-    let loaded = loader.load_paths(paths);
     problems.extend(loaded.problems);
-    Ok(check::print(&problems, loaded.rules.rules.len(), loaded.disabled.len()))
+    let found = check::Found {
+        rules: loaded.rules.rules.len(),
+        disabled: loaded.disabled.len(),
+        problems,
+    };
+    let mut out = std::io::stdout();
+    let colours = if log::colours(&out) {
+        Colours::On
+    } else {
+        Colours::Off
+    };
+    check::report(&found, colours, &mut out).context("standard output cannot be written")
+}
+
+/// What loads the rules of a configuration.
+fn loader(config: Config, only: Option<PathBuf>, debug: bool) -> anyhow::Result<Loader> {
+    let transport = Arc::new(World::new(Box::new(std::io::stdout())));
+    Ok(Loader {
+        config: Arc::new(config),
+        only,
+        debug,
+        process: process()?,
+        transport,
+    })
 }
 
 fn make_indices(args: &create_index::Args) -> anyhow::Result<i32> {
@@ -195,5 +225,10 @@ fn make_indices(args: &create_index::Args) -> anyhow::Result<i32> {
         output: &mut stdout,
         secret: create_index::secret_from_terminal,
     };
-    Ok(i32::from(create_index::run(args, &configured, &mut terminal, &mut std::io::stderr())))
+    Ok(i32::from(create_index::run(
+        args,
+        &configured,
+        &mut terminal,
+        &mut std::io::stderr(),
+    )))
 }

@@ -5,7 +5,7 @@ use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
 use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
-use crate::config::{OptionSpec, Problem, Span, yaml_files};
+use crate::config::{OptionSpec, Problem, Span};
 use crate::engine::{Prepare, Program, ProgramRule};
 use crate::event::{Document, EventTime, WallTime};
 use crate::filter::Mapping;
@@ -63,13 +63,17 @@ impl Loaded {
             let outlet = self.outlets.get(&entry.rule.name)?;
             Some((Arc::clone(entry), Arc::clone(outlet)))
         });
-        Running { generation: self.program.generation, rules: rules.collect() }
+        Running {
+            generation: self.program.generation,
+            rules: rules.collect(),
+        }
     }
 
     /// Lets rules whose file is still there, but cannot be loaded any more, go on as they were. Their names.
     pub(super) fn keep_broken(&mut self, running: &Running) -> Vec<String> {
         let loaded = |file: &Path| {
-            self.rules.rules.iter().any(|rule| rule.file == file) || self.disabled.iter().any(|rule| rule.file == file)
+            self.rules.rules.iter().any(|rule| rule.file == file)
+                || self.disabled.iter().any(|rule| rule.file == file)
         };
         let kept: Vec<_> = running
             .rules
@@ -85,12 +89,18 @@ impl Loaded {
         let mut entries = self.program.rules.clone();
         for (entry, outlet) in &kept {
             entries.push(Arc::clone(entry));
-            self.outlets.insert(entry.rule.name.clone(), Arc::clone(outlet));
+            self.outlets
+                .insert(entry.rule.name.clone(), Arc::clone(outlet));
         }
-        let rules = entries.iter().map(|entry| Arc::clone(&entry.rule)).collect();
+        let rules = entries
+            .iter()
+            .map(|entry| Arc::clone(&entry.rule))
+            .collect();
         self.rules = Arc::new(RuleSet { generation, rules });
         self.program = Arc::new(Program::new(generation, entries));
-        kept.into_iter().map(|(entry, _)| entry.rule.name.clone()).collect()
+        kept.into_iter()
+            .map(|(entry, _)| entry.rule.name.clone())
+            .collect()
     }
 }
 
@@ -114,20 +124,9 @@ impl Loader {
         self.complete(loaded, generation)
     }
 
-    /// Loads these files, and the rules of these folders; without any, those of the configured folders.
-    pub(super) fn load_paths(&self, paths: &[PathBuf]) -> Loaded {
-        let (mut problems, mut files) = (Vec::new(), Vec::new());
-        for path in paths {
-            match yaml_files(path, true) {
-                _ if !path.is_dir() => files.push(path.clone()),
-                Ok(found) => files.extend(found),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        let loaded = self.read(|loader| if paths.is_empty() { loader.folders() } else { loader.files(&files) });
-        let mut loaded = self.complete(loaded, 0);
-        problems.append(&mut loaded.problems);
-        Loaded { problems, ..loaded }
+    /// Loads these files.
+    pub(super) fn load_files(&self, files: &[PathBuf]) -> Loaded {
+        self.complete(self.read(|loader| loader.files(files)), 0)
     }
 
     fn read(&self, read: impl FnOnce(&load::Loader<'_>) -> load::Loaded) -> load::Loaded {
@@ -143,8 +142,15 @@ impl Loader {
 
     /// ElastAlert's `--rule` names a file in the rules folder; a path from here works as well.
     fn find(&self, file: &Path) -> PathBuf {
-        let in_folders = self.config.rules_folders.iter().map(|folder| folder.join(file));
-        std::iter::once(file.to_owned()).chain(in_folders).find(|path| path.is_file()).unwrap_or_else(|| file.to_owned())
+        let in_folders = self
+            .config
+            .rules_folders
+            .iter()
+            .map(|folder| folder.join(file));
+        std::iter::once(file.to_owned())
+            .chain(in_folders)
+            .find(|path| path.is_file())
+            .unwrap_or_else(|| file.to_owned())
     }
 
     /// Gives each rule its alerters; a rule whose alerters cannot be made does not run.
@@ -152,14 +158,19 @@ impl Loader {
         let mut problems = loaded.problems;
         let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
         for rule in loaded.rules {
-            let Some((outlet, preparation)) = self.outlet(&rule, &mut problems) else { continue };
+            let Some((outlet, preparation)) = self.outlet(&rule, &mut problems) else {
+                continue;
+            };
             let outlet = Arc::new(outlet);
             program.push(Arc::new(ProgramRule {
                 rule: Arc::clone(&rule),
                 alerters: outlet.exits.iter().map(|exit| exit.name).collect(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
-                prepare: Arc::new(Preparing { preparation, outlet: Arc::clone(&outlet) }),
+                prepare: Arc::new(Preparing {
+                    preparation,
+                    outlet: Arc::clone(&outlet),
+                }),
             }));
             outlets.insert(rule.name.clone(), outlet);
             rules.push(rule);
@@ -174,8 +185,16 @@ impl Loader {
         }
     }
 
-    fn outlet(&self, rule: &Arc<Rule>, problems: &mut Vec<Problem>) -> Option<(Outlet, Preparation)> {
-        let span = rule.properties.get("alert").or_else(|| rule.properties.get("type")).map_or_else(Span::nowhere, |node| node.span.clone());
+    fn outlet(
+        &self,
+        rule: &Arc<Rule>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(Outlet, Preparation)> {
+        let span = rule
+            .properties
+            .get("alert")
+            .or_else(|| rule.properties.get("type"))
+            .map_or_else(Span::nowhere, |node| node.span.clone());
         let build = Build {
             span,
             rule_file: rule.file.clone(),
@@ -185,12 +204,22 @@ impl Loader {
         let (mut exits, found) = exits(&rule.properties, &build, &self.process);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
-        let preparation = Preparation::new(&rule.properties, &self.process).map_err(|found| problems.extend(found)).ok()?;
+        let preparation = Preparation::new(&rule.properties, &self.process)
+            .map_err(|found| problems.extend(found))
+            .ok()?;
         problems.extend(preparation.warnings.iter().cloned());
         if self.debug {
             exits = debug_exits(&exits, &build);
         }
-        usable.then(|| (Outlet { rule: Arc::clone(rule), exits }, preparation))
+        usable.then(|| {
+            (
+                Outlet {
+                    rule: Arc::clone(rule),
+                    exits,
+                },
+                preparation,
+            )
+        })
     }
 }
 
@@ -211,8 +240,17 @@ impl Prepare for Preparing {
     }
 
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document {
-        let Some(exit) = self.outlet.exits.first() else { return Document::new() };
-        exit.alerter.info_for(&Alert { id: "", rule, template: &exit.template, matches, time: now, now })
+        let Some(exit) = self.outlet.exits.first() else {
+            return Document::new();
+        };
+        exit.alerter.info_for(&Alert {
+            id: "",
+            rule,
+            template: &exit.template,
+            matches,
+            time: now,
+            now,
+        })
     }
 }
 
@@ -220,5 +258,12 @@ impl Prepare for Preparing {
 struct NotCounted;
 
 impl TopCounts for NotCounted {
-    fn visit(&self, _rule: &Rule, _after: EventTime, _until: EventTime, _visitor: &mut dyn FnMut(&Document)) {}
+    fn visit(
+        &self,
+        _rule: &Rule,
+        _after: EventTime,
+        _until: EventTime,
+        _visitor: &mut dyn FnMut(&Document),
+    ) {
+    }
 }

@@ -9,7 +9,12 @@ use crate::config::service::Service as Config;
 ///
 /// # Errors
 /// The period cannot be understood, the rule could not be loaded, or the store cannot be written.
-pub(super) fn run(args: &Args, period: &str, config: &Config, loaded: &Loaded) -> anyhow::Result<i32> {
+pub(super) fn run(
+    args: &Args,
+    period: &str,
+    config: &Config,
+    loaded: &Loaded,
+) -> anyhow::Result<i32> {
     let period = duration(period).map_err(|error| anyhow::anyhow!("--silence: {error}"))?;
     let [rule] = loaded.rules.rules.as_slice() else {
         anyhow::bail!("--silence needs --rule with a rule that can be loaded");
@@ -24,6 +29,10 @@ pub(super) fn run(args: &Args, period: &str, config: &Config, loaded: &Loaded) -
     if service::ask(&config.store, &request)?.is_none() {
         service::silence_at_rest(config, loaded, request, now)?;
     }
-    tracing::info!("Success. {} will be silenced until {}", rule.name, until.to_text());
+    tracing::info!(
+        "Success. {} will be silenced until {}",
+        rule.name,
+        until.to_text()
+    );
     Ok(super::exit::FINE)
 }

@@ -43,6 +43,11 @@ impl Engine {
         let Some(mut document) = rule.match_document(matched) else {
             return;
         };
+        if document.contains_key("_id")
+            && let Some(index) = rule.index.only()
+        {
+            document.entry("_index").or_insert_with(|| index.into());
+        }
         let key = silence_key(rule, &document);
         if self.silences.is_silenced(&key, now) {
             return self.held_back(entry, position, key, out);
@@ -58,7 +63,9 @@ impl Engine {
             let (kept, errors) = entry.prepare.enhance(&mut document);
             self.not_enhanced(&rule.name, errors, now, out);
             if !kept {
-                out.notes.push(Note::Dropped { rule: rule.name.clone() });
+                out.notes.push(Note::Dropped {
+                    rule: rule.name.clone(),
+                });
                 return;
             }
         }
@@ -179,7 +186,10 @@ impl Engine {
     fn not_enhanced(&mut self, rule: &str, errors: Vec<String>, now: WallTime, out: &mut Outcome) {
         for error in errors {
             self.write_error(rule, &error, now, out);
-            out.notes.push(Note::NotPrepared { rule: rule.to_owned(), error });
+            out.notes.push(Note::NotPrepared {
+                rule: rule.to_owned(),
+                error,
+            });
         }
     }
 

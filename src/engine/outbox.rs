@@ -1,11 +1,11 @@
 //! Alerts on their way: each alerter of an alert is tried on its own until it worked or `alert_time_limit` has passed.
 
 use super::program::ProgramRule;
-use crate::rule::Counts;
 use super::{
     AlertId, Delivery, DeliveryOutcome, Effect, Engine, Note, Outcome, PendingAlert, Record,
 };
 use crate::event::WallTime;
+use crate::rule::Counts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -43,25 +43,42 @@ pub struct Program {
 
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Program").field("generation", &self.generation).field("rules", &self.rules.len()).finish()
+        f.debug_struct("Program")
+            .field("generation", &self.generation)
+            .field("rules", &self.rules.len())
+            .finish()
     }
 }
 
 impl Program {
     /// These rules; their names differ.
     pub fn new(generation: u64, rules: Vec<Arc<ProgramRule>>) -> Self {
-        let by_name = rules.iter().enumerate().map(|(position, entry)| (entry.rule.name.clone(), position)).collect();
-        Self { generation, rules, by_name }
+        let by_name = rules
+            .iter()
+            .enumerate()
+            .map(|(position, entry)| (entry.rule.name.clone(), position))
+            .collect();
+        Self {
+            generation,
+            rules,
+            by_name,
+        }
     }
 
     /// A rule and its position, by name.
     pub fn find(&self, name: &str) -> Option<(usize, &ProgramRule)> {
         let position = *self.by_name.get(name)?;
-        self.rules.get(position).map(|entry| (position, entry.as_ref()))
+        self.rules
+            .get(position)
+            .map(|entry| (position, entry.as_ref()))
     }
 
     /// Where each of these rules is now.
     pub(super) fn positions(&self, rules: &RuleSet) -> Vec<Option<usize>> {
-        rules.rules.iter().map(|rule| self.by_name.get(&rule.name).copied()).collect()
+        rules
+            .rules
+            .iter()
+            .map(|rule| self.by_name.get(&rule.name).copied())
+            .collect()
     }
 }

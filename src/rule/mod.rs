@@ -21,7 +21,7 @@ pub use evaluator::Evaluator;
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
-    Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
+    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
     Verdict,
 };
 pub use schedule::Schedule;

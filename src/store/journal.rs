@@ -438,7 +438,7 @@ mod tests {
         let mut bytes = fs::read(&path).unwrap();
         bytes[4] = 9;
         fs::write(&path, bytes).unwrap();
-        let error = recover(directory.path(), |_| (), |_| ())
+        let error = recover(directory.path(), &mut Records::default())
             .unwrap_err()
             .to_string();
         assert!(error.contains("format 9"), "{error}");

@@ -4,7 +4,7 @@ use crate::inputs_stage::{ANY, Setup, Stage, json, within};
 use serde_json::json as value;
 use socket2::SockRef;
 use std::time::Duration;
-use tripline::input::config::{HttpConfig, InputConfig};
+use tripline::config::{HttpConfig, InputConfig};
 use tripline::telemetry::Readiness;
 
 const BODY: &str = r#"[{"a":1},{"a":2},7]"#;

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tripline::event::WallTime;
-use tripline::input::config::{HttpConfig, InputConfig, ListenConfig, TcpConfig};
+use tripline::config::{HttpConfig, InputConfig, ListenConfig, TcpConfig};
 use tripline::input::dead_letter::{DEFAULT_MAX_SIZE, DeadLetters, FILE_NAME};
 use tripline::input::fault::fault;
 use tripline::input::{Batch, Context, Inputs, Intake, Receipt, StartError, Startup};

@@ -49,10 +49,13 @@ pub(super) fn serve(store: &Path, engine: mpsc::Sender<Control>) -> anyhow::Resu
     let path = socket(store);
     // The store is ours: a socket that is there was left behind.
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(|| path.display().to_string()),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(error).with_context(|| path.display().to_string());
+        }
         _ => {}
     }
-    let listener = UnixListener::bind(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    let listener =
+        UnixListener::bind(&path).with_context(|| format!("{} cannot be made", path.display()))?;
     Ok(tokio::spawn(async move {
         let mut clients = JoinSet::new();
         loop {
@@ -75,7 +78,9 @@ pub(super) fn serve(store: &Path, engine: mpsc::Sender<Control>) -> anyhow::Resu
 async fn answer(mut stream: UnixStream, engine: mpsc::Sender<Control>) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
-    tokio::io::BufReader::new(read.take(LONGEST)).read_line(&mut line).await?;
+    tokio::io::BufReader::new(read.take(LONGEST))
+        .read_line(&mut line)
+        .await?;
     let error = match serde_json::from_str(&line) {
         Ok(Request::Silence { key, until }) => silence(key, until, &engine).await.err(),
         Err(error) => Some(error.to_string()),
@@ -84,10 +89,17 @@ async fn answer(mut stream: UnixStream, engine: mpsc::Sender<Control>) -> io::Re
     write.write_all(answer.as_bytes()).await
 }
 
-async fn silence(key: String, until: WallTime, engine: &mpsc::Sender<Control>) -> Result<(), String> {
+async fn silence(
+    key: String,
+    until: WallTime,
+    engine: &mpsc::Sender<Control>,
+) -> Result<(), String> {
     let (done, answer) = oneshot::channel();
     let stopping = |_| "the service is stopping".to_owned();
-    engine.send(Control::Silence { key, until, done }).await.map_err(|_| stopping(()))?;
+    engine
+        .send(Control::Silence { key, until, done })
+        .await
+        .map_err(|_| stopping(()))?;
     answer.await.map_err(|_| stopping(()))
 }
 
@@ -98,7 +110,14 @@ async fn silence(key: String, until: WallTime, engine: &mpsc::Sender<Control>) -
 pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Option<()>> {
     let mut stream = match StdStream::connect(socket(store)) {
         Ok(stream) => stream,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return Ok(None),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(error).context("the running service cannot be reached"),
     };
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -106,7 +125,9 @@ pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Opt
     let mut line = serde_json::to_string(request)? + "\n";
     stream.write_all(line.as_bytes())?;
     line.clear();
-    BufReader::new(stream).read_line(&mut line).context("the running service did not answer")?;
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .context("the running service did not answer")?;
     match serde_json::from_str(&line).context("the running service did not answer")? {
         Answer { error: None } => Ok(Some(())),
         Answer { error: Some(error) } => anyhow::bail!("the running service: {error}"),

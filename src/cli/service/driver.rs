@@ -106,7 +106,10 @@ impl Driver {
         let deliveries = self.channels.deliveries.clone();
         loop {
             let wall = self.clock.now();
-            let due = self.engine.next_due().map(|due| tokio::time::Instant::now() + due.since(wall));
+            let due = self
+                .engine
+                .next_due()
+                .map(|due| tokio::time::Instant::now() + due.since(wall));
             let may_take = self.engine.undelivered() < MOST_UNDELIVERED;
             let channels = &mut self.channels;
             // All branches lose nothing when another wins: `recv`, `reserve`, `changed` and `sleep_until` are cancel safe.
@@ -132,7 +135,9 @@ impl Driver {
                     tick += self.run_every;
                     self.tick(&mut commit);
                 }
-                Wake::Due => self.engine.apply(Input::Due, self.clock.now(), &mut commit.outcome),
+                Wake::Due => self
+                    .engine
+                    .apply(Input::Due, self.clock.now(), &mut commit.outcome),
                 Wake::Stop => {
                     let wait = *self.channels.stop.borrow_and_update();
                     deadline = wait.map(|wait| tokio::time::Instant::now() + wait);
@@ -147,7 +152,10 @@ impl Driver {
         self.tick(&mut commit);
         self.finish(&mut commit).await;
         self.close();
-        Finished { engine: self.engine, reports: self.reports }
+        Finished {
+            engine: self.engine,
+            reports: self.reports,
+        }
     }
 
     /// Takes what else is there already, so that one commit serves it too.
@@ -159,7 +167,9 @@ impl Driver {
             return;
         }
         for _ in 0..COMMIT_BATCHES {
-            let Ok(batch) = self.channels.batches.try_recv() else { break };
+            let Ok(batch) = self.channels.batches.try_recv() else {
+                break;
+            };
             self.take_batch(batch, commit);
         }
     }
@@ -178,10 +188,12 @@ impl Driver {
         let now = self.clock.now();
         let accepted = batch.batch.events.len().saturating_sub(batch.rejected());
         if let Some(decided) = batch.take_decided() {
-            self.engine.apply(Input::Events(decided), now, &mut commit.outcome);
+            self.engine
+                .apply(Input::Events(decided), now, &mut commit.outcome);
         }
         if let Some(fingerprint) = batch.batch.fingerprint {
-            self.engine.apply(Input::Body(fingerprint), now, &mut commit.outcome);
+            self.engine
+                .apply(Input::Body(fingerprint), now, &mut commit.outcome);
         }
         self.busy += batch.took + started.elapsed();
         commit.answered.push((batch, accepted));
@@ -190,15 +202,23 @@ impl Driver {
     fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
         self.under_way = self.under_way.saturating_sub(1);
         self.reports.delivered(&outcome);
-        self.engine.apply(Input::Outcome(outcome), self.clock.now(), &mut commit.outcome);
+        self.engine.apply(
+            Input::Outcome(outcome),
+            self.clock.now(),
+            &mut commit.outcome,
+        );
     }
 
     fn apply_control(&mut self, control: Control, commit: &mut Commit) {
         let now = self.clock.now();
         match control {
-            Control::Program(program) => self.engine.apply(Input::Program(program), now, &mut commit.outcome),
+            Control::Program(program) => {
+                self.engine
+                    .apply(Input::Program(program), now, &mut commit.outcome)
+            }
             Control::Silence { key, until, done } => {
-                self.engine.apply(Input::Silence { key, until }, now, &mut commit.outcome);
+                self.engine
+                    .apply(Input::Silence { key, until }, now, &mut commit.outcome);
                 commit.silenced.push(done);
             }
         }
@@ -206,12 +226,17 @@ impl Driver {
 
     fn tick(&mut self, commit: &mut Commit) {
         let busy = std::mem::take(&mut self.busy);
-        self.engine.apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
+        self.engine
+            .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
     }
 
     /// Commits, then lets effects and answers go.
     async fn finish(&mut self, commit: &mut Commit) {
-        let Outcome { effects, records, notes } = std::mem::take(&mut commit.outcome);
+        let Outcome {
+            effects,
+            records,
+            notes,
+        } = std::mem::take(&mut commit.outcome);
         self.commit(&records).await;
         for effect in effects {
             match effect {
@@ -226,7 +251,9 @@ impl Driver {
             }
         }
         while let Some(delivery) = self.backlog.pop_front() {
-            if let Err(mpsc::error::TrySendError::Full(delivery)) = self.channels.deliveries.try_send(delivery) {
+            if let Err(mpsc::error::TrySendError::Full(delivery)) =
+                self.channels.deliveries.try_send(delivery)
+            {
                 self.backlog.push_front(delivery);
                 break;
             }
@@ -250,12 +277,16 @@ impl Driver {
 
     /// Writes the journal. While it cannot be written nothing goes on: no effect, no answer; senders are told to come back.
     async fn commit(&mut self, records: &[Record]) {
-        let Some(durable) = &mut self.durable else { return };
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
         let started = Instant::now();
         let mut failed = false;
         while let Err(error) = durable.journal.commit(records) {
             self.reports.journal_failed(&error);
-            self.channels.readiness.send_replace(Readiness::JournalBroken);
+            self.channels
+                .readiness
+                .send_replace(Readiness::JournalBroken);
             failed = true;
             sleep(RETRY_COMMIT).await;
         }
@@ -268,14 +299,20 @@ impl Driver {
     }
 
     fn snapshot_if_long(&mut self) {
-        if self.durable.as_ref().is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH) {
+        if self
+            .durable
+            .as_ref()
+            .is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH)
+        {
             self.snapshot();
         }
     }
 
     /// Begins a new journal with a snapshot, which the writer makes safe in the background.
     fn snapshot(&mut self) {
-        let Some(durable) = &mut self.durable else { return };
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
         let snapshot = match self.engine.snapshot().encode() {
             Ok(snapshot) => snapshot,
             Err(error) => return self.reports.snapshot_failed(&error),

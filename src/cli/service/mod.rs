@@ -47,8 +47,16 @@ const OUTCOMES: usize = 1024;
 ///
 /// # Errors
 /// It could not be started.
-pub(super) fn run(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> anyhow::Result<i32> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
+pub(super) fn run(
+    args: &Args,
+    config: Config,
+    loader: Loader,
+    loaded: Loaded,
+) -> anyhow::Result<i32> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
     runtime.block_on(serve(args, config, loader, loaded))
 }
 
@@ -60,12 +68,18 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let (readiness, is_ready) = watch::channel(Readiness::Starting);
     let signals = stop::Signals::listen(&shutdown)?;
 
-    let keeping = if args.debug { state::Keeping::Nothing } else { state::Keeping::Everything };
+    let keeping = if args.debug {
+        state::Keeping::Nothing
+    } else {
+        state::Keeping::Everything
+    };
     let state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
     let rules = loaded.running();
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
-    let decider = Arc::new(ArcSwap::from_pointee(Decider::new(Arc::clone(&loaded.rules))));
+    let decider = Arc::new(ArcSwap::from_pointee(Decider::new(Arc::clone(
+        &loaded.rules,
+    ))));
 
     let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES);
     let sending = Sending::start(sources(&outlets, &clock), Limits::default(), outcome_sender);
@@ -102,7 +116,12 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             readiness: readiness.clone(),
             stop: stopping,
         },
-        reports: Reports::new(Arc::clone(&metrics), dead_letters, clock.clone(), args.verbose),
+        reports: Reports::new(
+            Arc::clone(&metrics),
+            dead_letters,
+            clock.clone(),
+            args.verbose,
+        ),
         clock: clock.clone(),
         run_every: config.run_every,
         early: BTreeMap::new(),
@@ -116,8 +135,21 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         Some(documents) => start::forwarder(&config, documents)?,
         None => None,
     };
-    let operators = if args.debug { None } else { Some(control::serve(&config.store, control.clone())?) };
-    let reloading = reload::start(args, loader, rules, reload::Targets { control, outlets, decider })?;
+    let operators = if args.debug {
+        None
+    } else {
+        Some(control::serve(&config.store, control.clone())?)
+    };
+    let reloading = reload::start(
+        args,
+        loader,
+        rules,
+        reload::Targets {
+            control,
+            outlets,
+            decider,
+        },
+    )?;
 
     readiness.send_replace(Readiness::Ready);
     start::announce_ready(args, &inputs, web.first())?;
@@ -128,7 +160,9 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     readiness.send_replace(Readiness::Draining);
     start::announce_stopping();
     stop.send_replace(Some(ended.patience()));
-    let finished = engine.await.context("the engine has ended without an answer")?;
+    let finished = engine
+        .await
+        .context("the engine has ended without an answer")?;
     for filter in filters {
         if filter.join().is_err() {
             tracing::error!("a filter thread failed");

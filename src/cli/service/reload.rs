@@ -18,7 +18,12 @@ pub(super) struct Targets {
 }
 
 /// Starts the task that reloads.
-pub(super) fn start(args: &Args, loader: Loader, running: Running, targets: Targets) -> anyhow::Result<JoinHandle<()>> {
+pub(super) fn start(
+    args: &Args,
+    loader: Loader,
+    running: Running,
+    targets: Targets,
+) -> anyhow::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
     let pinned = args.pin_rules;
     let mut running = running;
@@ -34,12 +39,17 @@ pub(super) fn start(args: &Args, loader: Loader, running: Running, targets: Targ
             match loaded {
                 Ok(mut loaded) => {
                     for rule in loaded.keep_broken(&running) {
-                        tracing::error!(rule, "the rule's file cannot be loaded any more; the rule goes on as it was");
+                        tracing::error!(
+                            rule,
+                            "the rule's file cannot be loaded any more; the rule goes on as it was"
+                        );
                     }
                     running = loaded.running();
                     targets.put(loaded).await;
                 }
-                Err(error) => tracing::error!(%error, "rules could not be reloaded; the old ones go on"),
+                Err(error) => {
+                    tracing::error!(%error, "rules could not be reloaded; the old ones go on")
+                }
             }
         }
     }))
@@ -49,7 +59,12 @@ impl Targets {
     async fn put(&self, loaded: Loaded) {
         crate::cli::report_rules(&loaded);
         // The engine first: a batch decided under rules it does not have yet would find nobody.
-        if self.control.send(Control::Program(loaded.program)).await.is_err() {
+        if self
+            .control
+            .send(Control::Program(loaded.program))
+            .await
+            .is_err()
+        {
             return;
         }
         self.outlets.store(Arc::new(loaded.outlets));

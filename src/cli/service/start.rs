@@ -15,20 +15,28 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Where events of no use go; with `--debug` nowhere.
-pub(super) fn dead_letters(args: &Args, config: &Config, metrics: &Arc<Metrics>, clock: &Clock) -> anyhow::Result<DeadLetters> {
+pub(super) fn dead_letters(
+    args: &Args,
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    clock: &Clock,
+) -> anyhow::Result<DeadLetters> {
     let (metrics, clock) = (Arc::clone(metrics), clock.clone());
     if args.debug {
         return Ok(DeadLetters::none(metrics, clock));
     }
     let path = &config.dead_letter.path;
     let max_size = u64::try_from(config.dead_letter.max_size).unwrap_or(u64::MAX);
-    DeadLetters::open(path, max_size, metrics, clock).with_context(|| format!("dead letters cannot be kept in {}", path.display()))
+    DeadLetters::open(path, max_size, metrics, clock)
+        .with_context(|| format!("dead letters cannot be kept in {}", path.display()))
 }
 
 /// The addresses metrics and health are served on: `web.listen`, and `--prometheus_port`.
 fn web_addresses(args: &Args, config: &Config) -> Vec<SocketAddr> {
     let prometheus = args.prometheus_port.map(|port| {
-        let address = args.prometheus_addr.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let address = args
+            .prometheus_addr
+            .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         SocketAddr::new(address, port)
     });
     config.web.into_iter().chain(prometheus).collect()
@@ -44,28 +52,49 @@ pub(super) async fn web(
 ) -> anyhow::Result<Vec<Web>> {
     let mut servers = Vec::new();
     for address in web_addresses(args, config) {
-        let pages = Pages { metrics: Arc::clone(metrics), readiness: readiness.clone() };
+        let pages = Pages {
+            metrics: Arc::clone(metrics),
+            readiness: readiness.clone(),
+        };
         servers.push(Web::start(address, pages, shutdown.clone()).await?);
     }
     Ok(servers)
 }
 
 /// Starts to send documents to Elasticsearch, if there is one.
-pub(super) fn forwarder(config: &Config, documents: &Arc<Documents>) -> anyhow::Result<Option<Forwarder>> {
+pub(super) fn forwarder(
+    config: &Config,
+    documents: &Arc<Documents>,
+) -> anyhow::Result<Option<Forwarder>> {
     let Some(elasticsearch) = &config.elasticsearch else {
         tracing::info!("writeback store=embedded");
         return Ok(None);
     };
     let client = Client::new(elasticsearch).context("Elasticsearch cannot be used")?;
-    tracing::info!(host = client.host(), index = config.writeback_index, "writeback");
-    Ok(Some(Forwarder::start(client, Arc::clone(documents), config.writeback_index.clone())))
+    tracing::info!(
+        host = client.host(),
+        index = config.writeback_index,
+        "writeback"
+    );
+    Ok(Some(Forwarder::start(
+        client,
+        Arc::clone(documents),
+        config.writeback_index.clone(),
+    )))
 }
 
 /// Tells supervisors and tests that everything listens, and where.
-pub(super) fn announce_ready(args: &Args, inputs: &Inputs, web: Option<&Web>) -> anyhow::Result<()> {
+pub(super) fn announce_ready(
+    args: &Args,
+    inputs: &Inputs,
+    web: Option<&Web>,
+) -> anyhow::Result<()> {
     if let Some(path) = &args.ready_file {
-        let addresses: serde_json::Map<_, _> =
-            inputs.addresses().iter().map(|(name, address)| (name.clone(), address.to_string().into())).collect();
+        let addresses: serde_json::Map<_, _> = inputs
+            .addresses()
+            .iter()
+            .map(|(name, address)| (name.clone(), address.to_string().into()))
+            .collect();
         let web = web.map(|web| web.address().to_string());
         let ready = serde_json::json!({"inputs": addresses, "web": web});
         // Renamed into place: who waits for the file finds it whole.

@@ -34,33 +34,74 @@ pub(super) struct State {
 }
 
 /// Opens the store and brings the engine back to where it was.
-pub(super) fn open(keeping: Keeping, config: &Config, program: Arc<Program>) -> anyhow::Result<State> {
+pub(super) fn open(
+    keeping: Keeping,
+    config: &Config,
+    program: Arc<Program>,
+) -> anyhow::Result<State> {
     if keeping == Keeping::Nothing {
         let options = options(config, "debug".to_owned());
-        return Ok(State { engine: Engine::new(options, program), durable: None, documents: None });
+        return Ok(State {
+            engine: Engine::new(options, program),
+            durable: None,
+            documents: None,
+        });
     }
     let directory = &config.store;
     let context = || format!("the store {} cannot be used", directory.display());
     std::fs::create_dir_all(directory).with_context(context)?;
-    let forwarding = if config.elasticsearch.is_some() { Forwarding::Queue } else { Forwarding::Off };
+    let forwarding = if config.elasticsearch.is_some() {
+        Forwarding::Queue
+    } else {
+        Forwarding::Off
+    };
     let documents = Arc::new(Documents::open(directory, forwarding).with_context(context)?);
     let options = options(config, instance(directory).with_context(context)?);
-    let (engine, journal) = recover_engine(directory, options, program, &documents).with_context(context)?;
-    let retention = Retention { alert_time_limit: config.alert_time_limit, ..Retention::default() };
-    let writer = Writer::start(directory, Arc::clone(&documents), retention, crate::cli::clock::wall_clock()).with_context(context)?;
-    Ok(State { engine, durable: Some(Durable { journal, writer }), documents: Some(documents) })
+    let (engine, journal) =
+        recover_engine(directory, options, program, &documents).with_context(context)?;
+    let retention = Retention {
+        alert_time_limit: config.alert_time_limit,
+        ..Retention::default()
+    };
+    let writer = Writer::start(
+        directory,
+        Arc::clone(&documents),
+        retention,
+        crate::cli::clock::wall_clock(),
+    )
+    .with_context(context)?;
+    Ok(State {
+        engine,
+        durable: Some(Durable { journal, writer }),
+        documents: Some(documents),
+    })
 }
 
 /// Sets a silence while no service runs.
 ///
 /// # Errors
 /// The store is in use, or cannot be written.
-pub(in crate::cli) fn silence_at_rest(config: &Config, loaded: &Loaded, request: Request, now: WallTime) -> anyhow::Result<()> {
+pub(in crate::cli) fn silence_at_rest(
+    config: &Config,
+    loaded: &Loaded,
+    request: Request,
+    now: WallTime,
+) -> anyhow::Result<()> {
     let Request::Silence { key, until } = request;
-    let State { mut engine, durable, .. } = open(Keeping::Everything, config, Arc::clone(&loaded.program))?;
+    let State {
+        mut engine,
+        durable,
+        ..
+    } = open(Keeping::Everything, config, Arc::clone(&loaded.program))?;
     let mut out = Outcome::default();
     engine.apply(Input::Silence { key, until }, now, &mut out);
-    let Some(Durable { mut journal, writer }) = durable else { return Ok(()) };
+    let Some(Durable {
+        mut journal,
+        writer,
+    }) = durable
+    else {
+        return Ok(());
+    };
     journal.commit(&out.records)?;
     for effect in out.effects {
         if let Effect::Write(number, write) = effect {
@@ -91,7 +132,14 @@ fn recover_engine(
     program: Arc<Program>,
     documents: &Documents,
 ) -> anyhow::Result<(Engine, Journal)> {
-    let mut recovery = EngineRecovery { options, program, engine: None, writes: Vec::new(), documents, failed: None };
+    let mut recovery = EngineRecovery {
+        options,
+        program,
+        engine: None,
+        writes: Vec::new(),
+        documents,
+        failed: None,
+    };
     let recovered = recover(directory, &mut recovery)?;
     recovery.store();
     if let Some(error) = recovery.failed {
@@ -124,13 +172,18 @@ impl Recovery for EngineRecovery<'_> {
             Some(snapshot) => Engine::from_snapshot(options, program, snapshot),
         };
         for rule in reset {
-            tracing::warn!(rule, "what the rule remembered cannot be used; it starts anew");
+            tracing::warn!(
+                rule,
+                "what the rule remembered cannot be used; it starts anew"
+            );
         }
         self.engine = Some(engine);
     }
 
     fn record(&mut self, record: Record) {
-        let Some(engine) = &mut self.engine else { return };
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
         if let Some((number, write)) = engine.restore(record) {
             self.writes.push((number, write));
             if self.writes.len() >= 1000 {
@@ -159,7 +212,9 @@ fn instance(directory: &Path) -> anyhow::Result<String> {
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     }
     let mut random = [0; 9];
-    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random).ok().context("no randomness to be had")?;
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
+        .ok()
+        .context("no randomness to be had")?;
     let instance = URL_SAFE_NO_PAD.encode(random).replace('-', "x");
     std::fs::write(&path, &instance).with_context(|| path.display().to_string())?;
     Ok(instance)

@@ -16,7 +16,10 @@ impl Signals {
     /// Begins to listen: a signal during the start is not lost.
     pub(super) fn listen(_shutdown: &CancellationToken) -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals cannot be listened to");
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
 
     async fn any(&mut self) -> &'static str {
@@ -55,7 +58,12 @@ impl Ended {
 }
 
 /// Waits for the end, and for the inputs to stop.
-pub(super) async fn wait(mut signals: Signals, mut inputs: Inputs, only_stdin: bool, shutdown: &CancellationToken) -> Ended {
+pub(super) async fn wait(
+    mut signals: Signals,
+    mut inputs: Inputs,
+    only_stdin: bool,
+    shutdown: &CancellationToken,
+) -> Ended {
     let mut stdin_open = true;
     let ended = loop {
         tokio::select! {

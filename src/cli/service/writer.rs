@@ -36,10 +36,24 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(directory: &Path, documents: Arc<Documents>, retention: Retention, clock: Clock) -> std::io::Result<Self> {
+    pub(super) fn start(
+        directory: &Path,
+        documents: Arc<Documents>,
+        retention: Retention,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
-        let work = Work { directory: directory.to_owned(), documents, retention, clock, unsafe_since: None, cleaned: None };
-        let thread = std::thread::Builder::new().name("writeback".to_owned()).spawn(move || work.run(&messages))?;
+        let work = Work {
+            directory: directory.to_owned(),
+            documents,
+            retention,
+            clock,
+            unsafe_since: None,
+            cleaned: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("writeback".to_owned())
+            .spawn(move || work.run(&messages))?;
         Ok(Self { queue, thread })
     }
 
@@ -55,7 +69,9 @@ impl Writer {
 
     fn send(&self, message: Message) {
         if self.queue.send(message).is_err() {
-            tracing::error!("the writeback thread has ended; its documents wait in the journal for the next start");
+            tracing::error!(
+                "the writeback thread has ended; its documents wait in the journal for the next start"
+            );
         }
     }
 
@@ -63,7 +79,9 @@ impl Writer {
     pub(super) fn finish(self) {
         drop(self.queue);
         if self.thread.join().is_err() {
-            tracing::error!("the writeback thread failed; its documents wait in the journal for the next start");
+            tracing::error!(
+                "the writeback thread failed; its documents wait in the journal for the next start"
+            );
         }
     }
 }
@@ -96,13 +114,23 @@ impl Work {
                         self.snapshot(number, &bytes);
                     }
                 }
-                next = if writes.len() < TRANSACTION { messages.try_recv().ok() } else { None };
+                next = if writes.len() < TRANSACTION {
+                    messages.try_recv().ok()
+                } else {
+                    None
+                };
             }
             self.apply(&mut writes);
-            if self.unsafe_since.is_some_and(|since| since.elapsed() >= MAKE_SAFE_AFTER) {
+            if self
+                .unsafe_since
+                .is_some_and(|since| since.elapsed() >= MAKE_SAFE_AFTER)
+            {
                 self.make_safe();
             }
-            if self.cleaned.is_none_or(|cleaned| cleaned.elapsed() >= CLEAN_EVERY) {
+            if self
+                .cleaned
+                .is_none_or(|cleaned| cleaned.elapsed() >= CLEAN_EVERY)
+            {
                 self.remove_old();
             }
         }
@@ -138,7 +166,10 @@ impl Work {
             Ok(removed) => {
                 if removed.never_forwarded > 0 {
                     let count = removed.never_forwarded;
-                    tracing::warn!(count, "documents became too old before Elasticsearch took them, and were removed");
+                    tracing::warn!(
+                        count,
+                        "documents became too old before Elasticsearch took them, and were removed"
+                    );
                 }
                 self.cleaned = (removed.documents < PORTION).then(Instant::now);
             }

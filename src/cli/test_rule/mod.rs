@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 /// The flags, by elastalert2's names.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The rule's file
-    pub file: PathBuf,
+    pub(super) file: PathBuf,
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<i32> {
