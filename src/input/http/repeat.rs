@@ -6,7 +6,8 @@
 //! gone before it was written, or the connection was reset afterwards. It is not counted again, and gets the first one's outcome.
 //!
 //! Lost answers are remembered for five minutes, 65,536 of them at most. Bodies that are still being worked on are as many as
-//! there are connections.
+//! there are connections. Under load a repeat can be answered before the request it repeats is even read from its socket; so
+//! answers that arrived are remembered, too, for ten seconds, and a request whose client has left already is held against them.
 
 use crate::event::WallTime;
 use crate::input::Receipt;
@@ -28,6 +29,12 @@ const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 
 /// How many lost answers are remembered.
 const MAX_LOST: usize = 65_536;
+
+/// How long an answer that arrived is remembered.
+const OVERTAKEN: Duration = Duration::from_secs(10);
+
+/// How many of those.
+const MAX_DELIVERED: usize = 4096;
 
 /// Tells bodies apart: a hash of the content type and of the body after decompression. The same for the same bytes after a restart, so that it can go through the journal.
 pub fn fingerprint(content_type: &str, body: &[u8]) -> u128 {
@@ -54,6 +61,8 @@ struct Bodies {
     by_fingerprint: HashMap<u128, Body, foldhash::fast::RandomState>,
     /// Bodies whose answers were lost, oldest first; some of them have been repeated since.
     lost: VecDeque<(WallTime, u128, Generation)>,
+    /// Bodies with an answer that has arrived, oldest first.
+    delivered: VecDeque<(WallTime, u128, Generation)>,
     next: u64,
 }
 
@@ -71,8 +80,17 @@ struct Body {
     answered: Vec<Arc<Watch>>,
     /// Some request's answer has arrived.
     delivered: bool,
-    /// When the last answer was lost.
-    lost: Option<WallTime>,
+    /// When the last request for it was settled, all others being settled.
+    settled: Option<WallTime>,
+}
+
+/// Whether anybody waits for a body's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The client's side of the connection is open.
+    Waits,
+    /// The client has closed it.
+    HasLeft,
 }
 
 /// What a body is.
@@ -112,6 +130,9 @@ impl RepeatGuard {
         let mut bodies = Bodies::default();
         for fingerprint in recovered {
             let generation = bodies.add(fingerprint, None);
+            if let Some(body) = bodies.by_fingerprint.get_mut(&fingerprint) {
+                body.settled = Some(now);
+            }
             bodies.lose(fingerprint, generation, now);
         }
         Self(Arc::new(Inner {
@@ -121,7 +142,7 @@ impl RepeatGuard {
     }
 
     /// A body has come. If it is new, `outcome` is what will become of it.
-    pub fn arrive(&self, fingerprint: u128, outcome: &Outcome) -> Arrival {
+    pub fn arrive(&self, fingerprint: u128, outcome: &Outcome, sender: Sender) -> Arrival {
         let mut bodies = self.lock();
         bodies.forget_old(self.0.clock.now());
         let claim = |generation| Claim {
@@ -131,7 +152,7 @@ impl RepeatGuard {
             settled: false,
         };
         if let Some(body) = bodies.by_fingerprint.get_mut(&fingerprint)
-            && body.is_open()
+            && body.is_open(sender)
         {
             body.waiting += 1;
             return Arrival::Repeat(claim(body.generation), body.outcome.clone());
@@ -156,11 +177,12 @@ impl RepeatGuard {
             return;
         }
         change(body);
-        if body.waiting > 0 || !body.answered.is_empty() {
+        if !body.is_settled() {
             return;
         }
+        body.settled = Some(now);
         if body.delivered {
-            entry.remove();
+            bodies.deliver(fingerprint, generation, now);
         } else {
             bodies.lose(fingerprint, generation, now);
         }
@@ -177,40 +199,53 @@ impl Bodies {
             outcome,
             answered: Vec::new(),
             delivered: false,
-            lost: None,
+            settled: None,
         };
         self.by_fingerprint.insert(fingerprint, body);
         generation
     }
 
     fn lose(&mut self, fingerprint: u128, generation: Generation, now: WallTime) {
-        if let Some(body) = self.by_fingerprint.get_mut(&fingerprint) {
-            body.lost = Some(now);
-        }
         self.lost.push_back((now, fingerprint, generation));
         if self.lost.len() > MAX_LOST {
-            self.forget_oldest();
+            let oldest = self.lost.pop_front();
+            self.forget(oldest);
+        }
+    }
+
+    fn deliver(&mut self, fingerprint: u128, generation: Generation, now: WallTime) {
+        self.delivered.push_back((now, fingerprint, generation));
+        if self.delivered.len() > MAX_DELIVERED {
+            let oldest = self.delivered.pop_front();
+            self.forget(oldest);
         }
     }
 
     fn forget_old(&mut self, now: WallTime) {
-        while let Some((since, ..)) = self.lost.front()
-            && now.since(*since) >= REMEMBERED
+        let is_over = |since: WallTime, time| now.since(since) >= time;
+        while let Some(oldest) = self
+            .lost
+            .pop_front_if(|(since, ..)| is_over(*since, REMEMBERED))
         {
-            self.forget_oldest();
+            self.forget(Some(oldest));
+        }
+        while let Some(oldest) = self
+            .delivered
+            .pop_front_if(|(since, ..)| is_over(*since, OVERTAKEN))
+        {
+            self.forget(Some(oldest));
         }
     }
 
-    fn forget_oldest(&mut self) {
-        let Some((since, fingerprint, generation)) = self.lost.pop_front() else {
+    /// Forgets a body that has left its queue, unless there was news of it since: then it has another place in a queue, or will.
+    fn forget(&mut self, queued: Option<(WallTime, u128, Generation)>) {
+        let Some((since, fingerprint, generation)) = queued else {
             return;
         };
         if let MapEntry::Occupied(entry) = self.by_fingerprint.entry(fingerprint)
             && entry.get().generation == generation
-            // Otherwise it came again and was lost again, which has its own place in the queue.
-            && entry.get().lost == Some(since)
-            && entry.get().waiting == 0
-            && entry.get().answered.is_empty()
+            && entry.get().settled == Some(since)
+            && entry.get().is_settled()
         {
             entry.remove();
         }
@@ -219,17 +254,28 @@ impl Bodies {
 
 impl Body {
     /// Whether the same bytes are this body coming again.
-    fn is_open(&self) -> bool {
+    fn is_open(&self, sender: Sender) -> bool {
         if self.waiting > 0 {
             return true;
         }
-        !self.delivered && self.answered.iter().all(|watch| watch.is_broken())
+        match sender {
+            // Its client has come again and was answered meanwhile.
+            Sender::HasLeft => true,
+            Sender::Waits => {
+                !self.delivered && self.answered.iter().all(|watch| watch.is_unanswered())
+            }
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.waiting == 0 && self.answered.is_empty()
     }
 }
 
 impl Claim {
     /// The answer is about to be written to the watched connection.
     pub fn answered(mut self, watch: &Arc<Watch>) -> Answered {
+        watch.answering();
         self.settled = true;
         self.guard
             .settle(self.fingerprint, self.generation, |body| {
@@ -275,7 +321,7 @@ impl Answered {
 
 impl Drop for Answered {
     fn drop(&mut self) {
-        let delivered = self.confirmed || !self.watch.is_broken();
+        let delivered = self.confirmed || !self.watch.is_unanswered();
         self.guard
             .settle(self.fingerprint, self.generation, |body| {
                 body.answered
