@@ -56,14 +56,60 @@ struct Inner {
     bodies: Mutex<Bodies>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Bodies {
     by_fingerprint: HashMap<u128, Body, foldhash::fast::RandomState>,
-    /// Bodies whose answers were lost, oldest first; some of them have been repeated since.
-    lost: VecDeque<(WallTime, u128, Generation)>,
-    /// Bodies with an answer that has arrived, oldest first.
-    delivered: VecDeque<(WallTime, u128, Generation)>,
+    /// Bodies whose answers were lost; some of them have been repeated since.
+    lost: Queue,
+    /// Bodies with an answer that has arrived.
+    delivered: Queue,
     next: u64,
+}
+
+/// A body whose requests were all settled.
+#[derive(Debug, Clone, Copy)]
+struct Settled {
+    at: WallTime,
+    fingerprint: u128,
+    generation: Generation,
+}
+
+/// Settled bodies, oldest first.
+#[derive(Debug)]
+struct Queue {
+    bodies: VecDeque<Settled>,
+    most: usize,
+    time: Duration,
+}
+
+impl Queue {
+    fn new(most: usize, time: Duration) -> Self {
+        Self {
+            bodies: VecDeque::new(),
+            most,
+            time,
+        }
+    }
+
+    /// Takes one in; gives the oldest out when there are too many.
+    fn push(&mut self, body: Settled) -> Option<Settled> {
+        self.bodies.push_back(body);
+        if self.bodies.len() > self.most {
+            self.bodies.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Gives the oldest out when its time is over.
+    fn pop_old(&mut self, now: WallTime) -> Option<Settled> {
+        let oldest = self.bodies.front()?;
+        if now.since(oldest.at) >= self.time {
+            self.bodies.pop_front()
+        } else {
+            None
+        }
+    }
 }
 
 /// Tells a body from a later one with the same fingerprint.
@@ -126,19 +172,20 @@ impl RepeatGuard {
     /// One that has seen nothing but the fingerprints of `recovered` batches: the program ended before it is known whether
     /// their answers arrived.
     pub fn new(clock: Clock, recovered: impl IntoIterator<Item = u128>) -> Self {
-        let now = clock.now();
-        let mut bodies = Bodies::default();
-        for fingerprint in recovered {
-            let generation = bodies.add(fingerprint, None);
-            if let Some(body) = bodies.by_fingerprint.get_mut(&fingerprint) {
-                body.settled = Some(now);
-            }
-            bodies.lose(fingerprint, generation, now);
-        }
-        Self(Arc::new(Inner {
+        let guard = Self(Arc::new(Inner {
             clock,
-            bodies: Mutex::new(bodies),
-        }))
+            bodies: Mutex::new(Bodies {
+                by_fingerprint: HashMap::default(),
+                lost: Queue::new(MAX_LOST, REMEMBERED),
+                delivered: Queue::new(MAX_DELIVERED, OVERTAKEN),
+                next: 0,
+            }),
+        }));
+        for fingerprint in recovered {
+            let generation = guard.lock().add(fingerprint, None);
+            guard.settle(fingerprint, generation, |body| body.waiting = 0);
+        }
+        guard
     }
 
     /// A body has come. If it is new, `outcome` is what will become of it.
@@ -181,10 +228,19 @@ impl RepeatGuard {
             return;
         }
         body.settled = Some(now);
-        if body.delivered {
-            bodies.deliver(fingerprint, generation, now);
+        let delivered = body.delivered;
+        let settled = Settled {
+            at: now,
+            fingerprint,
+            generation,
+        };
+        let queue = if delivered {
+            &mut bodies.delivered
         } else {
-            bodies.lose(fingerprint, generation, now);
+            &mut bodies.lost
+        };
+        if let Some(oldest) = queue.push(settled) {
+            bodies.forget(oldest);
         }
     }
 }
@@ -195,7 +251,7 @@ impl Bodies {
         self.next += 1;
         let body = Body {
             generation,
-            waiting: usize::from(outcome.is_some()),
+            waiting: 1,
             outcome,
             answered: Vec::new(),
             delivered: false,
@@ -205,46 +261,26 @@ impl Bodies {
         generation
     }
 
-    fn lose(&mut self, fingerprint: u128, generation: Generation, now: WallTime) {
-        self.lost.push_back((now, fingerprint, generation));
-        if self.lost.len() > MAX_LOST {
-            let oldest = self.lost.pop_front();
-            self.forget(oldest);
-        }
-    }
-
-    fn deliver(&mut self, fingerprint: u128, generation: Generation, now: WallTime) {
-        self.delivered.push_back((now, fingerprint, generation));
-        if self.delivered.len() > MAX_DELIVERED {
-            let oldest = self.delivered.pop_front();
-            self.forget(oldest);
-        }
-    }
-
     fn forget_old(&mut self, now: WallTime) {
-        let is_over = |since: WallTime, time| now.since(since) >= time;
         while let Some(oldest) = self
             .lost
-            .pop_front_if(|(since, ..)| is_over(*since, REMEMBERED))
+            .pop_old(now)
+            .or_else(|| self.delivered.pop_old(now))
         {
-            self.forget(Some(oldest));
-        }
-        while let Some(oldest) = self
-            .delivered
-            .pop_front_if(|(since, ..)| is_over(*since, OVERTAKEN))
-        {
-            self.forget(Some(oldest));
+            self.forget(oldest);
         }
     }
 
     /// Forgets a body that has left its queue, unless there was news of it since: then it has another place in a queue, or will.
-    fn forget(&mut self, queued: Option<(WallTime, u128, Generation)>) {
-        let Some((since, fingerprint, generation)) = queued else {
-            return;
-        };
+    fn forget(&mut self, settled: Settled) {
+        let Settled {
+            at,
+            fingerprint,
+            generation,
+        } = settled;
         if let MapEntry::Occupied(entry) = self.by_fingerprint.entry(fingerprint)
             && entry.get().generation == generation
-            && entry.get().settled == Some(since)
+            && entry.get().settled == Some(at)
             && entry.get().is_settled()
         {
             entry.remove();

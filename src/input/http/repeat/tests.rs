@@ -223,7 +223,7 @@ fn remembers_so_many() {
     }
     let bodies = stage.guard.lock();
     assert_eq!(
-        (bodies.by_fingerprint.len(), bodies.lost.len()),
+        (bodies.by_fingerprint.len(), bodies.lost.bodies.len()),
         (MAX_LOST, MAX_LOST)
     );
     assert!(bodies.by_fingerprint.contains_key(&69_999) && !bodies.by_fingerprint.contains_key(&0));
