@@ -1,25 +1,70 @@
-//! From matches to words.
+//! From matches to words: subject, body, tables, links, enhancements.
+//!
+//! An alert becomes text in two steps. A rule's [`Preparation`] changes the matches (top counts, links, rule parameters, enhancements); it
+//! is done once per alert. [`Alert::subject`] and [`Alert::body`] then make words of them, for each alerter with its own [`Template`].
 
-use crate::config::{Problem, Properties};
+mod body;
+mod discover;
+pub mod enhancements;
+mod jinja;
+mod lookup;
+mod preparation;
+mod resolve;
+mod summary;
+mod template;
+mod text;
+mod times;
+mod top_counts;
+mod wrap;
+
+pub use discover::ShortLink;
+pub(crate) use jinja::Jinja;
+pub(crate) use lookup::ArgumentPath;
+pub use preparation::{Preparation, Prepared};
+pub use resolve::resolve;
+pub use template::Template;
+pub(crate) use text::property;
+pub use times::Times;
+pub use top_counts::TopCounts;
+
+use crate::config::OptionSpec;
+use crate::event::format::FormatError;
 use crate::event::{Document, WallTime};
 use crate::rule::Rule;
+use enhancements::EnhancementEntry;
+use jiff::tz::TimeZone;
+use std::path::PathBuf;
 
-/// How a rule's alerts read: its text options, checked.
-#[derive(Debug)]
-pub struct Template {}
+/// Every option that shapes texts: any rule may have them, and an alerter's own options may override them.
+pub static OPTIONS: &[&[OptionSpec]] = &[
+    text::OPTIONS,
+    summary::OPTIONS,
+    times::OPTIONS,
+    top_counts::OPTIONS,
+    discover::OPTIONS,
+    preparation::OPTIONS,
+    enhancements::OPTIONS,
+];
+
+/// What texts depend on beside rule and matches.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// The zone local times are printed in.
+    pub zone: TimeZone,
+    /// The directory `jinja_template_path` is relative to.
+    pub working_directory: PathBuf,
+    /// The enhancements there are: [`enhancements::ENHANCEMENTS`].
+    pub enhancements: &'static [&'static EnhancementEntry],
+}
 
 /// Something in a text that cannot be rendered: a missing argument, a bad format.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct TextError(pub String);
 
-impl Template {
-    /// Reads a rule's (or an alerter's overriding) text options.
-    ///
-    /// # Errors
-    /// What in them cannot be used.
-    pub fn new(_properties: &Properties) -> Result<Self, Vec<Problem>> {
-        Ok(Self {})
+impl From<FormatError> for TextError {
+    fn from(error: FormatError) -> Self {
+        Self(error.to_string())
     }
 }
 
@@ -47,7 +92,8 @@ pub struct BodyStyle {
     pub table_width: usize,
     /// What stands around the summary table.
     pub fence: Option<(&'static str, &'static str)>,
-    /// Whether the summary table is part of the body.
+    /// Whether the summary table is part of the body. Without it every match is printed, also with
+    /// `alert_text_type: aggregation_summary_only`.
     pub summary: bool,
 }
 
@@ -58,23 +104,5 @@ impl Default for BodyStyle {
             fence: None,
             summary: true,
         }
-    }
-}
-
-impl Alert<'_> {
-    /// The subject; `default` when the rule has no `alert_subject`.
-    ///
-    /// # Errors
-    /// The subject cannot be rendered.
-    pub fn subject(&self, default: &str) -> Result<String, TextError> {
-        Ok(default.to_owned())
-    }
-
-    /// The body.
-    ///
-    /// # Errors
-    /// The text cannot be rendered.
-    pub fn body(&self, _style: BodyStyle) -> Result<String, TextError> {
-        Ok(String::new())
     }
 }

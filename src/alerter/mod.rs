@@ -1,9 +1,58 @@
 //! The doors an alert leaves through, one file each. A new alerter is a file and a line here.
 
+mod chat;
+mod chatwork;
+mod command;
+mod crop;
+mod datadog;
+mod debug;
+mod discord;
+mod email;
+mod exotel;
+mod flashduty;
+mod gitter;
+mod googlechat;
+pub mod http;
+mod lark;
+mod line;
+mod load;
+mod matrixhookshot;
+mod mattermost;
+pub mod mime;
+mod ms_power_automate;
+mod opsgenie;
+mod options;
+mod pagerduty;
+mod pagertree;
+mod post;
+mod post2;
+pub mod process;
+mod reason;
+mod requests;
+mod rocketchat;
+pub mod sending;
+mod servicenow;
+mod slack;
+mod smseagle;
+pub mod smtp;
+mod telegram;
+mod title;
+pub mod tls;
+mod transport;
+mod twilio;
+mod victorops;
+mod webex_webhook;
+mod workwechat;
+mod yzj;
+
+pub use load::{Exit, debug_exits, exits};
+pub use transport::{Transport, World};
+
 use crate::alert::Alert;
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::Document;
 use futures_util::future::BoxFuture;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +67,7 @@ pub struct AlerterEntry {
     /// Its options.
     pub options: &'static [OptionSpec],
     /// Builds it from options that passed the tables.
-    pub build: fn(&Properties, &Build) -> Result<Arc<dyn Alerter>, Vec<Problem>>,
+    pub build: fn(&Properties, &Build) -> Result<Built, Vec<Problem>>,
 }
 
 /// What an alerter may want to know when it is built.
@@ -30,12 +79,37 @@ pub struct Build {
     pub rule_file: PathBuf,
     /// The directory other paths are relative to.
     pub working_directory: PathBuf,
+    /// The way out.
+    pub transport: Arc<dyn Transport>,
+}
+
+/// An alerter, and what is worth knowing about its options.
+#[derive(Debug)]
+pub struct Built {
+    /// The alerter.
+    pub alerter: Arc<dyn Alerter>,
+    /// Warnings: it works all the same.
+    pub warnings: Vec<Problem>,
+}
+
+impl<A: Alerter + 'static> From<A> for Built {
+    fn from(alerter: A) -> Self {
+        Self {
+            alerter: Arc::new(alerter),
+            warnings: Vec::new(),
+        }
+    }
 }
 
 /// Sends alerts through one door.
-pub trait Alerter: Send + Sync {
-    /// What the writeback document says about it (`alert_info`), secrets masked.
+pub trait Alerter: fmt::Debug + Send + Sync {
+    /// What the writeback document says about it (`alert_info`).
     fn info(&self) -> Document;
+
+    /// The same for an alert whose matches it depends on.
+    fn info_for(&self, _alert: &Alert<'_>) -> Document {
+        self.info()
+    }
 
     /// Sends one alert. An attempt may be repeated: delivery is at least once.
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>>;
@@ -43,11 +117,66 @@ pub trait Alerter: Send + Sync {
 
 /// Why an alert was not delivered, secrets masked.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct SendError(pub String);
+pub enum SendError {
+    /// Its text or its arguments cannot be made.
+    #[error("{0}")]
+    Text(#[from] crate::alert::TextError),
+    /// An HTTP service.
+    #[error(transparent)]
+    Http(#[from] http::HttpError),
+    /// A mail server.
+    #[error(transparent)]
+    Mail(#[from] smtp::MailError),
+    /// A program.
+    #[error(transparent)]
+    Process(#[from] process::ProcessError),
+    /// A file, or the place to print to.
+    #[error("{what}: {source}")]
+    File {
+        /// Which.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What the alerter makes of the event cannot be sent.
+    #[error("{0}")]
+    Content(String),
+}
 
-/// Every alerter there is.
-pub static ALERTERS: &[&AlerterEntry] = &[];
+/// Every alerter there is, by name.
+pub static ALERTERS: &[&AlerterEntry] = &[
+    &chatwork::ENTRY,
+    &command::ENTRY,
+    &datadog::ENTRY,
+    &debug::ENTRY,
+    &discord::ENTRY,
+    &email::ENTRY,
+    &exotel::ENTRY,
+    &flashduty::ENTRY,
+    &gitter::ENTRY,
+    &googlechat::ENTRY,
+    &lark::ENTRY,
+    &line::ENTRY,
+    &matrixhookshot::ENTRY,
+    &mattermost::ENTRY,
+    &ms_power_automate::ENTRY,
+    &opsgenie::ENTRY,
+    &pagerduty::ENTRY,
+    &pagertree::ENTRY,
+    &post::ENTRY,
+    &post2::ENTRY,
+    &rocketchat::ENTRY,
+    &servicenow::ENTRY,
+    &slack::ENTRY,
+    &smseagle::ENTRY,
+    &telegram::ENTRY,
+    &twilio::ENTRY,
+    &victorops::ENTRY,
+    &webex_webhook::ENTRY,
+    &workwechat::ENTRY,
+    &yzj::ENTRY,
+];
 
 /// An alerter by name or alias.
 pub fn find(name: &str) -> Option<&'static AlerterEntry> {

@@ -48,6 +48,8 @@ pub struct OptionSpec {
     pub no_effect: Option<&'static str>,
     /// What it does, in one sentence.
     pub doc: &'static str,
+    /// What to do when it is missing or of the wrong kind, where the kind alone does not say it.
+    pub hint: Option<&'static str>,
 }
 
 /// An optional option taking text.
@@ -60,6 +62,7 @@ pub const fn opt(name: &'static str) -> OptionSpec {
         secret: false,
         no_effect: None,
         doc: "",
+        hint: None,
     }
 }
 
@@ -132,6 +135,13 @@ impl OptionSpec {
     #[must_use]
     pub const fn no_effect(mut self, why: &'static str) -> Self {
         self.no_effect = Some(why);
+        self
+    }
+
+    /// What to do when it is missing or of the wrong kind.
+    #[must_use]
+    pub const fn hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
         self
     }
 

@@ -5,12 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A file's text as it was read, kept to show the lines a problem is about.
-#[derive(Debug)]
 pub struct SourceFile {
     /// The path as the user would write it.
     pub path: PathBuf,
     /// The text before environment variables were put in: what the user sees in an editor.
     pub text: String,
+}
+
+/// Without the text: passwords may stand in it.
+impl fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path.fmt(f)
+    }
 }
 
 /// A range of bytes in a file's own text.
@@ -90,7 +96,7 @@ pub struct Problem {
     /// What to do about it, if there is something to say.
     pub help: Option<String>,
     /// A second place that belongs to it (`first defined here`).
-    pub related: Option<(Span, String)>,
+    pub related: Option<Box<(Span, String)>>,
 }
 
 impl Problem {
@@ -124,7 +130,7 @@ impl Problem {
     /// Adds a second place.
     #[must_use]
     pub fn related(mut self, span: &Span, label: impl Into<String>) -> Self {
-        self.related = Some((span.clone(), label.into()));
+        self.related = Some(Box::new((span.clone(), label.into())));
         self
     }
 

@@ -1,14 +1,24 @@
 //! The options of a rule or alerter, looked up by name after the tables have checked them.
 
-use super::{Data, Mapping, Node};
+use super::{Data, Mapping, Node, duration};
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 
 /// Options by name. Reading one gives `None` when it is absent, null, or of another kind than asked for: the tables report the latter
 /// before anything is built.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Properties {
     map: Mapping,
+}
+
+/// The names only: values may be secret.
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.map.iter().map(|(name, _)| name.key_text()))
+            .finish()
+    }
 }
 
 impl Properties {
@@ -69,10 +79,12 @@ impl Properties {
         }
     }
 
-    /// An integer.
+    /// An integer, perhaps written as `5.0`.
     pub fn int(&self, name: &str) -> Option<i64> {
         match self.get(name)?.data {
             Data::Int(value) => Some(value),
+            #[expect(clippy::cast_possible_truncation, reason = "whole and within 2^53")]
+            Data::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Some(value as i64),
             _ => None,
         }
     }
@@ -101,36 +113,4 @@ impl Properties {
             .filter(|node| !node.is_null())
             .map(Node::to_value)
     }
-}
-
-/// The units of Python's `timedelta`, in microseconds.
-const UNITS: [(&str, f64); 7] = [
-    ("weeks", 604_800e6),
-    ("days", 86_400e6),
-    ("hours", 3_600e6),
-    ("minutes", 60e6),
-    ("seconds", 1e6),
-    ("milliseconds", 1e3),
-    ("microseconds", 1.0),
-];
-
-/// `timedelta(**node)`, rounded to microseconds. `None`: not an object of known units with numbers, or negative.
-pub fn duration(node: &Node) -> Option<Duration> {
-    let mut micros = 0.0;
-    for (unit, amount) in node.as_map()?.iter() {
-        let (_, scale) = UNITS
-            .iter()
-            .find(|(name, _)| Some(*name) == unit.as_str())?;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "durations beyond 2^53 microseconds (285 years) lose nothing that matters"
-        )]
-        let amount = match amount.data {
-            Data::Int(value) => value as f64,
-            Data::Float(value) => value,
-            _ => return None,
-        };
-        micros += amount * scale;
-    }
-    Duration::try_from_secs_f64(micros.round() / 1e6).ok()
 }

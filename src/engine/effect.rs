@@ -66,13 +66,14 @@ pub enum Op {
 pub struct AlertId(pub Arc<str>);
 
 /// An alert on its way out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingAlert {
     /// Its name.
     pub id: AlertId,
     /// The rule's name: the rule may be gone when it is sent.
     pub rule: Arc<str>,
     /// The matches it tells of, after enhancements; never empty.
+    #[serde(with = "super::record::as_texts")]
     pub matches: Vec<Document>,
     /// ElastAlert's `alert_time`: when it was first due.
     pub time: WallTime,
@@ -105,6 +106,91 @@ pub struct DeliveryOutcome {
 pub enum Effect {
     /// Send an alert; the outcome comes back as an input.
     Deliver(Delivery),
-    /// Change the writeback indices.
-    Write(Write),
+    /// Change the writeback indices. The number grows with each change, across restarts.
+    Write(u64, Write),
+}
+
+/// What people may want to know; becomes log lines and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A match was held back.
+    Silenced {
+        /// The rule.
+        rule: String,
+        /// The silence key.
+        key: String,
+    },
+    /// An alert is on its way out for the first time.
+    Alerting {
+        /// The rule.
+        rule: String,
+        /// How many matches it tells of.
+        matches: usize,
+    },
+    /// A match joined an aggregation.
+    Aggregated {
+        /// The rule.
+        rule: String,
+        /// When the alert is due.
+        due: WallTime,
+    },
+    /// All matches of an alert were dropped by enhancements.
+    Dropped {
+        /// The rule.
+        rule: String,
+    },
+    /// An enhancement, or another step before an alert, failed.
+    NotPrepared {
+        /// The rule.
+        rule: String,
+        /// Why.
+        error: String,
+    },
+    /// A delivery failed and will be tried again.
+    WillRetry {
+        /// The rule.
+        rule: String,
+        /// Why it failed.
+        error: String,
+        /// When.
+        at: WallTime,
+    },
+    /// A delivery failed, and `alert_time_limit` has passed: no more attempts.
+    GaveUp {
+        /// The rule.
+        rule: String,
+        /// Why the last attempt failed.
+        error: String,
+    },
+    /// A tick found that a rule had been busy.
+    Ran {
+        /// The rule.
+        rule: String,
+        /// Begin of the interval.
+        start: WallTime,
+        /// End of the interval.
+        end: WallTime,
+        /// What happened in it.
+        counts: super::Counts,
+    },
+    /// A reload left the rule's memory alone.
+    RuleKept {
+        /// The rule.
+        rule: String,
+    },
+    /// A reload changed what the rule's memory means: it starts anew.
+    RuleReset {
+        /// The rule.
+        rule: String,
+    },
+    /// A reload brought the rule.
+    RuleAdded {
+        /// The rule.
+        rule: String,
+    },
+    /// A reload took the rule away.
+    RuleGone {
+        /// The rule.
+        rule: String,
+    },
 }

@@ -1,5 +1,408 @@
 //! The single writer: one deterministic state machine without clock, sockets or randomness.
+//!
+//! `apply(input, now)` takes a batch of decided events, a tick, an operator's command or the outcome of a delivery, and says what is to be done
+//! ([`Effect`]), what must be journalled before that is done ([`Record`]), and what is worth telling people ([`Note`]).
+//!
+//! Two kinds of memory are journalled differently. What the rule types remember is journalled as their inputs and replayed. What follows
+//! a match (silences, aggregations, alerts under way, writeback documents) is journalled as what was decided and put back literally, so that
+//! recovery never decides anew and never sends anew what was sent.
 
+mod aggregate;
+mod documents;
 mod effect;
+mod matches;
+mod outbox;
+mod program;
+mod record;
+mod silence;
+mod snapshot;
+#[cfg(test)]
+mod tests;
 
-pub use effect::{AlertId, Delivery, DeliveryOutcome, Effect, Index, Op, PendingAlert, Write};
+pub use effect::{
+    AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
+};
+pub use outbox::Progress;
+pub use program::{Prepare, Program, ProgramRule};
+pub use record::{Record, StoredEvent};
+pub use silence::Silence;
+pub use snapshot::{Snapshot, SnapshotError};
+
+use crate::event::{EventTime, WallTime};
+pub use crate::rule::Counts;
+use crate::rule::{Decided, Decision, Evaluator, Verdict};
+use aggregate::Aggregates;
+use hashbrown::HashMap;
+use outbox::Outbox;
+use silence::Silences;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many bodies are remembered to recognise repeats after a crash, and for how long.
+const RECENT_BODIES: usize = 65_536;
+const RECENT_BODIES_AGE: Duration = Duration::from_secs(300);
+
+/// What holds for all rules.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `run_every`: the interval between ticks.
+    pub run_every: Duration,
+    /// An event this much older than the rule's newest changes no window.
+    pub lateness: Duration,
+    /// An event this far in the future changes no window.
+    pub future_tolerance: Duration,
+    /// Wait before the first retry of a failed delivery; doubles with each.
+    pub retry_first: Duration,
+    /// The longest wait between retries.
+    pub retry_longest: Duration,
+    /// `add_metadata_alert`.
+    pub add_metadata: bool,
+    /// `replace_dots_in_field_names`.
+    pub replace_dots: bool,
+    /// What makes this store's ids differ from other stores' ids.
+    pub instance: String,
+}
+
+/// What the engine takes in.
+#[derive(Debug)]
+pub enum Input {
+    /// A batch of events, decided as far as that goes without memory.
+    Events(Decided),
+    /// `run_every` has passed.
+    Tick {
+        /// Time spent on evaluating rules since the last tick.
+        busy: Duration,
+    },
+    /// Something that waits for its time is due: see [`Engine::next_due`].
+    Due,
+    /// A delivery ended.
+    Outcome(DeliveryOutcome),
+    /// An operator silences a rule or key.
+    Silence {
+        /// The silence key: `<rule>._silence`, or `<realert_key>.<value>`.
+        key: String,
+        /// Until when.
+        until: WallTime,
+    },
+    /// Rules were loaded anew.
+    Program(Arc<Program>),
+    /// A body with this fingerprint belongs to the same commit.
+    Body(u128),
+}
+
+/// What an input led to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What is to be done, after the records are safe.
+    pub effects: Vec<Effect>,
+    /// What must be journalled.
+    pub records: Vec<Record>,
+    /// What people may want to know.
+    pub notes: Vec<Note>,
+}
+
+/// What the engine holds of one rule.
+struct Cell {
+    evaluator: Evaluator,
+    /// The newest event time seen.
+    newest: Option<EventTime>,
+    /// Since the last tick.
+    interval: Counts,
+    /// Since the store began.
+    total: Counts,
+    /// Since this run of the program began.
+    run: Counts,
+}
+
+/// The state machine.
+pub struct Engine {
+    options: Options,
+    program: Arc<Program>,
+    cells: Vec<Cell>,
+    silences: Silences,
+    aggregates: Aggregates,
+    outbox: Outbox,
+    bodies: VecDeque<(WallTime, u128)>,
+    next_alert: u64,
+    next_write: u64,
+    last_tick: Option<WallTime>,
+}
+
+impl Engine {
+    /// An engine that remembers nothing.
+    pub fn new(options: Options, program: Arc<Program>) -> Self {
+        let cells = program.rules.iter().map(|rule| Cell::new(rule)).collect();
+        Self {
+            options,
+            program,
+            cells,
+            silences: Silences::default(),
+            aggregates: Aggregates::default(),
+            outbox: Outbox::default(),
+            bodies: VecDeque::new(),
+            next_alert: 0,
+            next_write: 1,
+            last_tick: None,
+        }
+    }
+
+    /// Takes one input in.
+    pub fn apply(&mut self, input: Input, now: WallTime, out: &mut Outcome) {
+        match input {
+            Input::Events(decided) => self.events(decided, now, out),
+            Input::Tick { busy } => self.tick(now, busy, out),
+            Input::Due => self.due(now, out),
+            Input::Outcome(outcome) => self.delivered(outcome, now, out),
+            Input::Silence { key, until } => {
+                let silence = Silence { until, exponent: 0 };
+                self.start_silence(&key, silence, until, now, out);
+            }
+            Input::Program(program) => self.reload(program, out),
+            Input::Body(fingerprint) => {
+                self.remember_body(fingerprint, now);
+                out.records.push(Record::Body { fingerprint, now });
+            }
+        }
+    }
+
+    /// Numbers writes above what the documents' store has seen, whatever the journal says.
+    pub fn number_writes_after(&mut self, applied: u64) {
+        self.next_write = self.next_write.max(applied + 1);
+    }
+
+    /// When [`Input::Due`] is wanted next.
+    pub fn next_due(&self) -> Option<WallTime> {
+        [self.aggregates.next_due(), self.outbox.next_due()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Alerts that are not delivered yet.
+    pub fn undelivered(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Counts since the store began, by rule name.
+    pub fn totals(&self) -> impl Iterator<Item = (&str, Counts, crate::rule::StateSize)> {
+        self.program
+            .rules
+            .iter()
+            .zip(&self.cells)
+            .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.evaluator.size()))
+    }
+
+    /// Counts since this run of the program began, by rule name.
+    pub fn run_counts(&self) -> impl Iterator<Item = (&str, Counts)> {
+        let cells = self.program.rules.iter().zip(&self.cells);
+        cells.map(|(entry, cell)| (entry.rule.name.as_str(), cell.run))
+    }
+
+    /// Bodies taken in lately, for recognising repeats after a restart.
+    pub fn recent_bodies(&self) -> impl Iterator<Item = u128> {
+        self.bodies.iter().map(|&(_, fingerprint)| fingerprint)
+    }
+
+    /// The silence under a key, if there is one in the engine's memory.
+    pub fn silence(&self, key: &str) -> Option<Silence> {
+        self.silences.get(key)
+    }
+
+    fn events(&mut self, decided: Decided, now: WallTime, out: &mut Outcome) {
+        let program = Arc::clone(&self.program);
+        // A batch decided under rules that have been replaced meanwhile: rules are found again by name.
+        let moved = (decided.rules.generation != program.generation)
+            .then(|| program.positions(&decided.rules));
+        let place = |position: usize| match &moved {
+            None => Some(position),
+            Some(moved) => moved.get(position).copied().flatten(),
+        };
+        for (position, counts) in decided.counts {
+            let Some(position) = place(position) else {
+                continue;
+            };
+            let (Some(cell), Some(entry)) =
+                (self.cells.get_mut(position), program.rules.get(position))
+            else {
+                continue;
+            };
+            cell.count(counts);
+            out.records.push(Record::Counts {
+                rule: entry.rule.name.clone(),
+                counts,
+            });
+        }
+        let mut matches = Vec::new();
+        for Decision {
+            rule,
+            time,
+            verdict,
+            event,
+        } in decided.decisions
+        {
+            let Some(position) = place(rule) else {
+                continue;
+            };
+            let (Some(cell), Some(entry)) =
+                (self.cells.get_mut(position), program.rules.get(position))
+            else {
+                continue;
+            };
+            if let Verdict::Sample(sample) = &verdict {
+                // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
+                if !cell.in_time(time, now, &self.options) {
+                    continue;
+                }
+                let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
+                out.records.push(Record::hit(
+                    &entry.rule.name,
+                    time,
+                    sample.clone(),
+                    kept,
+                    now,
+                ));
+            }
+            cell.evaluator.on_event(
+                Some(&event),
+                time,
+                verdict,
+                now.as_event_time(),
+                &mut matches,
+            );
+            for matched in matches.drain(..) {
+                self.matched(entry, position, &matched, now, out);
+            }
+        }
+    }
+
+    fn tick(&mut self, now: WallTime, busy: Duration, out: &mut Outcome) {
+        let program = Arc::clone(&self.program);
+        let start = self
+            .last_tick
+            .unwrap_or_else(|| now.minus(self.options.run_every));
+        let mut matches = Vec::new();
+        for (position, entry) in program.rules.iter().enumerate() {
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
+            cell.evaluator.on_tick(now.as_event_time(), &mut matches);
+            for matched in matches.drain(..) {
+                self.matched(entry, position, &matched, now, out);
+            }
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
+            let counts = std::mem::take(&mut cell.interval);
+            if counts.hits > 0 || counts.matches > 0 {
+                self.write_status(&entry.rule, counts, (start, now), busy, out);
+                out.notes.push(Note::Ran {
+                    rule: entry.rule.name.clone(),
+                    start,
+                    end: now,
+                    counts,
+                });
+            }
+        }
+        self.silences.forget(now);
+        self.last_tick = Some(now);
+        out.records.push(Record::Tick { now });
+    }
+
+    fn remember_body(&mut self, fingerprint: u128, now: WallTime) {
+        let oldest = now.minus(RECENT_BODIES_AGE);
+        while self.bodies.len() >= RECENT_BODIES
+            || self.bodies.front().is_some_and(|&(at, _)| at < oldest)
+        {
+            self.bodies.pop_front();
+        }
+        self.bodies.push_back((now, fingerprint));
+    }
+
+    /// Goes on with other rules: those whose meaning is the same keep what they remember.
+    fn reload(&mut self, program: Arc<Program>, out: &mut Outcome) {
+        let mut old: HashMap<String, (u64, Cell)> = self
+            .program
+            .rules
+            .iter()
+            .zip(self.cells.drain(..))
+            .map(|(entry, cell)| {
+                (
+                    entry.rule.name.clone(),
+                    (entry.rule.state_fingerprint, cell),
+                )
+            })
+            .collect();
+        self.cells = program
+            .rules
+            .iter()
+            .map(|entry| {
+                let rule = entry.rule.name.clone();
+                match old.remove(&entry.rule.name) {
+                    Some((fingerprint, cell)) if fingerprint == entry.rule.state_fingerprint => {
+                        out.notes.push(Note::RuleKept { rule });
+                        cell
+                    }
+                    Some((_, cell)) => {
+                        out.notes.push(Note::RuleReset { rule });
+                        Cell {
+                            total: cell.total,
+                            interval: cell.interval,
+                            ..Cell::new(entry)
+                        }
+                    }
+                    None => {
+                        out.notes.push(Note::RuleAdded { rule });
+                        Cell::new(entry)
+                    }
+                }
+            })
+            .collect();
+        let mut gone: Vec<String> = old.into_keys().collect();
+        gone.sort();
+        out.notes
+            .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
+        self.program = program;
+    }
+}
+
+impl Cell {
+    fn new(entry: &ProgramRule) -> Self {
+        Self {
+            evaluator: Evaluator::new(&entry.rule),
+            newest: None,
+            interval: Counts::default(),
+            total: Counts::default(),
+            run: Counts::default(),
+        }
+    }
+
+    fn count(&mut self, counts: Counts) {
+        self.interval.add(counts);
+        self.total.add(counts);
+        self.run.add(counts);
+    }
+
+    /// Whether an event may change windows: neither too late nor too far in the future. Counts it when not.
+    fn in_time(&mut self, time: EventTime, now: WallTime, options: &Options) -> bool {
+        if time > now.as_event_time().plus(options.future_tolerance) {
+            self.count(Counts {
+                future: 1,
+                ..Counts::default()
+            });
+            return false;
+        }
+        if self
+            .newest
+            .is_some_and(|newest| time < newest.minus(options.lateness))
+        {
+            self.count(Counts {
+                late: 1,
+                ..Counts::default()
+            });
+            return false;
+        }
+        self.newest = self.newest.max(Some(time));
+        true
+    }
+}

@@ -26,14 +26,8 @@ impl<'a> Field<'a> {
         match self {
             Field::Missing => None,
             Field::Value(value) => value.as_str().map(Cow::Borrowed),
-            Field::Json(json) => {
-                let inner = json.strip_prefix('"')?.strip_suffix('"')?;
-                if inner.contains('\\') {
-                    serde_json::from_str(json).ok().map(Cow::Owned)
-                } else {
-                    Some(Cow::Borrowed(inner))
-                }
-            }
+            Field::Json(json) if json.starts_with('"') => super::json::text_value(json).ok(),
+            Field::Json(_) => None,
         }
     }
 
@@ -42,7 +36,7 @@ impl<'a> Field<'a> {
         match self {
             Field::Missing => Value::Null,
             Field::Value(value) => value.clone(),
-            Field::Json(json) => serde_json::from_str(json).unwrap_or(Value::Null),
+            Field::Json(json) => super::json::value(json).unwrap_or(Value::Null),
         }
     }
 }

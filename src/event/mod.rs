@@ -1,8 +1,14 @@
 //! Events: documents, field paths, times, and how Python would print or compare their values.
 
+pub mod dumps;
 pub mod fields;
+pub mod format;
+pub mod fuzzy_time;
+pub mod json;
 pub mod path;
+pub mod project;
 pub mod python;
+pub mod strptime;
 pub mod time;
 
 use bytes::Bytes;

@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 /// A dotted field path, parsed once.
 ///
 /// At each object the longest prefix of what is left that is a member wins, and there is no way back from it. Where a value that is
-/// no object is reached, the rest of the path is ignored, so `user.keyword` finds `user`. `name[3]` is the fourth element of a list.
+/// no object is reached, the rest of the path is ignored, so `user.keyword` finds `user`. `name[3]` at the
+/// end is the fourth element of a list; with more path behind it ElastAlert finds nothing when the element is an object, else the list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldPath {
     text: String,
@@ -25,6 +26,18 @@ impl FieldPath {
         Self { text, ends }
     }
 
+    /// The path to the member of the event itself with this name, dots included.
+    pub fn member(name: impl Into<String>) -> Self {
+        let text = name.into();
+        let ends = vec![text.len()];
+        Self { text, ends }
+    }
+
+    /// Whether the dots in this path are part of one name.
+    pub(super) fn is_one_name(&self) -> bool {
+        self.ends.len() == 1
+    }
+
     /// The path as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -33,6 +46,12 @@ impl FieldPath {
     /// The value at this path; `None` when absent. A null is `Some(Null)`.
     pub fn get<'a>(&self, document: &'a Map<String, Value>) -> Option<&'a Value> {
         lookup(document, &self.text, &self.ends, 0)
+    }
+
+    /// Puts a value in the place of the member found at this path; false when there is none.
+    pub fn replace(&self, document: &mut Map<String, Value>, value: Value) -> bool {
+        let slot = lookup_mut(document, &self.text, &self.ends, 0);
+        slot.map(|slot| *slot = value).is_some()
     }
 
     /// The value at this path unless it is null: for ElastAlert a null field and a missing one are the same.
@@ -55,30 +74,57 @@ fn lookup<'a>(
 ) -> Option<&'a Value> {
     for &end in ends.iter().rev().take_while(|&&end| end >= start) {
         let name = text.get(start..end)?;
-        let Some(value) = member(object, name) else {
-            continue;
-        };
-        return match value {
-            Value::Object(inner) if end < text.len() => lookup(inner, text, ends, end + 1),
-            other => Some(other),
-        };
+        match object.get(name) {
+            Some(Value::Object(inner)) if end < text.len() => {
+                return lookup(inner, text, ends, end + 1);
+            }
+            Some(value) => return Some(value),
+            None => {}
+        }
+        if let Some((list, found)) = element_in(object, name) {
+            return match found {
+                found if end == text.len() => Some(found),
+                Value::Object(_) => None,
+                _ => Some(list),
+            };
+        }
     }
     None
 }
 
-/// A member by its name, or `name[d]`: an element of the list under `name`.
-fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    if let Some(value) = object.get(name) {
+/// [`lookup`] of what can be changed: members, not elements of lists.
+fn lookup_mut<'a>(
+    object: &'a mut Map<String, Value>,
+    text: &str,
+    ends: &[usize],
+    start: usize,
+) -> Option<&'a mut Value> {
+    let is_member = |end: &&usize| {
+        let name = text.get(start..**end);
+        **end >= start && name.is_some_and(|name| object.contains_key(name))
+    };
+    let end = *ends.iter().rev().find(is_member)?;
+    let value = object.get_mut(text.get(start..end)?)?;
+    if end == text.len() || !value.is_object() {
         return Some(value);
     }
+    lookup_mut(value.as_object_mut()?, text, ends, end + 1)
+}
+
+/// The list under `name` of `name[d]`, and its element.
+fn element_in<'a>(object: &'a Map<String, Value>, name: &str) -> Option<(&'a Value, &'a Value)> {
+    let (name, place) = element(name)?;
+    let list = object.get(name)?;
+    Some((list, list.as_array()?.get(place)?))
+}
+
+/// `name[d]` as a name and a place.
+fn element(name: &str) -> Option<(&str, usize)> {
     let open = name.len().checked_sub(3)?;
     let [b'[', digit @ b'0'..=b'9', b']'] = name.as_bytes().get(open..)? else {
         return None;
     };
-    object
-        .get(name.get(..open)?)?
-        .as_array()?
-        .get(usize::from(digit - b'0'))
+    Some((name.get(..open)?, usize::from(digit - b'0')))
 }
 
 #[cfg(test)]
@@ -109,6 +155,8 @@ mod tests {
         check(document, "tags[2]", None);
         check(document, "tags[10]", None);
         check(document, "n", Some("null"));
+        check(document, "tags[0].a", Some(r#"["a","b"]"#));
+        check(r#"{"items": [{"id": 1}]}"#, "items[0].id", None);
         check(document, "missing.a", None);
     }
 }

@@ -163,6 +163,19 @@ pub fn float_text(value: f64) -> String {
     }
 }
 
+/// Python's `type(value).__name__`.
+pub fn type_name(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if is_integer(number) => "int",
+        Value::Number(_) => "float",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
+}
+
 /// Whether Python takes the value for true: not null, false, zero, nor empty.
 pub fn is_truthy(value: &Value) -> bool {
     match value {

@@ -1,9 +1,9 @@
 //! Listening sockets: bind, accept, TLS, a bound on connections, and an end that waits for what is in flight.
 
-use super::config::ListenConfig;
 use super::source::Source;
 use super::tls::{self, TlsError};
 use super::watch::{Watch, Watched};
+use crate::config::ListenConfig;
 use crate::telemetry::{Allowed, OpenConnection, RateLimit};
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};

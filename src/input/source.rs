@@ -1,9 +1,9 @@
 //! What every input does with what it has cut out: batches for the intake, counters, dead letters.
 
-use super::config::SourceConfig;
 use super::dead_letter::{DeadLetters, Reason, Rejected};
 use super::intake::{Batch, Intake, Origin};
 use super::lines::Line;
+use crate::config::SourceConfig;
 use crate::event::{RawEvent, WallTime};
 use crate::telemetry::{Clock, InputMetrics, Metrics};
 use std::sync::Arc;

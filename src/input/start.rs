@@ -1,11 +1,11 @@
 //! Starts the inputs and stops them.
 
-use super::config::{HttpConfig, InputConfig, ListenConfig, StdinConfig, TcpConfig};
 use super::http::Http;
 use super::listener::{ListenError, Listener};
 use super::source::{Context, Source};
 use super::stdin;
 use super::tcp::Tcp;
+use crate::config::{HttpConfig, InputConfig, ListenConfig, StdinConfig, TcpConfig};
 use crate::telemetry::Readiness;
 use std::io::{self, Read};
 use std::net::SocketAddr;

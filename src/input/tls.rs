@@ -1,6 +1,6 @@
 //! TLS for inputs and the web server: certificates from PEM files, with errors that name the file and what is wrong with it.
 
-use super::config::TlsConfig;
+use crate::config::TlsConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -3,9 +3,10 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{QueryKey, TimeField};
+use super::{Key, QueryKey, TimeField};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
+use crate::filter::{Filter, Mapping};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt::Debug;
@@ -22,8 +23,13 @@ pub struct RuleTypeEntry {
     /// The options it reads beside those every rule has.
     pub options: &'static [OptionSpec],
     /// Builds it from options that passed the tables.
-    pub build: fn(&Properties, &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>>,
+    pub build: fn(&Properties, &Common) -> Built,
+    /// What is most likely not meant in options that it can be built from.
+    pub advice: fn(&Properties, &Common) -> Vec<Problem>,
 }
+
+/// A rule type, or what is wrong with its options.
+pub type Built = Result<Arc<dyn RuleType>, Vec<Problem>>;
 
 /// What every rule has and its type may want to know.
 #[derive(Debug, Clone)]
@@ -44,6 +50,8 @@ pub struct Common {
     pub run_every: Duration,
     /// The directory `!file` lists are relative to.
     pub working_directory: PathBuf,
+    /// How fields are typed, for types with a filter of their own.
+    pub mapping: Mapping,
 }
 
 /// The half that never changes.
@@ -51,18 +59,39 @@ pub trait RuleType: Debug + Send + Sync {
     /// The fields [`RuleType::sample`] looks at, in its order.
     fn fields(&self) -> &[FieldPath];
 
-    /// Decides as far as that is possible from the event alone. Called for every event that passes the filter.
-    fn sample(&self, event: &dyn Fields) -> Verdict;
+    /// A second filter, which does not pick the events but tells [`RuleType::sample`] something about them.
+    fn inner_filter(&self) -> Option<&Filter> {
+        None
+    }
+
+    /// Decides as far as that is possible from the event alone. Called for every event that passes the rule's filter.
+    fn sample(&self, event: &Observed<'_>) -> Verdict;
 
     /// The half that remembers, empty.
     fn state(&self) -> Box<dyn RuleState>;
 
-    /// What the type adds to an alert's text after `alert_text` (ElastAlert's `get_match_str`); empty for none.
-    fn text(&self, matched: &Document, times: &dyn Fn(&Value, Duration) -> String) -> String;
+    /// Whether a later match can print an event that was only remembered: the journal then stores the event with its [`Sample`].
+    fn keeps_events(&self) -> bool {
+        false
+    }
+
+    /// What the type adds to an alert's text after `alert_text` (ElastAlert's `get_match_str`); empty for none. `times` prints the time
+    /// found in a match, moved back by a duration, as the rule wants times printed.
+    fn text(&self, _matched: &Document, _times: &dyn Fn(&Value, Duration) -> String) -> String {
+        String::new()
+    }
+}
+
+/// What a rule type is shown of an event.
+pub struct Observed<'a> {
+    /// The fields it asked for.
+    pub fields: &'a dyn Fields,
+    /// Whether the event passes [`RuleType::inner_filter`]; true without one.
+    pub inner: bool,
 }
 
 /// What [`RuleType::sample`] found.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Verdict {
     /// The event cannot match and need not be remembered.
     Nothing,
@@ -73,11 +102,12 @@ pub enum Verdict {
 }
 
 /// What a state needs of an event; small, because it is journalled.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Sample {
-    /// The text of the key, by which windows are told apart; `None` without `query_key`.
-    pub key: Option<String>,
+    /// The key by which windows are told apart.
+    pub key: Key,
     /// Values the type needs, in an order it knows.
+    #[serde(with = "super::saved::json")]
     pub values: Vec<Value>,
 }
 
@@ -99,6 +129,9 @@ pub trait RuleState: Send {
 
     /// Time passed without an event.
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>);
+
+    /// An event of the time before `start`, when the rule began to run: what it shows is known and matches nothing.
+    fn learn(&mut self, _hit: &Hit, _start: EventTime) {}
 
     /// The state in a form [`RuleState::load`] reads; the first byte is the format's version.
     fn save(&self) -> Vec<u8>;
@@ -126,6 +159,8 @@ pub struct Match {
     pub body: MatchBody,
     /// Members the type adds, over the event's own.
     pub added: Document,
+    /// `attach_related`: the other events of the window, oldest first.
+    pub related: Option<Vec<Arc<RawEvent>>>,
 }
 
 /// What a match is made of.
@@ -133,6 +168,31 @@ pub struct Match {
 pub enum MatchBody {
     /// The event, as [`super::Rule::match_document`] prints it.
     Event(Arc<RawEvent>),
+    /// An event that the journal did not keep: the match was dealt with before the crash, only its place counts.
+    Forgotten,
     /// No event: only what the type adds.
     Synthetic,
+}
+
+impl Match {
+    /// The event, with what the type adds.
+    pub fn of_event(event: Option<&Arc<RawEvent>>, added: Document) -> Self {
+        let body = event.map_or(MatchBody::Forgotten, |event| {
+            MatchBody::Event(Arc::clone(event))
+        });
+        Self {
+            body,
+            added,
+            related: None,
+        }
+    }
+
+    /// A match without an event.
+    pub fn synthetic(added: Document) -> Self {
+        Self {
+            body: MatchBody::Synthetic,
+            added,
+            related: None,
+        }
+    }
 }

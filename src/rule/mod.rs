@@ -1,14 +1,33 @@
 //! Rules: what a rule file means, and the rule types.
 
+mod counts;
+mod decide;
+mod evaluator;
+mod index;
+mod key;
 mod kind;
+pub mod load;
+mod match_document;
+mod saved;
+mod schedule;
+mod time_expression;
+pub mod time_field;
 pub mod types;
+mod window;
 
+pub use counts::Counts;
+pub use decide::{Decided, Decider, Decision};
+pub use evaluator::Evaluator;
+pub use index::{IndexPattern, IndexStyle};
+pub use key::{Key, QueryKey};
 pub use kind::{
-    Common, Hit, Match, MatchBody, RuleState, RuleType, RuleTypeEntry, Sample, StateSize, Verdict,
+    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample,
+    StateSize, Verdict,
 };
+pub use schedule::Schedule;
+pub use time_field::{TimeError, TimeField, TimeFormat};
 
 use crate::config::Properties;
-use crate::event::FieldPath;
 use crate::filter::Filter;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -77,47 +96,7 @@ pub enum Due {
     /// So long after the first match.
     After(Duration),
     /// At the next time of a cron expression, in UTC.
-    Schedule(Box<croner::Cron>),
-}
-
-/// `query_key`, `aggregation_key`: one field or several.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueryKey {
-    /// The fields, in the rule's order.
-    pub fields: Vec<FieldPath>,
-    /// The name under which a match carries the value: the field's own, or the names joined with `,`.
-    pub name: String,
-}
-
-/// `timestamp_field` and how it is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeField {
-    /// The field.
-    pub path: FieldPath,
-    /// `timestamp_type`.
-    pub format: TimeFormat,
-}
-
-/// `timestamp_type`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TimeFormat {
-    /// ISO 8601, as dateutil reads it.
-    Iso,
-    /// Seconds since 1970, perhaps with a fraction.
-    Unix,
-    /// Milliseconds since 1970.
-    UnixMillis,
-    /// Microseconds since 1970.
-    UnixMicros,
-    /// `timestamp_format`, a `strptime` pattern.
-    Custom(String),
-}
-
-/// `index`: which indices a rule looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexPattern {
-    /// As written.
-    pub text: String,
+    Schedule(Schedule),
 }
 
 /// All rules that run, and the generation of this set: a reload makes a new one.

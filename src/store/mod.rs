@@ -1,1 +1,9 @@
 //! What survives a crash: journal, snapshot, and the embedded writeback store.
+//!
+//! A store directory holds `snapshot-N` (the engine's memory when journal N began), `journal-N` and later ones, `documents.redb` (the
+//! writeback documents), and `instance` (what makes this store's ids differ from other stores' ids).
+
+pub mod documents;
+mod journal;
+
+pub use journal::{Journal, JournalError, Recovered, Recovery, recover, write_snapshot};

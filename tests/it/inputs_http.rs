@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tripline::input::config::{AuthConfig, HttpConfig, InputConfig, ListenConfig, TlsConfig};
+use tripline::config::{AuthConfig, HttpConfig, InputConfig, ListenConfig, TlsConfig};
 use tripline::telemetry::Readiness;
 
 #[tokio::test]

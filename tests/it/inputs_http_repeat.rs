@@ -5,7 +5,7 @@ use serde_json::json as value;
 use socket2::SockRef;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tripline::input::config::{HttpConfig, InputConfig};
+use tripline::config::{HttpConfig, InputConfig};
 use tripline::telemetry::Readiness;
 
 const BODY: &str = r#"[{"a":1},{"a":2},7]"#;

@@ -2,7 +2,7 @@
 
 use crate::inputs_stage::{Setup, Stage, within};
 use std::io::{Cursor, Read, Write as _};
-use tripline::input::config::{InputConfig, SourceConfig, StdinConfig};
+use tripline::config::{InputConfig, SourceConfig, StdinConfig};
 
 async fn stage(stdin: impl Read + Send + 'static) -> Stage {
     let config = InputConfig::Stdin(StdinConfig {

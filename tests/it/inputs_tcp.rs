@@ -3,7 +3,7 @@
 use crate::inputs_stage::{ANY, Setup, Stage, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tripline::input::config::{InputConfig, TcpConfig};
+use tripline::config::{InputConfig, TcpConfig};
 
 #[tokio::test]
 async fn lines_torn_over_packets() {

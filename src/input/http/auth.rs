@@ -1,6 +1,6 @@
 //! Who may send: basic auth (RFC 7617) and bearer tokens (RFC 6750).
 
-use crate::input::config::AuthConfig;
+use crate::config::AuthConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::header::HeaderValue;

@@ -7,7 +7,7 @@ use super::connection::{Exchange, HangUp};
 use super::digest::{Digest, Work};
 use super::repeat::{self, Arrival, Claim, RepeatGuard};
 use super::split::Unusable;
-use crate::input::config::HttpConfig;
+use crate::config::HttpConfig;
 use crate::input::source::Source;
 use crate::input::{Batch, IntakeError, Receipt};
 use crate::telemetry::{Allowed, RateLimit, Readiness};

@@ -3,6 +3,11 @@
 //! `TRIPLINE_GOLDEN` names the folder (default: `tests/golden`). Each family prints `FAMILY: N passed, N failed`. Cases that are not in reach
 //! yet are listed in `tests/not-yet.txt`, one `family/name` a line; a listed case that passes fails the test, so that the list shrinks.
 
+mod alerters;
+mod create_index;
+mod matches;
+mod text;
+
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::Read as _;

@@ -1,0 +1,261 @@
+//! `alert_subject` and `alert_text` with their arguments.
+
+use super::jinja::{Broken, Jinja};
+use super::lookup::ArgumentPath;
+use super::{Alert, Process, TextError};
+use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
+use crate::event::Document;
+use crate::event::format::{Argument, Format};
+use std::borrow::Cow;
+
+pub(super) const OPTIONS: &[OptionSpec] = &[
+    opt("alert_subject")
+        .kind(Kind::AnyOf(&[Kind::Str, Kind::Number, Kind::Bool]))
+        .doc("The alert's subject; default is the rule's name or what the alerter prefers."),
+    opt("alert_subject_args")
+        .kind(Kind::List(&Kind::Str))
+        .doc("Fields whose values replace the placeholders of alert_subject."),
+    opt("alert_subject_max_len")
+        .int()
+        .default("2048")
+        .doc("Where a long alert_subject is cut, in characters."),
+    opt("alert_text")
+        .doc("The alert's text, printed before everything else."),
+    opt("alert_text_args")
+        .kind(Kind::List(&Kind::Str))
+        .doc("Fields whose values replace the placeholders {0}, {1}, … of alert_text."),
+    opt("alert_text_kw")
+        .kind(Kind::Map)
+        .doc("Fields and the named placeholders of alert_text that their values replace."),
+    opt("alert_text_type")
+        .one_of(&[
+            "alert_text_only",
+            "alert_text_jinja",
+            "exclude_fields",
+            "aggregation_summary_only",
+        ])
+        .doc("Which parts the body has; without it: the text, what the rule type says, top counts and all fields."),
+    opt("jinja_template_path")
+        .doc("A file with the Jinja template, relative to the working directory; wins over alert_text."),
+    opt("jinja_root_name")
+        .default("_data")
+        .doc("The name under which a Jinja template finds all fields in one object."),
+    opt("alert_missing_value")
+        .default("<MISSING VALUE>")
+        .doc("Printed for a field that is absent or null."),
+];
+
+/// Which parts of the body a match prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// No `alert_text_type`: everything.
+    Full,
+    /// `alert_text_only`.
+    TextOnly,
+    /// `alert_text_jinja`.
+    Jinja,
+    /// `exclude_fields`.
+    ExcludeFields,
+    /// `aggregation_summary_only`.
+    SummaryOnly,
+}
+
+impl Layout {
+    pub(super) fn of(properties: &Properties) -> Self {
+        match properties.text("alert_text_type").as_deref() {
+            Some("alert_text_only") => Self::TextOnly,
+            Some("alert_text_jinja") => Self::Jinja,
+            Some("exclude_fields") => Self::ExcludeFields,
+            Some("aggregation_summary_only") => Self::SummaryOnly,
+            _ => Self::Full,
+        }
+    }
+}
+
+/// A text of the rule.
+#[derive(Debug)]
+pub(super) enum Text {
+    /// Printed as it is.
+    Plain(String),
+    /// A format string with its arguments.
+    Format(Format, Fields),
+    /// A template.
+    Jinja(Box<Jinja>),
+    /// A subject's template that cannot be compiled: ElastAlert finds out when it sends.
+    Broken(String),
+}
+
+/// The fields a format string's placeholders stand for.
+#[derive(Debug)]
+pub(super) enum Fields {
+    /// By position.
+    Args(Vec<ArgumentPath>),
+    /// By name.
+    Kw(Vec<(String, ArgumentPath)>),
+}
+
+impl Text {
+    /// `alert_subject`.
+    pub(super) fn subject(properties: &Properties, layout: Layout) -> Option<Self> {
+        let text = properties.text("alert_subject")?;
+        if let Some(args) = args(properties, "alert_subject_args") {
+            return Some(Self::Format(Format::new(&text), args));
+        }
+        if layout != Layout::Jinja {
+            return Some(Self::Plain(text));
+        }
+        Some(match jinja(&text, properties) {
+            Ok(template) => template,
+            Err(broken) => Self::Broken(broken.into_iter().map(|b| b.message).collect()),
+        })
+    }
+
+    /// `alert_text`, or the template in a file; empty when absent.
+    pub(super) fn body(
+        properties: &Properties,
+        layout: Layout,
+        process: &Process,
+    ) -> Result<Self, Vec<Problem>> {
+        let text = properties.text("alert_text").unwrap_or_default();
+        if layout != Layout::Jinja {
+            let fields = args(properties, "alert_text_args").or_else(|| kw(properties));
+            return Ok(match fields {
+                Some(fields) => Self::Format(Format::new(&text), fields),
+                None => Self::Plain(text),
+            });
+        }
+        let (text, span) = match properties.text("jinja_template_path") {
+            Some(path) => {
+                let path = process.working_directory.join(path);
+                let file = read(&path).map_err(|mut problem| {
+                    problem.message = format!("{} {}", path.display(), problem.message);
+                    problem.span = span(properties, "jinja_template_path");
+                    vec![problem]
+                })?;
+                (file.text.clone(), Span::of_file(&file))
+            }
+            None => (text, span(properties, "alert_text")),
+        };
+        jinja(&text, properties).map_err(|broken| {
+            let problem = |broken: Broken| {
+                let problem = Problem::error("E0501", &span, broken.message);
+                match broken.help {
+                    Some(help) => problem.help(help),
+                    None => problem,
+                }
+            };
+            broken.into_iter().map(problem).collect()
+        })
+    }
+
+    /// Why this text fails whatever it is rendered for.
+    pub(super) fn broken(&self) -> Option<String> {
+        match self {
+            Self::Plain(_) | Self::Jinja(_) => None,
+            Self::Format(format, _) => format.broken().map(ToString::to_string),
+            Self::Broken(message) => Some(message.clone()),
+        }
+    }
+
+    pub(super) fn render(
+        &self,
+        alert: &Alert<'_>,
+        matched: &Document,
+    ) -> Result<Cow<'_, str>, TextError> {
+        match self {
+            Self::Plain(text) => Ok(Cow::Borrowed(text)),
+            Self::Format(format, fields) => fields.render(format, alert, matched).map(Cow::Owned),
+            Self::Jinja(template) => template.render(matched).map(Cow::Owned),
+            Self::Broken(message) => Err(TextError(message.clone())),
+        }
+    }
+}
+
+fn jinja(text: &str, properties: &Properties) -> Result<Text, Vec<Broken>> {
+    let root = properties.text("jinja_root_name");
+    let root = root.as_deref().unwrap_or("_data");
+    Ok(Text::Jinja(Box::new(Jinja::new(text, root, properties)?)))
+}
+
+/// Where an option is written.
+pub(super) fn span(properties: &Properties, name: &str) -> Span {
+    properties
+        .get(name)
+        .map_or_else(Span::nowhere, |node| node.span.clone())
+}
+
+fn args(properties: &Properties, name: &str) -> Option<Fields> {
+    let paths = properties.get(name)?.as_seq()?;
+    Some(Fields::Args(
+        paths
+            .iter()
+            .map(|path| ArgumentPath::new(&path.key_text()))
+            .collect(),
+    ))
+}
+
+fn kw(properties: &Properties) -> Option<Fields> {
+    let members = properties.get("alert_text_kw")?.as_map()?;
+    Some(Fields::Kw(
+        members
+            .iter()
+            .map(|(path, name)| (name.key_text(), ArgumentPath::new(&path.key_text())))
+            .collect(),
+    ))
+}
+
+impl Fields {
+    fn render(
+        &self,
+        format: &Format,
+        alert: &Alert<'_>,
+        matched: &Document,
+    ) -> Result<String, TextError> {
+        let missing = || Argument::text(alert.template.missing_value.as_str());
+        let rendered = match self {
+            Self::Args(paths) => {
+                let mut values = Vec::with_capacity(paths.len());
+                for path in paths {
+                    values.push(match path.get(matched)? {
+                        Some(value) => Argument::Value(value),
+                        None => property(&alert.rule.properties, path.as_str())
+                            .filter(Argument::is_truthy)
+                            .unwrap_or_else(missing),
+                    });
+                }
+                format.render(values.as_slice())
+            }
+            Self::Kw(paths) => {
+                let mut values = Vec::with_capacity(paths.len());
+                for (name, path) in paths {
+                    let value = match path.get(matched)? {
+                        Some(value) => Argument::Value(value),
+                        None => {
+                            property(&alert.rule.properties, path.as_str()).unwrap_or_else(missing)
+                        }
+                    };
+                    values.push((name.clone(), value));
+                }
+                format.render(values.as_slice())
+            }
+        };
+        rendered.map_err(TextError::from)
+    }
+}
+
+/// A rule's property as a text prints it; `None` when absent or null.
+pub(crate) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
+    let node = properties.get(name).filter(|node| !node.is_null())?;
+    Some(match as_duration(node) {
+        Some(duration) => Argument::Duration(duration),
+        None => Argument::Value(Cow::Owned(node.to_value())),
+    })
+}
+
+/// An object of nothing but time units is a duration: ElastAlert makes a `timedelta` of every option that takes one.
+fn as_duration(node: &Node) -> Option<std::time::Duration> {
+    match &node.data {
+        Data::Map(members) if !members.0.is_empty() => duration(node),
+        _ => None,
+    }
+}

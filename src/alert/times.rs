@@ -1,0 +1,146 @@
+//! How times are printed in texts (`elastalert.util.pretty_ts`).
+
+use crate::config::{OptionSpec, Properties, opt};
+use crate::event::time::parse_iso;
+use crate::event::{Document, Field, Timestamp, python};
+use crate::rule::Rule;
+use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
+use jiff::tz::{Offset, TimeZone};
+use serde_json::Value;
+use std::time::Duration;
+
+pub(super) const OPTIONS: &[OptionSpec] = &[
+    opt("use_local_time")
+        .bool()
+        .default("true")
+        .doc("Print times in the time zone of the process instead of the event's own."),
+    opt("custom_pretty_ts_format")
+        .default("%Y-%m-%d %H:%M %Z")
+        .doc("How times are printed in texts, as a strftime pattern."),
+];
+
+const DEFAULT_FORMAT: &str = "%Y-%m-%d %H:%M %Z";
+
+/// Where and how times are printed.
+#[derive(Debug, Clone)]
+pub struct Times {
+    zone: TimeZone,
+    local: bool,
+    format: String,
+}
+
+impl Times {
+    pub(super) fn new(properties: &Properties, zone: &TimeZone) -> Self {
+        Self {
+            zone: zone.clone(),
+            local: properties.bool("use_local_time").unwrap_or(true),
+            format: properties
+                .text("custom_pretty_ts_format")
+                .unwrap_or_else(|| DEFAULT_FORMAT.to_owned()),
+        }
+    }
+
+    /// The time that lies `back` before a match's timestamp; a value that is no time is printed as it is.
+    pub fn pretty(&self, timestamp: &Value, back: Duration) -> String {
+        let Some(mut time) = timestamp.as_str().and_then(parse_iso) else {
+            return python::str(timestamp);
+        };
+        time.micros = time.event_time().minus(back).0;
+        strftime(time, self.local.then_some(&self.zone), &self.format)
+    }
+
+    /// As `TimeEnhancement` prints it: always local, always in the default form. `None`: not a time.
+    pub fn local(&self, timestamp: &Value) -> Option<String> {
+        let time = parse_iso(timestamp.as_str()?)?;
+        Some(strftime(time, Some(&self.zone), DEFAULT_FORMAT))
+    }
+}
+
+/// The time of a match: what its `timestamp_field` holds, as text or as the rule's events have it.
+pub(super) fn match_time(rule: &Rule, matched: &Document) -> Option<Timestamp> {
+    let value = rule.time.path.get_some(matched)?;
+    let text = value.as_str().and_then(parse_iso);
+    text.or_else(|| rule.time.read(Field::Value(value)).ok())
+}
+
+/// Prints a time in a zone, or on the clock of its own offset.
+fn strftime(time: Timestamp, zone: Option<&TimeZone>, format: &str) -> String {
+    let instant = jiff::Timestamp::from_microsecond(time.micros).unwrap_or_default();
+    let own = || TimeZone::fixed(Offset::from_seconds(time.offset_seconds).unwrap_or(Offset::UTC));
+    let zoned = instant.to_zoned_datetime(zone.cloned().unwrap_or_else(own));
+    // For Python an offset has no name, for jiff it has.
+    let nameless = zone.is_none() && time.offset_seconds != 0;
+    let format = pythonic(format, nameless);
+    let config = Config::new().custom(PosixCustom::new()).lenient(true);
+    BrokenDownTime::from(&zoned)
+        .to_string_with_config(&config, &format)
+        .unwrap_or(format)
+}
+
+/// Rewrites the directives that mean something else to Python: `%f` has six digits, `%Z` may be empty.
+fn pythonic(format: &str, nameless: bool) -> String {
+    let mut out = String::with_capacity(format.len());
+    let mut chars = format.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('f') => out.push_str("%6f"),
+            Some('Z') if nameless => {}
+            Some(other) => out.extend(['%', other]),
+            None => out.push('%'),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn times(local: bool, format: &str) -> Times {
+        Times {
+            zone: TimeZone::posix("JST-9").unwrap(),
+            local,
+            format: format.to_owned(),
+        }
+    }
+
+    #[test]
+    fn local_or_own_zone() {
+        let time = json!("2026-03-02T00:01:00Z");
+        assert_eq!(
+            times(true, DEFAULT_FORMAT).pretty(&time, Duration::from_secs(300)),
+            "2026-03-02 08:56 JST"
+        );
+        assert_eq!(
+            times(false, DEFAULT_FORMAT).pretty(&time, Duration::ZERO),
+            "2026-03-02 00:01 UTC"
+        );
+        assert_eq!(
+            times(false, DEFAULT_FORMAT)
+                .pretty(&json!("2026-03-02T00:01:00+02:00"), Duration::ZERO),
+            "2026-03-02 00:01 "
+        );
+        assert_eq!(
+            times(true, DEFAULT_FORMAT).pretty(&json!(5), Duration::ZERO),
+            "5"
+        );
+    }
+
+    #[test]
+    fn patterns_are_those_of_the_c_locale() {
+        let time = json!("2026-03-02T00:01:02.5Z");
+        for (format, expected) in [
+            ("%Y年%m月%d日", "2026年03月02日"),
+            ("%a %A %b %B %p", "Mon Monday Mar March AM"),
+            ("%c|%x|%X", "Mon Mar  2 00:01:02 2026|03/02/26|00:01:02"),
+            ("%-d %e %f %% %z %K", "2  2 500000 % +0000 %K"),
+        ] {
+            assert_eq!(times(false, format).pretty(&time, Duration::ZERO), expected);
+        }
+    }
+}

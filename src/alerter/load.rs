@@ -1,0 +1,178 @@
+//! From a rule's `alert` option to its alerters.
+
+use super::{ALERTERS, Alerter, AlerterEntry, Build, find};
+use crate::alert::{Process, Template};
+use crate::config::{Data, Mapping, Node, Problem, Properties, check};
+use std::sync::Arc;
+
+/// One of a rule's alerters, and how alerts through it read.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    /// The name it has in the rule.
+    pub name: &'static str,
+    /// The alerter.
+    pub alerter: Arc<dyn Alerter>,
+    /// The rule's text options, overlaid by the alerter's own.
+    pub template: Arc<Template>,
+}
+
+/// Names users may expect, and what they are called here.
+const RENAMED: &[(&str, &str)] = &[
+    ("ms_teams", "ms_power_automate"),
+    ("linenotify", "line"),
+    ("thehive", "hivealerter"),
+    ("rocket_chat", "rocketchat"),
+    ("http_post", "post"),
+    ("http_post2", "post2"),
+];
+
+/// ElastAlert's alerters that this version does not have.
+const LATER: &[&str] = &[
+    "alerta",
+    "alertmanager",
+    "dingtalk",
+    "gelf",
+    "hivealerter",
+    "indexer",
+    "iris",
+    "jira",
+    "ses",
+    "sns",
+    "sqs",
+    "stomp",
+    "tencent_sms",
+    "zabbix",
+];
+
+/// A rule's alerters in the order they are served, and what is wrong with them; with an error among that, the list is not complete.
+///
+/// `alert` is a name, a list of names, or a list with entries `name: {options}` whose options hold for that alerter only.
+pub fn exits(
+    properties: &Properties,
+    build: &Build,
+    process: &Process,
+) -> (Vec<Exit>, Vec<Problem>) {
+    let mut exits = Vec::new();
+    let mut problems = Vec::new();
+    for (node, own) in entries(properties, &build.span, &mut problems) {
+        let Some(entry) = entry(node, &mut problems) else {
+            continue;
+        };
+        let properties = own.map_or_else(|| properties.clone(), |own| properties.overlaid(own));
+        let found = check(properties.mapping(), &node.span, &[entry.options]);
+        let usable = !found.iter().any(Problem::is_error);
+        problems.extend(found);
+        if !usable {
+            continue;
+        }
+        let build = Build {
+            span: node.span.clone(),
+            ..build.clone()
+        };
+        let template = Template::new(&properties, process);
+        match ((entry.build)(&properties, &build), template) {
+            (Ok(built), Ok(template)) => {
+                problems.extend(built.warnings);
+                exits.push(Exit {
+                    name: entry.name,
+                    alerter: built.alerter,
+                    template: Arc::new(template),
+                });
+            }
+            (alerter, template) => {
+                problems.extend(alerter.err().into_iter().flatten());
+                problems.extend(template.err().into_iter().flatten());
+            }
+        }
+    }
+    // Later alerters of an alert show the ticket it makes.
+    exits.sort_by_key(|exit| exit.name != "jira");
+    (exits, problems)
+}
+
+/// What `alert` lists: each name, and the options written beside it.
+fn entries<'a>(
+    properties: &'a Properties,
+    place: &crate::config::Span,
+    problems: &mut Vec<Problem>,
+) -> Vec<(&'a Node, Option<&'a Mapping>)> {
+    let Some(node) = properties.get("alert") else {
+        problems.push(
+            Problem::error("E0301", place, "the option `alert` is missing")
+                .help("name an alerter: `alert: debug` prints alerts"),
+        );
+        return Vec::new();
+    };
+    let items = match &node.data {
+        Data::Seq(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let mut entries = Vec::new();
+    for item in items {
+        // Of an object with several members ElastAlert looks at the first only.
+        let named = item.as_map().and_then(|map| map.iter().next());
+        match (item.as_str(), named) {
+            (Some(_), _) => entries.push((item, None)),
+            (None, Some((name, options))) if name.as_str().is_some() => {
+                entries.push((name, options.as_map()));
+            }
+            _ => problems.push(Problem::error(
+                "E0302",
+                &item.span,
+                format!(
+                    "an alerter is {}, but must be a name, or a name with options",
+                    item.kind_name()
+                ),
+            )),
+        }
+    }
+    entries
+}
+
+fn entry(node: &Node, problems: &mut Vec<Problem>) -> Option<&'static AlerterEntry> {
+    let name = node.as_str()?;
+    if let Some(entry) = find(name) {
+        return Some(entry);
+    }
+    let renamed = RENAMED.iter().find(|(old, _)| *old == name);
+    if LATER.contains(&name) {
+        problems.push(
+            Problem::error(
+                "E0303",
+                &node.span,
+                format!("the alerter `{name}` arrives with a later version"),
+            )
+            .help("`command`, `post2` and `email` reach most services"),
+        );
+    } else {
+        let names = ALERTERS
+            .iter()
+            .map(|entry| entry.name)
+            .chain(LATER.iter().copied());
+        let near = renamed
+            .map(|(_, new)| *new)
+            .or_else(|| crate::config::nearest(name, names));
+        let problem = Problem::error("E0304", &node.span, format!("there is no alerter `{name}`"));
+        problems.push(match near {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None if name.contains('.') => problem.help("alerters written in Python cannot be loaded: `command` can start a program that does the same"),
+            None => problem,
+        });
+    }
+    None
+}
+
+/// In place of each alerter, one that prints (`--debug`).
+pub fn debug_exits(exits: &[Exit], build: &Build) -> Vec<Exit> {
+    let debug: Arc<dyn Alerter> = Arc::new(super::debug::Debug {
+        transport: Arc::clone(&build.transport),
+    });
+    exits
+        .iter()
+        .map(|exit| Exit {
+            name: "debug",
+            alerter: Arc::clone(&debug),
+            template: Arc::clone(&exit.template),
+        })
+        .collect()
+}

@@ -1,0 +1,101 @@
+//! The threads that decide batches, between the inputs and the engine.
+
+use crate::input::Batch;
+use crate::rule::{Decided, Decider};
+use arc_swap::ArcSwap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// A batch on its way from the filter to the engine.
+pub(super) struct DecidedBatch {
+    /// Its place in the order of arrival.
+    pub(super) number: u64,
+    pub(super) batch: Batch,
+    decided: Option<Decided>,
+    rejected: Vec<(usize, crate::event::json::EventError)>,
+    /// Time spent deciding.
+    pub(super) took: Duration,
+}
+
+impl DecidedBatch {
+    /// What the engine gets; once.
+    pub(super) fn take_decided(&mut self) -> Option<Decided> {
+        self.decided.take()
+    }
+
+    /// How many events were none.
+    pub(super) fn rejected(&self) -> usize {
+        self.rejected.len()
+    }
+
+    /// The events that were none, and why.
+    pub(super) fn rejects(&self) -> &[(usize, crate::event::json::EventError)] {
+        &self.rejected
+    }
+
+    /// The same for the sender.
+    pub(super) fn rejections(&self) -> Vec<(usize, String)> {
+        self.rejected
+            .iter()
+            .map(|(at, error)| (*at, error.to_string()))
+            .collect()
+    }
+}
+
+/// Where batches wait, with the number of the next.
+struct Queue {
+    batches: mpsc::Receiver<Batch>,
+    next: u64,
+}
+
+/// Starts the threads; they end when the intake is closed and empty.
+pub(super) fn start(
+    threads: usize,
+    batches: mpsc::Receiver<Batch>,
+    decider: &Arc<ArcSwap<Decider>>,
+    decided: &mpsc::Sender<DecidedBatch>,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    let queue = Arc::new(Mutex::new(Queue { batches, next: 0 }));
+    (0..threads.max(1))
+        .map(|number| {
+            let (queue, decider, decided) =
+                (Arc::clone(&queue), Arc::clone(decider), decided.clone());
+            std::thread::Builder::new()
+                .name(format!("filter-{number}"))
+                .spawn(move || {
+                    while let Some((number, batch)) = next(&queue) {
+                        if decided
+                            .blocking_send(decide(&decider.load(), number, batch))
+                            .is_err()
+                        {
+                            break;
+                        }
+                    }
+                })
+        })
+        .collect()
+}
+
+fn next(queue: &Mutex<Queue>) -> Option<(u64, Batch)> {
+    // A thread that panicked while it held the lock had not taken a batch.
+    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let batch = queue.batches.blocking_recv()?;
+    let number = queue.next;
+    queue.next += 1;
+    Some((number, batch))
+}
+
+fn decide(decider: &Decider, number: u64, batch: Batch) -> DecidedBatch {
+    let started = Instant::now();
+    let mut decided = decider.decide(&batch.events, batch.origin.index.as_deref(), batch.received);
+    let rejected = std::mem::take(&mut decided.rejected);
+    DecidedBatch {
+        number,
+        batch,
+        decided: Some(decided),
+        rejected,
+        took: started.elapsed(),
+    }
+}

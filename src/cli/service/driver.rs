@@ -1,0 +1,333 @@
+//! The engine's thread: takes inputs, applies them in batches, commits the journal, and only then lets effects and answers go.
+
+use super::Finished;
+use super::decide::DecidedBatch;
+use super::reports::Reports;
+use super::writer::Writer;
+use crate::engine::{Delivery, DeliveryOutcome, Effect, Engine, Input, Outcome, Program, Record};
+use crate::event::WallTime;
+use crate::input::Receipt;
+use crate::store::Journal;
+use crate::telemetry::{Clock, Readiness};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{sleep, sleep_until};
+
+/// Batches that share one commit at most: enough to make fsync cheap, few enough to keep the answer soon.
+const COMMIT_BATCHES: usize = 256;
+/// With this many alerts under way no more events are taken: senders wait instead of memory filling up.
+const MOST_UNDELIVERED: usize = 100_000;
+/// A journal longer than this is replaced by a snapshot.
+const JOURNAL_LENGTH: u64 = 64 << 20;
+/// A journal that commits failed for is tried again this often.
+const RETRY_COMMIT: Duration = Duration::from_millis(500);
+
+/// What reaches the engine beside events.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// Rules were loaded anew.
+    Program(Arc<Program>),
+    /// An operator silences something; answered when it is journalled.
+    Silence {
+        key: String,
+        until: WallTime,
+        done: oneshot::Sender<()>,
+    },
+}
+
+/// Where the driver's inputs come from and its effects go.
+pub(super) struct Channels {
+    /// Batches, decided; in any order, numbered.
+    pub(super) batches: mpsc::Receiver<DecidedBatch>,
+    pub(super) outcomes: mpsc::Receiver<DeliveryOutcome>,
+    pub(super) control: mpsc::Receiver<Control>,
+    pub(super) deliveries: mpsc::Sender<Delivery>,
+    pub(super) readiness: watch::Sender<Readiness>,
+    /// Set when the program is to end: how long deliveries may still take.
+    pub(super) stop: watch::Receiver<Option<Duration>>,
+}
+
+/// What must survive; nothing does with `--debug`.
+pub(super) struct Durable {
+    pub(super) journal: Journal,
+    pub(super) writer: Writer,
+}
+
+/// The engine's thread.
+pub(super) struct Driver {
+    pub(super) engine: Engine,
+    pub(super) durable: Option<Durable>,
+    pub(super) channels: Channels,
+    pub(super) reports: Reports,
+    pub(super) clock: Clock,
+    pub(super) run_every: Duration,
+    /// Batches that came before an earlier one.
+    pub(super) early: BTreeMap<u64, DecidedBatch>,
+    /// The number of the next batch.
+    pub(super) next: u64,
+    /// Deliveries that the sending task could not take yet.
+    pub(super) backlog: VecDeque<Delivery>,
+    /// Deliveries without an outcome.
+    pub(super) under_way: usize,
+    /// Time spent on evaluating since the last tick.
+    pub(super) busy: Duration,
+}
+
+/// What the thread woke up for.
+enum Wake {
+    Outcome(DeliveryOutcome),
+    Control(Control),
+    Room,
+    Batch(Option<DecidedBatch>),
+    Tick,
+    Due,
+    Stop,
+}
+
+/// What one commit answers for.
+#[derive(Default)]
+struct Commit {
+    outcome: Outcome,
+    answered: Vec<(DecidedBatch, usize)>,
+    silenced: Vec<oneshot::Sender<()>>,
+}
+
+impl Driver {
+    /// Runs until the inputs have ended and their alerts are delivered, or the deadline for that has passed. The engine as it is then.
+    pub(super) async fn run(mut self) -> Finished {
+        let mut tick = tokio::time::Instant::now() + self.run_every;
+        let mut open = true;
+        let mut deadline = None;
+        let mut commit = Commit::default();
+        self.engine.resume(&mut commit.outcome);
+        self.finish(&mut commit).await;
+        let deliveries = self.channels.deliveries.clone();
+        loop {
+            let wall = self.clock.now();
+            let due = self
+                .engine
+                .next_due()
+                .map(|due| tokio::time::Instant::now() + due.since(wall));
+            let may_take = self.engine.undelivered() < MOST_UNDELIVERED;
+            let channels = &mut self.channels;
+            // All branches lose nothing when another wins: `recv`, `reserve`, `changed` and `sleep_until` are cancel safe.
+            let wake = tokio::select! {
+                biased;
+                Some(outcome) = channels.outcomes.recv() => Wake::Outcome(outcome),
+                Some(control) = channels.control.recv() => Wake::Control(control),
+                Ok(_room) = deliveries.reserve(), if !self.backlog.is_empty() => Wake::Room,
+                batch = channels.batches.recv(), if open && may_take => Wake::Batch(batch),
+                () = sleep_until(tick) => Wake::Tick,
+                () = sleep_until(due.unwrap_or(tick)), if due.is_some() => Wake::Due,
+                () = sleep_until(deadline.unwrap_or(tick)), if deadline.is_some() => break,
+                Ok(()) = channels.stop.changed(), if deadline.is_none() => Wake::Stop,
+            };
+            match wake {
+                Wake::Outcome(outcome) => self.apply_outcome(outcome, &mut commit),
+                Wake::Control(control) => self.apply_control(control, &mut commit),
+                // `finish` hands over what waits.
+                Wake::Room => {}
+                Wake::Batch(Some(batch)) => self.take_batch(batch, &mut commit),
+                Wake::Batch(None) => open = false,
+                Wake::Tick => {
+                    tick += self.run_every;
+                    self.tick(&mut commit);
+                }
+                Wake::Due => self
+                    .engine
+                    .apply(Input::Due, self.clock.now(), &mut commit.outcome),
+                Wake::Stop => {
+                    let wait = *self.channels.stop.borrow_and_update();
+                    deadline = wait.map(|wait| tokio::time::Instant::now() + wait);
+                }
+            }
+            self.take_more(may_take, &mut commit);
+            self.finish(&mut commit).await;
+            if !open && self.under_way == 0 && self.backlog.is_empty() {
+                break;
+            }
+        }
+        self.tick(&mut commit);
+        self.finish(&mut commit).await;
+        self.close();
+        Finished {
+            engine: self.engine,
+            reports: self.reports,
+        }
+    }
+
+    /// Takes what else is there already, so that one commit serves it too.
+    fn take_more(&mut self, may_take: bool, commit: &mut Commit) {
+        while let Ok(outcome) = self.channels.outcomes.try_recv() {
+            self.apply_outcome(outcome, commit);
+        }
+        if !may_take {
+            return;
+        }
+        for _ in 0..COMMIT_BATCHES {
+            let Ok(batch) = self.channels.batches.try_recv() else {
+                break;
+            };
+            self.take_batch(batch, commit);
+        }
+    }
+
+    /// Applies a batch and those that waited for it.
+    fn take_batch(&mut self, batch: DecidedBatch, commit: &mut Commit) {
+        self.early.insert(batch.number, batch);
+        while let Some(batch) = self.early.remove(&self.next) {
+            self.next += 1;
+            self.apply_batch(batch, commit);
+        }
+    }
+
+    fn apply_batch(&mut self, mut batch: DecidedBatch, commit: &mut Commit) {
+        let started = Instant::now();
+        let now = self.clock.now();
+        let accepted = batch.batch.events.len().saturating_sub(batch.rejected());
+        if let Some(decided) = batch.take_decided() {
+            self.engine
+                .apply(Input::Events(decided), now, &mut commit.outcome);
+        }
+        if let Some(fingerprint) = batch.batch.fingerprint {
+            self.engine
+                .apply(Input::Body(fingerprint), now, &mut commit.outcome);
+        }
+        self.busy += batch.took + started.elapsed();
+        commit.answered.push((batch, accepted));
+    }
+
+    fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.reports.delivered(&outcome);
+        self.engine.apply(
+            Input::Outcome(outcome),
+            self.clock.now(),
+            &mut commit.outcome,
+        );
+    }
+
+    fn apply_control(&mut self, control: Control, commit: &mut Commit) {
+        let now = self.clock.now();
+        match control {
+            Control::Program(program) => {
+                self.engine
+                    .apply(Input::Program(program), now, &mut commit.outcome)
+            }
+            Control::Silence { key, until, done } => {
+                self.engine
+                    .apply(Input::Silence { key, until }, now, &mut commit.outcome);
+                commit.silenced.push(done);
+            }
+        }
+    }
+
+    fn tick(&mut self, commit: &mut Commit) {
+        let busy = std::mem::take(&mut self.busy);
+        self.engine
+            .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
+    }
+
+    /// Commits, then lets effects and answers go.
+    async fn finish(&mut self, commit: &mut Commit) {
+        let Outcome {
+            effects,
+            records,
+            notes,
+        } = std::mem::take(&mut commit.outcome);
+        self.commit(&records).await;
+        for effect in effects {
+            match effect {
+                Effect::Deliver(delivery) => {
+                    self.under_way += 1;
+                    self.backlog.push_back(delivery);
+                }
+                Effect::Write(number, write) => match &self.durable {
+                    Some(durable) => durable.writer.write(number, write),
+                    None => self.reports.not_written(&write),
+                },
+            }
+        }
+        while let Some(delivery) = self.backlog.pop_front() {
+            if let Err(mpsc::error::TrySendError::Full(delivery)) =
+                self.channels.deliveries.try_send(delivery)
+            {
+                self.backlog.push_front(delivery);
+                break;
+            }
+        }
+        for note in notes {
+            self.reports.note(note);
+        }
+        for (batch, accepted) in commit.answered.drain(..) {
+            self.reports.batch(&batch);
+            let rejected = batch.rejections();
+            if let Some(reply) = batch.batch.reply {
+                // A sender that no longer waits will come again, and be recognised.
+                let _gone = reply.send(Receipt { accepted, rejected });
+            }
+        }
+        for done in commit.silenced.drain(..) {
+            let _gone = done.send(());
+        }
+        self.snapshot_if_long();
+    }
+
+    /// Writes the journal. While it cannot be written nothing goes on: no effect, no answer; senders are told to come back.
+    async fn commit(&mut self, records: &[Record]) {
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let started = Instant::now();
+        let mut failed = false;
+        while let Err(error) = durable.journal.commit(records) {
+            self.reports.journal_failed(&error);
+            self.channels
+                .readiness
+                .send_replace(Readiness::JournalBroken);
+            failed = true;
+            sleep(RETRY_COMMIT).await;
+        }
+        if failed {
+            self.channels.readiness.send_replace(Readiness::Ready);
+        }
+        if !records.is_empty() {
+            self.reports.committed(started.elapsed());
+        }
+    }
+
+    fn snapshot_if_long(&mut self) {
+        if self
+            .durable
+            .as_ref()
+            .is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH)
+        {
+            self.snapshot();
+        }
+    }
+
+    /// Begins a new journal with a snapshot, which the writer makes safe in the background.
+    fn snapshot(&mut self) {
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let snapshot = match self.engine.snapshot().encode() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return self.reports.snapshot_failed(&error),
+        };
+        match durable.journal.rotate() {
+            Ok(number) => durable.writer.snapshot(number, snapshot),
+            Err(error) => self.reports.journal_failed(&error),
+        }
+    }
+
+    /// The end: everything in one snapshot, so that the next start is quick.
+    fn close(&mut self) {
+        self.snapshot();
+        if let Some(durable) = self.durable.take() {
+            durable.writer.finish();
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! What the engine's thread tells: log lines, metrics, dead letters, and the sums for the closing table.
+
+use super::decide::DecidedBatch;
+use crate::engine::{Counts, DeliveryOutcome, Note, Op, SnapshotError, Write};
+use crate::event::WallTime;
+use crate::event::json::EventError;
+use crate::input::dead_letter::{DeadLetters, Reason, Rejected};
+use crate::store::JournalError;
+use crate::telemetry::{Allowed, Clock, Metrics, RateLimit, RuleMetrics};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tells people and metrics.
+pub(super) struct Reports {
+    metrics: Arc<Metrics>,
+    dead_letters: DeadLetters,
+    clock: Clock,
+    /// `--verbose`: one line per busy rule and tick.
+    verbose: bool,
+    rules: HashMap<String, PerRule>,
+    journal_failed: RateLimit,
+    /// What came in, for the closing lines.
+    pub(super) events: u64,
+    /// Events that were none.
+    pub(super) bad: u64,
+    /// Bytes of events.
+    pub(super) bytes: u64,
+}
+
+struct PerRule {
+    metrics: RuleMetrics,
+    silenced: RateLimit,
+}
+
+impl Reports {
+    pub(super) fn new(
+        metrics: Arc<Metrics>,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        verbose: bool,
+    ) -> Self {
+        Self {
+            metrics,
+            dead_letters,
+            clock,
+            verbose,
+            rules: HashMap::new(),
+            journal_failed: RateLimit::new(1, Duration::from_secs(10)),
+            events: 0,
+            bad: 0,
+            bytes: 0,
+        }
+    }
+
+    fn rule(&mut self, rule: &str) -> &PerRule {
+        self.rules
+            .entry(rule.to_owned())
+            .or_insert_with(|| PerRule {
+                metrics: self.metrics.rule(rule),
+                silenced: RateLimit::new(1, Duration::from_secs(60)),
+            })
+    }
+
+    /// A batch is done.
+    pub(super) fn batch(&mut self, batch: &DecidedBatch) {
+        self.events += batch.batch.events.len() as u64;
+        self.bytes += batch.batch.size() as u64;
+        self.bad += batch.rejected() as u64;
+        for (at, error) in batch.rejects() {
+            let event = batch
+                .batch
+                .events
+                .get(*at)
+                .map(|event| event.bytes.as_ref())
+                .unwrap_or_default();
+            self.dead_letters.put(&Rejected {
+                input: &batch.batch.origin.input,
+                reason: reason(error),
+                detail: &error.to_string(),
+                event,
+                at: Some(*at),
+            });
+        }
+    }
+
+    /// A delivery ended.
+    pub(super) fn delivered(&self, outcome: &DeliveryOutcome) {
+        if outcome.result.is_err() {
+            self.metrics.error();
+        }
+    }
+
+    /// The journal has a commit.
+    pub(super) fn committed(&self, took: Duration) {
+        self.metrics.journal_committed(took);
+    }
+
+    /// The journal could not be written.
+    pub(super) fn journal_failed(&self, error: &JournalError) {
+        if let Some(Allowed { .. }) = self.journal_failed.allow(self.clock.now()) {
+            tracing::error!(%error, "the journal cannot be written: nothing is acknowledged or sent until it can");
+        }
+    }
+
+    /// No snapshot could be made.
+    pub(super) fn snapshot_failed(&self, error: &SnapshotError) {
+        tracing::error!(%error, "no snapshot; the journal is kept");
+    }
+
+    /// `--debug`: a document that would have been written.
+    pub(super) fn not_written(&self, write: &Write) {
+        if let Op::Put(document) = &write.op {
+            let document = serde_json::to_string(document).unwrap_or_default();
+            tracing::info!("Skipping writing to ES: {document}");
+        }
+    }
+
+    /// Something people may want to know.
+    pub(super) fn note(&mut self, note: Note) {
+        match note {
+            Note::Silenced { rule, key } => {
+                let now = self.clock.now();
+                let per_rule = self.rule(&rule);
+                per_rule.metrics.match_silenced();
+                if let Some(Allowed { suppressed }) = per_rule.silenced.allow(now) {
+                    let key = key.as_str();
+                    tracing::info!(key, suppressed, "Ignoring match for silenced rule {rule}");
+                }
+            }
+            Note::Alerting { rule, matches } => {
+                self.rule(&rule).metrics.alert();
+                if self.verbose {
+                    tracing::info!(rule, matches, "alert");
+                } else {
+                    tracing::debug!(rule, matches, "alert");
+                }
+            }
+            Note::Aggregated { rule, due } => {
+                tracing::debug!(rule, due = due.to_text(), "New aggregation for {rule}");
+            }
+            Note::Dropped { rule } => tracing::debug!(rule, "alert dropped by its enhancements"),
+            Note::NotPrepared { rule, error } => {
+                self.metrics.error();
+                tracing::error!(
+                    rule,
+                    error,
+                    "a match could not be prepared as the rule says"
+                );
+            }
+            Note::WillRetry { rule, error, at } => {
+                tracing::warn!(
+                    rule,
+                    error,
+                    retry_at = at.to_text(),
+                    "alert not delivered, will retry"
+                );
+            }
+            Note::GaveUp { rule, error } => {
+                tracing::error!(
+                    rule,
+                    error,
+                    "alert not delivered within alert_time_limit, given up"
+                );
+            }
+            Note::Ran {
+                rule,
+                start,
+                end,
+                counts,
+            } => self.ran(&rule, start, end, counts),
+            Note::RuleKept { rule } => tracing::debug!(rule, "rule kept"),
+            Note::RuleReset { rule } => {
+                tracing::info!(
+                    rule,
+                    "rule changed: what it remembered means something else now and was dropped"
+                );
+            }
+            Note::RuleAdded { rule } => tracing::info!(rule, "rule added"),
+            Note::RuleGone { rule } => tracing::info!(rule, "rule removed"),
+        }
+    }
+
+    fn ran(&mut self, rule: &str, start: WallTime, end: WallTime, counts: Counts) {
+        self.rule(rule)
+            .metrics
+            .interval(counts.hits, counts.matches, Duration::ZERO);
+        for (count, problem) in [
+            (
+                counts.late,
+                "events too late for the rule's window were left out",
+            ),
+            (
+                counts.future,
+                "events from the future were left out of the rule's window",
+            ),
+            (
+                counts.untimed,
+                "events without a usable timestamp_field were left out",
+            ),
+        ] {
+            if count > 0 {
+                tracing::warn!(rule, count, "{problem}");
+            }
+        }
+        if self.verbose {
+            let Counts {
+                hits,
+                matches,
+                alerts,
+                ..
+            } = counts;
+            let (start, end) = (start.to_text(), end.to_text());
+            tracing::info!(
+                "Ran {rule} from {start} to {end}: {hits} query hits (0 already seen), {matches} matches, {alerts} alerts sent"
+            );
+        }
+    }
+}
+
+fn reason(error: &EventError) -> Reason {
+    match error {
+        EventError::NotUtf8 { .. } => Reason::NotUtf8,
+        EventError::NotJson { .. } => Reason::NotJson,
+        EventError::TooDeep => Reason::TooDeep,
+        EventError::NotAnObject { .. } => Reason::NotAnObject,
+    }
+}

@@ -1,0 +1,190 @@
+//! The thread that keeps the writeback documents: it takes changes after their commit, and makes snapshots safe.
+//!
+//! Documents are committed to their store without waiting for the disk: after a crash the journal brings them again. Before a snapshot lets
+//! older journals go, they are made safe.
+
+use crate::engine::Write;
+use crate::store::documents::{Commit, Documents, Retention, StoreError};
+use crate::store::write_snapshot;
+use crate::telemetry::Clock;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Changes that wait at most; the engine waits when there are more.
+const QUEUE: usize = 8192;
+/// Changes that share one transaction at most.
+const TRANSACTION: usize = 1024;
+
+/// How long documents may be safe only in the journal.
+const MAKE_SAFE_AFTER: Duration = Duration::from_secs(1);
+/// How often old documents are looked for.
+const CLEAN_EVERY: Duration = Duration::from_secs(600);
+
+enum Message {
+    Write(u64, Write),
+    Snapshot { number: u64, bytes: Vec<u8> },
+}
+
+/// The thread's door.
+pub(super) struct Writer {
+    queue: SyncSender<Message>,
+    thread: JoinHandle<()>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(
+        directory: &Path,
+        documents: Arc<Documents>,
+        retention: Retention,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
+        let (queue, messages) = sync_channel(QUEUE);
+        let work = Work {
+            directory: directory.to_owned(),
+            documents,
+            retention,
+            clock,
+            unsafe_since: None,
+            cleaned: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("writeback".to_owned())
+            .spawn(move || work.run(&messages))?;
+        Ok(Self { queue, thread })
+    }
+
+    /// Takes a change.
+    pub(super) fn write(&self, number: u64, write: Write) {
+        self.send(Message::Write(number, write));
+    }
+
+    /// Takes the snapshot with which a journal begins.
+    pub(super) fn snapshot(&self, number: u64, bytes: Vec<u8>) {
+        self.send(Message::Snapshot { number, bytes });
+    }
+
+    fn send(&self, message: Message) {
+        if self.queue.send(message).is_err() {
+            tracing::error!(
+                "the writeback thread has ended; its documents wait in the journal for the next start"
+            );
+        }
+    }
+
+    /// Ends the thread after everything it has taken.
+    pub(super) fn finish(self) {
+        drop(self.queue);
+        if self.thread.join().is_err() {
+            tracing::error!(
+                "the writeback thread failed; its documents wait in the journal for the next start"
+            );
+        }
+    }
+}
+
+struct Work {
+    directory: PathBuf,
+    documents: Arc<Documents>,
+    retention: Retention,
+    clock: Clock,
+    /// Since when there are documents that a power cut would take back to the journal.
+    unsafe_since: Option<Instant>,
+    /// When old documents were removed last.
+    cleaned: Option<Instant>,
+}
+
+impl Work {
+    fn run(mut self, messages: &Receiver<Message>) {
+        let mut writes = Vec::new();
+        loop {
+            let mut next = match messages.recv_timeout(MAKE_SAFE_AFTER) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            while let Some(message) = next {
+                match message {
+                    Message::Write(number, write) => writes.push((number, write)),
+                    Message::Snapshot { number, bytes } => {
+                        self.apply(&mut writes);
+                        self.snapshot(number, &bytes);
+                    }
+                }
+                next = if writes.len() < TRANSACTION {
+                    messages.try_recv().ok()
+                } else {
+                    None
+                };
+            }
+            self.apply(&mut writes);
+            if self
+                .unsafe_since
+                .is_some_and(|since| since.elapsed() >= MAKE_SAFE_AFTER)
+            {
+                self.make_safe();
+            }
+            if self
+                .cleaned
+                .is_none_or(|cleaned| cleaned.elapsed() >= CLEAN_EVERY)
+            {
+                self.remove_old();
+            }
+        }
+        self.make_safe();
+    }
+
+    fn apply(&mut self, writes: &mut Vec<(u64, Write)>) {
+        if writes.is_empty() {
+            return;
+        }
+        self.must(|documents| documents.apply(writes, Commit::Lazy).map(|_applied| ()));
+        writes.clear();
+        self.unsafe_since.get_or_insert_with(Instant::now);
+    }
+
+    fn make_safe(&mut self) {
+        self.must(Documents::flush);
+        self.unsafe_since = None;
+    }
+
+    fn snapshot(&mut self, number: u64, bytes: &[u8]) {
+        self.make_safe();
+        if let Err(error) = write_snapshot(&self.directory, number, bytes) {
+            tracing::error!(%error, "no snapshot; the journal is kept");
+        }
+    }
+
+    /// Removes a portion of the documents that are too old; what is left of them comes soon after.
+    fn remove_old(&mut self) {
+        const PORTION: usize = 1000;
+        let now = self.clock.now();
+        match self.documents.remove_old(now, &self.retention, PORTION) {
+            Ok(removed) => {
+                if removed.never_forwarded > 0 {
+                    let count = removed.never_forwarded;
+                    tracing::warn!(
+                        count,
+                        "documents became too old before Elasticsearch took them, and were removed"
+                    );
+                }
+                self.cleaned = (removed.documents < PORTION).then(Instant::now);
+            }
+            Err(error) => {
+                tracing::error!(%error, "old documents could not be removed");
+                self.cleaned = Some(Instant::now());
+            }
+        }
+    }
+
+    /// After a failure the store answers nothing more until it is opened anew; the journal has everything it may lack.
+    fn must(&self, act: impl FnOnce(&Documents) -> Result<(), StoreError>) {
+        if let Err(error) = act(&self.documents) {
+            tracing::error!(%error, "the writeback documents cannot be stored; stopping, the next start goes on from the journal");
+            std::process::exit(crate::cli::exit::PROBLEMS);
+        }
+    }
+}

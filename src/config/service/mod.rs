@@ -1,0 +1,319 @@
+//! The configuration file: ElastAlert's flat `config.yml`, and what belongs to us beside it.
+
+mod elasticsearch;
+mod inputs;
+pub mod options;
+mod reader;
+#[cfg(test)]
+mod tests;
+
+pub use elasticsearch::{Credentials, EsConfig};
+pub use inputs::{
+    AuthConfig, HttpConfig, InputConfig, ListenConfig, SourceConfig, StdinConfig, TcpConfig,
+    TlsConfig,
+};
+
+use super::{
+    Data, Environment, Mapping, Node, OptionSpec, Problem, Properties, SourceFile, Span, check,
+    unknown, yaml,
+};
+use options::{DEAD_LETTER, ELASTICSEARCH, SERVICE, STORE, WEB};
+use reader::Reader;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the configuration is read from.
+pub struct Sources<'a> {
+    /// `--config`; `None`: `config.yaml`, else `config.yml` in the working directory, else defaults.
+    pub path: Option<&'a Path>,
+    /// Environment variables: put into the text, and over some options.
+    pub environment: Environment<'a>,
+    /// Whether variables are put into the text. `elastalert-create-index` does not.
+    pub expand: bool,
+    /// The tables of everything a rule may have: each option may stand in the configuration as a default.
+    pub rule_options: &'a [&'a [OptionSpec]],
+    /// Options that are no one's yet, but known.
+    pub known: &'a dyn Fn(&str) -> bool,
+}
+
+/// The service's configuration, complete.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The file it was read from.
+    pub file: Option<PathBuf>,
+    /// Every option written in it or set by the environment: rules take what they lack from here.
+    pub properties: Properties,
+    /// `rules_folder`.
+    pub rules_folders: Vec<PathBuf>,
+    /// `scan_subdirectories`.
+    pub scan_subdirectories: bool,
+    /// `run_every`: the tick.
+    pub run_every: Duration,
+    /// `buffer_time`.
+    pub buffer_time: Duration,
+    /// `alert_time_limit`.
+    pub alert_time_limit: Duration,
+    /// `writeback_index`.
+    pub writeback_index: String,
+    /// `replace_dots_in_field_names`.
+    pub replace_dots_in_field_names: bool,
+    /// `add_metadata_alert`.
+    pub add_metadata_alert: bool,
+    /// `es_host` and what belongs to it; `None`: no Elasticsearch is used.
+    pub elasticsearch: Option<EsConfig>,
+    /// `inputs`, as configured: [`Service::inputs`] knows the defaults.
+    pub inputs: Vec<InputConfig>,
+    /// `store.path`.
+    pub store: PathBuf,
+    /// `web.listen`.
+    pub web: Option<SocketAddr>,
+    /// `future_tolerance`.
+    pub future_tolerance: Duration,
+    /// `lateness`.
+    pub lateness: Duration,
+    /// `dead_letter`.
+    pub dead_letter: DeadLetterConfig,
+}
+
+/// `dead_letter:`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterConfig {
+    /// The folder.
+    pub path: PathBuf,
+    /// Its size, in bytes.
+    pub max_size: usize,
+}
+
+/// Options the environment decides over the file, as in ElastAlert.
+const FROM_ENVIRONMENT: [(&str, &str); 9] = [
+    ("ES_HOST", "es_host"),
+    ("ES_HOSTS", "es_hosts"),
+    ("ES_PORT", "es_port"),
+    ("ES_USERNAME", "es_username"),
+    ("ES_PASSWORD", "es_password"),
+    ("ES_API_KEY", "es_api_key"),
+    ("ES_BEARER", "es_bearer"),
+    ("ES_URL_PREFIX", "es_url_prefix"),
+    ("ES_USE_SSL", "use_ssl"),
+];
+
+impl Service {
+    /// Reads the configuration. What cannot be used is an error among the problems, and the default in the result.
+    pub fn load(sources: &Sources<'_>) -> (Self, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let (path, root) = read_file(sources, &mut problems);
+        let place = root
+            .as_ref()
+            .map_or_else(Span::nowhere, |node| node.span.clone());
+        let mut mapping = Mapping::default();
+        match root.map(|node| (node.span, node.data)) {
+            None | Some((_, Data::Null)) => {}
+            // A name without a value is as good as absent.
+            Some((_, Data::Map(map))) => mapping
+                .0
+                .extend(map.0.into_iter().filter(|(_, value)| !value.is_null())),
+            Some((span, data)) => {
+                let kind = Node {
+                    data,
+                    span: span.clone(),
+                }
+                .kind_name();
+                problems.push(Problem::error(
+                    "E0107",
+                    &span,
+                    format!("a configuration is an object, found {kind}"),
+                ));
+            }
+        }
+        set_from_environment(&mut mapping, sources.environment);
+        let mut tables = vec![SERVICE, ELASTICSEARCH];
+        let wrong = check(&mapping, &place, &tables);
+        // Reading goes on with the defaults of what is wrong.
+        let sound = |value: &Node| {
+            !wrong.iter().any(|problem| {
+                value.span.start <= problem.span.start && problem.span.end <= value.span.end
+            })
+        };
+        let sound = mapping
+            .0
+            .iter()
+            .filter(|(_, value)| sound(value))
+            .cloned()
+            .collect();
+        problems.extend(wrong);
+        problems.extend(super::without_effect(&mapping, &tables));
+        tables.extend(sources.rule_options);
+        problems.extend(unknown(&mapping, &tables, sources.known));
+        let mut reader = Reader::checked(Properties::new(Mapping(sound)), place, &mut problems);
+        let mut service = Self::read(&mut reader, path.as_deref(), sources.environment);
+        service.properties = Properties::new(mapping);
+        problems.sort_by_key(|problem| problem.span.start);
+        (service, problems)
+    }
+
+    fn read(reader: &mut Reader<'_>, file: Option<&Path>, environment: Environment<'_>) -> Self {
+        let duration = |reader: &Reader<'_>, name: &str, minutes: u64| {
+            let default = Duration::from_secs(minutes * 60);
+            reader.properties.duration(name).unwrap_or(default)
+        };
+        if reader
+            .properties
+            .text("rules_loader")
+            .is_some_and(|loader| loader != "file")
+        {
+            let problem = Problem::error(
+                "E0810",
+                &reader.span("rules_loader"),
+                "rules are loaded from files only",
+            );
+            reader.problem(problem.help("remove `rules_loader`: a Python class cannot be used"));
+        }
+        let mut folders: Vec<PathBuf> = reader
+            .properties
+            .texts("rules_folder")
+            .iter()
+            .map(PathBuf::from)
+            .collect();
+        if folders.is_empty() {
+            folders.push(PathBuf::from("rules"));
+        }
+        let inputs = reader
+            .properties
+            .get("inputs")
+            .and_then(Node::as_seq)
+            .map(<[Node]>::to_vec);
+        let store = reader
+            .object("store", STORE, |store| store.path("path"))
+            .flatten();
+        let store = store.unwrap_or_else(|| default_store(file, environment));
+        let buffer_time = duration(reader, "buffer_time", 15);
+        let web = (Ipv4Addr::LOCALHOST, 8557).into();
+        let dead_letter = reader.object("dead_letter", DEAD_LETTER, |reader| DeadLetterConfig {
+            path: reader
+                .path("path")
+                .unwrap_or_else(|| store.join("dead-letter")),
+            max_size: reader.size("max_size", DeadLetterConfig::MAX_SIZE),
+        });
+        Self {
+            file: file.map(Path::to_owned),
+            properties: Properties::default(),
+            rules_folders: folders,
+            scan_subdirectories: reader
+                .properties
+                .bool("scan_subdirectories")
+                .unwrap_or(true),
+            run_every: duration(reader, "run_every", 1),
+            buffer_time,
+            alert_time_limit: duration(reader, "alert_time_limit", 2 * 24 * 60),
+            writeback_index: reader
+                .properties
+                .text("writeback_index")
+                .unwrap_or_else(|| "elastalert_status".to_owned()),
+            replace_dots_in_field_names: reader
+                .properties
+                .bool("replace_dots_in_field_names")
+                .unwrap_or(false),
+            add_metadata_alert: reader
+                .properties
+                .bool("add_metadata_alert")
+                .unwrap_or(false),
+            elasticsearch: elasticsearch::read(reader),
+            inputs: reader.inputs(inputs.as_deref().unwrap_or_default()),
+            web: reader.object("web", WEB, |reader| reader.address("listen", web)),
+            future_tolerance: duration(reader, "future_tolerance", 5),
+            lateness: reader
+                .properties
+                .duration("lateness")
+                .unwrap_or(buffer_time),
+            dead_letter: dead_letter.unwrap_or_else(|| DeadLetterConfig {
+                path: store.join("dead-letter"),
+                max_size: DeadLetterConfig::MAX_SIZE,
+            }),
+            store,
+        }
+    }
+
+    /// The inputs to open: the configured ones; without any, HTTP and TCP on loopback. `--stdin` adds the standard input, and
+    /// is enough alone.
+    pub fn inputs(&self, stdin: bool) -> Vec<InputConfig> {
+        let mut inputs = self.inputs.clone();
+        if stdin
+            && !inputs
+                .iter()
+                .any(|input| matches!(input, InputConfig::Stdin(_)))
+        {
+            inputs.push(InputConfig::Stdin(StdinConfig {
+                source: SourceConfig::named("stdin"),
+            }));
+        }
+        if inputs.is_empty() {
+            inputs.push(InputConfig::Http(HttpConfig::on(inputs::default_http())));
+            inputs.push(InputConfig::Tcp(TcpConfig::on(inputs::default_tcp())));
+        }
+        inputs
+    }
+}
+
+impl DeadLetterConfig {
+    /// The default of `max_size`.
+    const MAX_SIZE: usize = 100 << 20;
+}
+
+fn read_file(
+    sources: &Sources<'_>,
+    problems: &mut Vec<Problem>,
+) -> (Option<PathBuf>, Option<Node>) {
+    let path = sources.path.map(Path::to_owned).or_else(|| {
+        ["config.yaml", "config.yml"]
+            .iter()
+            .map(PathBuf::from)
+            .find(|path| path.is_file())
+    });
+    let Some(path) = path else {
+        return (None, None);
+    };
+    let environment = sources.expand.then_some(sources.environment);
+    let (node, found) = match super::read(&path) {
+        Ok(file) => yaml::parse(&file, environment),
+        Err(problem) => (None, vec![problem]),
+    };
+    problems.extend(found);
+    (Some(path), node)
+}
+
+fn set_from_environment(mapping: &mut Mapping, environment: Environment<'_>) {
+    for (variable, option) in FROM_ENVIRONMENT {
+        let Some(value) = environment(variable) else {
+            continue;
+        };
+        // Problems with it point at the variable.
+        let file = SourceFile {
+            path: PathBuf::from(format!("${variable}")),
+            text: String::new(),
+        };
+        let span = Span::of_file(&Arc::new(file));
+        let data = if option == "use_ssl" {
+            let yes = ["true", "on", "ok", "y", "yes", "1"];
+            Data::Bool(yes.contains(&value.to_lowercase().as_str()))
+        } else {
+            Data::Str(value)
+        };
+        mapping.set(Node::text(option, &span), Node { data, span });
+    }
+}
+
+/// systemd's `$STATE_DIRECTORY` (the first, if there are several), else a folder beside the configuration file.
+fn default_store(file: Option<&Path>, environment: Environment<'_>) -> PathBuf {
+    let given = environment("STATE_DIRECTORY")
+        .and_then(|paths| paths.split(':').next().map(str::to_owned))
+        .filter(|path| !path.is_empty());
+    match given {
+        Some(path) => PathBuf::from(path),
+        None => file
+            .and_then(Path::parent)
+            .unwrap_or(Path::new(""))
+            .join("tripline-state"),
+    }
+}

@@ -1,0 +1,311 @@
+//! What becomes of a match: silenced, aggregated, or an alert.
+
+use super::aggregate::Join;
+use super::program::ProgramRule;
+use super::silence::next_silence;
+use super::{Counts, Engine, Index, Note, Op, Outcome, PendingAlert, Record, Silence, Write};
+use crate::event::{Document, WallTime, python};
+use crate::rule::{Match, Rule};
+use serde_json::Value;
+use std::sync::Arc;
+
+impl Engine {
+    /// Takes a match of a rule: silenced? start the silence; enhance first if so configured; alert now or aggregate.
+    pub(super) fn matched(
+        &mut self,
+        entry: &ProgramRule,
+        position: usize,
+        matched: &Match,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        let rule = &entry.rule;
+        self.count(
+            entry,
+            position,
+            Counts {
+                matches: 1,
+                ..Counts::default()
+            },
+            out,
+        );
+        if self
+            .silences
+            .is_silenced(&format!("{}._silence", rule.name), now)
+        {
+            return self.held_back(entry, position, format!("{}._silence", rule.name), out);
+        }
+        // Without a key the silence can be looked up before the document is built, which most matches then need not be.
+        let keyless = rule.query_key.is_none() && matched.added.is_empty();
+        if keyless && self.silences.is_silenced(&rule.realert_key, now) {
+            return self.held_back(entry, position, rule.realert_key.clone(), out);
+        }
+        let Some(mut document) = rule.match_document(matched) else {
+            return;
+        };
+        if document.contains_key("_id")
+            && let Some(index) = rule.index.only()
+        {
+            document.entry("_index").or_insert_with(|| index.into());
+        }
+        let key = silence_key(rule, &document);
+        if self.silences.is_silenced(&key, now) {
+            return self.held_back(entry, position, key, out);
+        }
+        if let Some((silence, forget)) = next_silence(rule, self.silences.get(&key), now) {
+            self.start_silence(&key, silence, forget, now, out);
+        }
+        if let Some(cell) = self.cells.get(position) {
+            document.insert("num_hits".to_owned(), cell.interval.hits.into());
+            document.insert("num_matches".to_owned(), cell.interval.matches.into());
+        }
+        if entry.enhance_first {
+            let (kept, errors) = entry.prepare.enhance(&mut document);
+            self.not_enhanced(&rule.name, errors, now, out);
+            if !kept {
+                out.notes.push(Note::Dropped {
+                    rule: rule.name.clone(),
+                });
+                return;
+            }
+        }
+        match &rule.aggregation {
+            Some(aggregation) => {
+                let next = self.next_alert;
+                let join = self.aggregates.join(rule, aggregation, document, now, || {
+                    self.options.alert_id(next)
+                });
+                self.joined(entry, join, now, out);
+            }
+            None => {
+                let id = self.options.alert_id(self.next_alert);
+                self.next_alert += 1;
+                let alert = PendingAlert {
+                    id,
+                    rule: rule.name.as_str().into(),
+                    matches: vec![document],
+                    time: now,
+                };
+                self.send(entry, position, alert, &[], now, out);
+            }
+        }
+    }
+
+    /// Counts, and journals the counts so that a crash does not lose them.
+    fn count(&mut self, entry: &ProgramRule, position: usize, counts: Counts, out: &mut Outcome) {
+        if let Some(cell) = self.cells.get_mut(position) {
+            cell.count(counts);
+        }
+        // One record a batch and rule is enough.
+        if let Some(Record::Counts { rule, counts: last }) = out.records.iter_mut().rev().find(
+            |record| matches!(record, Record::Counts { rule, .. } if *rule == entry.rule.name),
+        ) {
+            debug_assert_eq!(*rule, entry.rule.name);
+            last.add(counts);
+        } else {
+            out.records.push(Record::Counts {
+                rule: entry.rule.name.clone(),
+                counts,
+            });
+        }
+    }
+
+    fn held_back(&mut self, entry: &ProgramRule, position: usize, key: String, out: &mut Outcome) {
+        self.count(
+            entry,
+            position,
+            Counts {
+                silenced: 1,
+                ..Counts::default()
+            },
+            out,
+        );
+        out.notes.push(Note::Silenced {
+            rule: entry.rule.name.clone(),
+            key,
+        });
+    }
+
+    pub(super) fn start_silence(
+        &mut self,
+        key: &str,
+        silence: Silence,
+        forget: WallTime,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        self.silences.set(key, silence, forget);
+        out.records.push(Record::Silence {
+            key: key.to_owned(),
+            silence,
+            forget,
+        });
+        let mut document = Document::new();
+        document.insert("exponent".to_owned(), silence.exponent.into());
+        document.insert("rule_name".to_owned(), key.into());
+        document.insert("@timestamp".to_owned(), now.to_text().into());
+        document.insert("until".to_owned(), silence.until.to_text().into());
+        let id = self.document_id(now);
+        self.write(
+            Write {
+                index: Index::Silence,
+                id,
+                op: Op::Put(document),
+            },
+            out,
+        );
+    }
+
+    fn joined(&mut self, entry: &ProgramRule, join: Join, now: WallTime, out: &mut Outcome) {
+        let Join {
+            id,
+            opened,
+            due,
+            key,
+            position,
+            document,
+        } = join;
+        self.next_alert += u64::from(opened);
+        let write =
+            self.waiting_document(entry, &id, position, key.as_deref(), &document, due, now);
+        out.records.push(Record::Joined {
+            id,
+            rule: entry.rule.name.clone(),
+            key,
+            due,
+            document,
+        });
+        self.write(write, out);
+        out.notes.push(Note::Aggregated {
+            rule: entry.rule.name.clone(),
+            due,
+        });
+    }
+
+    /// Writes down what failed when matches were prepared.
+    fn not_enhanced(&mut self, rule: &str, errors: Vec<String>, now: WallTime, out: &mut Outcome) {
+        for error in errors {
+            self.write_error(rule, &error, now, out);
+            out.notes.push(Note::NotPrepared {
+                rule: rule.to_owned(),
+                error,
+            });
+        }
+    }
+
+    /// Sends aggregated alerts that are due, and repeats failed deliveries whose time has come.
+    pub(super) fn due(&mut self, now: WallTime, out: &mut Outcome) {
+        let program = Arc::clone(&self.program);
+        self.repeat_failed(now, out);
+        for group in self
+            .aggregates
+            .take_due(now, |rule| program.find(rule).is_some())
+        {
+            let Some((position, entry)) = program.find(&group.rule) else {
+                continue;
+            };
+            let waiting: Vec<Arc<str>> = (0..group.matches.len())
+                .map(|at| super::documents::document_id(&group.id, at))
+                .collect();
+            let most = entry
+                .rule
+                .aggregation
+                .as_ref()
+                .map_or(usize::MAX, |aggregation| aggregation.max.saturating_add(1));
+            out.records.push(Record::GroupTaken {
+                id: group.id.clone(),
+            });
+            let mut id = group.id;
+            let mut matches = group.matches;
+            let mut waiting = waiting.as_slice();
+            loop {
+                let rest = matches.split_off(most.min(matches.len()));
+                let (these, others) = waiting.split_at(matches.len().min(waiting.len()));
+                waiting = others;
+                let alert = PendingAlert {
+                    id,
+                    rule: group.rule.as_str().into(),
+                    matches,
+                    time: group.due,
+                };
+                self.send(entry, position, alert, these, now, out);
+                if rest.is_empty() {
+                    break;
+                }
+                matches = rest;
+                id = self.options.alert_id(self.next_alert);
+                self.next_alert += 1;
+            }
+        }
+    }
+
+    /// Sends an alert off. `waiting` names the documents that stood for its matches while they waited in an aggregation.
+    fn send(
+        &mut self,
+        entry: &ProgramRule,
+        position: usize,
+        mut alert: PendingAlert,
+        waiting: &[Arc<str>],
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        let errors = entry.prepare.prepare(&entry.rule, &mut alert.matches);
+        self.not_enhanced(&entry.rule.name, errors, now, out);
+        let kept = alert.matches.len();
+        for (at, id) in waiting.iter().enumerate() {
+            // Documents of the same name are written over when the alert has been tried.
+            if at >= kept || *id != super::documents::document_id(&alert.id, at) {
+                self.write(
+                    Write {
+                        index: Index::Alerts,
+                        id: Arc::clone(id),
+                        op: Op::Delete,
+                    },
+                    out,
+                );
+            }
+        }
+        if alert.matches.is_empty() {
+            out.notes.push(Note::Dropped {
+                rule: entry.rule.name.clone(),
+            });
+            return;
+        }
+        self.count(
+            entry,
+            position,
+            Counts {
+                alerts: 1,
+                ..Counts::default()
+            },
+            out,
+        );
+        out.notes.push(Note::Alerting {
+            rule: entry.rule.name.clone(),
+            matches: kept,
+        });
+        self.open(entry, alert, now, out);
+    }
+}
+
+/// The key a match is silenced under: `realert_key`, and the value of `query_key` if the match has one.
+fn silence_key(rule: &Rule, document: &Document) -> String {
+    // elastalert2's flatline names its key in the match instead of carrying an event; a missing key is the text `None`.
+    let value = if rule.type_name == "flatline" && document.contains_key("key") {
+        document.get("key").map(python::str)
+    } else {
+        rule.query_key
+            .as_ref()
+            .and_then(|key| match key.fields.as_slice() {
+                [field] => field.get_some(document).map(python::str),
+                _ => document
+                    .get(&key.name)
+                    .filter(|value| **value != Value::Null)
+                    .map(python::str),
+            })
+    };
+    match value {
+        Some(value) => format!("{}.{value}", rule.realert_key),
+        None => rule.realert_key.clone(),
+    }
+}

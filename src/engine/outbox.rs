@@ -1,0 +1,302 @@
+//! Alerts on their way: each alerter of an alert is tried on its own until it worked or `alert_time_limit` has passed.
+
+use super::program::ProgramRule;
+use super::{
+    AlertId, Delivery, DeliveryOutcome, Effect, Engine, Note, Outcome, PendingAlert, Record,
+};
+use crate::event::WallTime;
+use crate::rule::Counts;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How far one alerter has come with an alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Progress {
+    /// This attempt is under way.
+    Trying(u32),
+    /// So many attempts failed; the next is due then.
+    Failed {
+        /// How many.
+        attempts: u32,
+        /// When the next is due.
+        next: WallTime,
+        /// Why the last one failed.
+        error: String,
+    },
+    /// It worked.
+    Sent,
+    /// It never worked, and never will be tried again.
+    GivenUp {
+        /// Why the last attempt failed.
+        error: String,
+    },
+}
+
+/// An alert that is not finished.
+#[derive(Debug, Clone)]
+pub(super) struct InFlight {
+    pub(super) alert: Arc<PendingAlert>,
+    pub(super) alerters: Vec<Progress>,
+}
+
+impl InFlight {
+    /// Whether every alerter has ended its first attempt: then the writeback documents can say how it went.
+    fn tried(&self) -> bool {
+        self.alerters
+            .iter()
+            .all(|progress| *progress != Progress::Trying(1))
+    }
+
+    fn sent(&self) -> bool {
+        self.alerters.contains(&Progress::Sent)
+    }
+
+    fn finished(&self) -> bool {
+        self.alerters
+            .iter()
+            .all(|progress| matches!(progress, Progress::Sent | Progress::GivenUp { .. }))
+    }
+
+    /// The text of the last failure, by the alerters' order.
+    fn error(&self) -> Option<&str> {
+        self.alerters
+            .iter()
+            .rev()
+            .find_map(|progress| match progress {
+                Progress::Failed { error, .. } | Progress::GivenUp { error } => {
+                    Some(error.as_str())
+                }
+                Progress::Trying(_) | Progress::Sent => None,
+            })
+    }
+}
+
+/// All alerts that are not finished.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    alerts: BTreeMap<AlertId, InFlight>,
+    retries: BTreeSet<(WallTime, AlertId, u16)>,
+}
+
+impl Outbox {
+    pub(super) fn len(&self) -> usize {
+        self.alerts.len()
+    }
+
+    pub(super) fn next_due(&self) -> Option<WallTime> {
+        self.retries.first().map(|(at, _, _)| *at)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &InFlight> {
+        self.alerts.values()
+    }
+
+    pub(super) fn insert(&mut self, in_flight: InFlight) {
+        let id = in_flight.alert.id.clone();
+        for (alerter, progress) in (0..).zip(&in_flight.alerters) {
+            if let Progress::Failed { next, .. } = progress {
+                self.retries.insert((*next, id.clone(), alerter));
+            }
+        }
+        self.alerts.insert(id, in_flight);
+    }
+
+    /// Sets how far an alerter has come; a finished alert is forgotten. The alert as it is then.
+    pub(super) fn set(
+        &mut self,
+        id: &AlertId,
+        alerter: u16,
+        progress: Progress,
+    ) -> Option<InFlight> {
+        let in_flight = self.alerts.get_mut(id)?;
+        let slot = in_flight.alerters.get_mut(usize::from(alerter))?;
+        if let Progress::Failed { next, .. } = slot {
+            self.retries.remove(&(*next, id.clone(), alerter));
+        }
+        if let Progress::Failed { next, .. } = &progress {
+            self.retries.insert((*next, id.clone(), alerter));
+        }
+        *slot = progress;
+        let state = in_flight.clone();
+        if state.finished() {
+            self.alerts.remove(id);
+        }
+        Some(state)
+    }
+
+    fn progress(&self, id: &AlertId, alerter: u16) -> Option<&Progress> {
+        self.alerts.get(id)?.alerters.get(usize::from(alerter))
+    }
+}
+
+impl Engine {
+    /// Starts the first attempt of every alerter.
+    pub(super) fn open(
+        &mut self,
+        entry: &ProgramRule,
+        alert: PendingAlert,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        let alert = Arc::new(alert);
+        let alerters = vec![Progress::Trying(1); entry.alerters.len()];
+        out.records.push(Record::Opened {
+            alert: Arc::clone(&alert),
+            alerters: alerters.len(),
+        });
+        if alerters.is_empty() {
+            // A rule without alerters only writes its matches down.
+            return self.write_alert(&alert, true, None, now, out);
+        }
+        self.outbox.insert(InFlight {
+            alert: Arc::clone(&alert),
+            alerters,
+        });
+        for alerter in 0..u16::try_from(entry.alerters.len()).unwrap_or(u16::MAX) {
+            out.effects.push(Effect::Deliver(Delivery {
+                alert: Arc::clone(&alert),
+                alerter,
+                attempt: 1,
+            }));
+        }
+    }
+
+    /// Takes in how a delivery ended.
+    pub(super) fn delivered(&mut self, outcome: DeliveryOutcome, now: WallTime, out: &mut Outcome) {
+        let DeliveryOutcome {
+            alert: id,
+            alerter,
+            result,
+        } = outcome;
+        let Some(Progress::Trying(attempt)) = self.outbox.progress(&id, alerter).cloned() else {
+            return;
+        };
+        let progress = match result {
+            Ok(()) => Progress::Sent,
+            Err(error) => Progress::Failed {
+                attempts: attempt,
+                next: now.plus(self.wait_after(attempt)),
+                error,
+            },
+        };
+        self.set_progress(&id, alerter, progress.clone(), out);
+        let Some(state) = self.outbox.set(&id, alerter, progress.clone()) else {
+            return;
+        };
+        let rule = state.alert.rule.to_string();
+        if let Progress::Failed { error, next, .. } = progress {
+            self.write_error(
+                &rule,
+                &format!(
+                    "Error while running alert {}: {error}",
+                    self.alerter_name(&rule, alerter)
+                ),
+                now,
+                out,
+            );
+            out.notes.push(Note::WillRetry {
+                rule,
+                error,
+                at: next,
+            });
+        }
+        // Once every alerter has been tried the documents are written, and again whenever they would read otherwise.
+        if state.tried() {
+            let error = if state.sent() { None } else { state.error() };
+            self.write_alert(&state.alert, state.sent(), error, now, out);
+        }
+    }
+
+    /// Repeats failed deliveries whose time has come.
+    pub(super) fn repeat_failed(&mut self, now: WallTime, out: &mut Outcome) {
+        while let Some((at, id, alerter)) = self.outbox.retries.first().cloned()
+            && at <= now
+        {
+            let Some(Progress::Failed {
+                attempts, error, ..
+            }) = self.outbox.progress(&id, alerter).cloned()
+            else {
+                self.outbox.retries.remove(&(at, id, alerter));
+                continue;
+            };
+            let Some(alert) = self
+                .outbox
+                .alerts
+                .get(&id)
+                .map(|in_flight| Arc::clone(&in_flight.alert))
+            else {
+                continue;
+            };
+            let progress = if now.minus(self.time_limit(&alert.rule)) <= alert.time {
+                let attempt = attempts.saturating_add(1);
+                out.effects.push(Effect::Deliver(Delivery {
+                    alert,
+                    alerter,
+                    attempt,
+                }));
+                Progress::Trying(attempt)
+            } else {
+                out.notes.push(Note::GaveUp {
+                    rule: alert.rule.to_string(),
+                    error: error.clone(),
+                });
+                Progress::GivenUp { error }
+            };
+            self.set_progress(&id, alerter, progress.clone(), out);
+            self.outbox.set(&id, alerter, progress);
+        }
+    }
+
+    /// After a restart: what was under way when the program ended is tried again, under the same alert id.
+    pub fn resume(&mut self, out: &mut Outcome) {
+        for cell in &mut self.cells {
+            cell.run = Counts::default();
+        }
+        for in_flight in self.outbox.iter() {
+            for (alerter, progress) in (0..).zip(&in_flight.alerters) {
+                if let Progress::Trying(attempt) = progress {
+                    let alert = Arc::clone(&in_flight.alert);
+                    out.effects.push(Effect::Deliver(Delivery {
+                        alert,
+                        alerter,
+                        attempt: *attempt,
+                    }));
+                }
+            }
+        }
+    }
+
+    fn set_progress(&self, id: &AlertId, alerter: u16, progress: Progress, out: &mut Outcome) {
+        out.records.push(Record::Progress {
+            id: id.clone(),
+            alerter,
+            progress,
+        });
+    }
+
+    fn wait_after(&self, attempt: u32) -> Duration {
+        let doubled = self
+            .options
+            .retry_first
+            .saturating_mul(1 << attempt.saturating_sub(1).min(20));
+        doubled.min(self.options.retry_longest)
+    }
+
+    /// `alert_time_limit`; of a rule that is gone, the time it would have by default.
+    fn time_limit(&self, rule: &str) -> Duration {
+        self.program
+            .find(rule)
+            .map_or(Duration::from_secs(2 * 86_400), |(_, entry)| {
+                entry.rule.alert_time_limit
+            })
+    }
+
+    fn alerter_name(&self, rule: &str, alerter: u16) -> &'static str {
+        let entry = self.program.find(rule).map(|(_, entry)| entry);
+        entry
+            .and_then(|entry| entry.alerters.get(usize::from(alerter)).copied())
+            .unwrap_or("of a rule that is gone")
+    }
+}

@@ -1,0 +1,84 @@
+//! The rules as the engine runs them: each with its alerters' descriptions and the steps before an alert.
+
+use crate::event::{Document, WallTime};
+use crate::rule::{Rule, RuleSet};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the engine asks of the side that makes alerts. All of it is deterministic.
+pub trait Prepare: Send + Sync {
+    /// Runs the enhancements on one match (`run_enhancements_first`). Whether it is kept, and what failed.
+    fn enhance(&self, matched: &mut Document) -> (bool, Vec<String>);
+
+    /// Prepares an alert's matches, once: counts, links, rule parameters, and enhancements unless they ran at the match. Dropped matches
+    /// are removed. What failed.
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String>;
+
+    /// What the first alerter says of itself in the documents of an alert (`alert_info`).
+    fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document;
+}
+
+/// A rule with what the engine needs to know of its alerters and texts.
+pub struct ProgramRule {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// The names of its alerters, in the rule's order.
+    pub alerters: Vec<&'static str>,
+    /// The side that makes its alerts.
+    pub prepare: Arc<dyn Prepare>,
+    /// `run_enhancements_first`: enhancements run at the match, before it is aggregated.
+    pub enhance_first: bool,
+    /// `include_match_in_root`.
+    pub match_in_root: bool,
+}
+
+/// All rules that run.
+pub struct Program {
+    /// Tells one loading of the rules from another.
+    pub generation: u64,
+    /// The rules.
+    pub rules: Vec<Arc<ProgramRule>>,
+    by_name: HashMap<String, usize>,
+}
+
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Program")
+            .field("generation", &self.generation)
+            .field("rules", &self.rules.len())
+            .finish()
+    }
+}
+
+impl Program {
+    /// These rules; their names differ.
+    pub fn new(generation: u64, rules: Vec<Arc<ProgramRule>>) -> Self {
+        let by_name = rules
+            .iter()
+            .enumerate()
+            .map(|(position, entry)| (entry.rule.name.clone(), position))
+            .collect();
+        Self {
+            generation,
+            rules,
+            by_name,
+        }
+    }
+
+    /// A rule and its position, by name.
+    pub fn find(&self, name: &str) -> Option<(usize, &ProgramRule)> {
+        let position = *self.by_name.get(name)?;
+        self.rules
+            .get(position)
+            .map(|entry| (position, entry.as_ref()))
+    }
+
+    /// Where each of these rules is now.
+    pub(super) fn positions(&self, rules: &RuleSet) -> Vec<Option<usize>> {
+        rules
+            .rules
+            .iter()
+            .map(|rule| self.by_name.get(&rule.name).copied())
+            .collect()
+    }
+}

@@ -1,0 +1,317 @@
+//! What is journalled, and how it is put back.
+
+use super::outbox::{InFlight, Progress};
+use super::{AlertId, Counts, Engine, Index, Op, PendingAlert, Silence, Write};
+use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
+use crate::rule::{Sample, Verdict};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::Arc;
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// An event that a rule type took in.
+    Hit {
+        /// The rule.
+        rule: String,
+        /// The event's time.
+        time: EventTime,
+        /// What the type's state needs.
+        sample: Sample,
+        /// The event, when a later match may print it.
+        event: Option<StoredEvent>,
+        /// The engine's clock.
+        now: WallTime,
+    },
+    /// A tick.
+    Tick {
+        /// The engine's clock.
+        now: WallTime,
+    },
+    /// What was counted for a rule.
+    Counts {
+        /// The rule.
+        rule: String,
+        /// The counts.
+        counts: Counts,
+    },
+    /// A silence started.
+    Silence {
+        /// Its key.
+        key: String,
+        /// The silence.
+        silence: Silence,
+        /// When it may be forgotten.
+        forget: WallTime,
+    },
+    /// A match joined an aggregation.
+    Joined {
+        /// The alert it will be part of.
+        id: AlertId,
+        /// The rule.
+        rule: String,
+        /// The aggregation key's value.
+        key: Option<String>,
+        /// When the alert is due.
+        due: WallTime,
+        /// The match.
+        #[serde(with = "as_text")]
+        document: Document,
+    },
+    /// An aggregation was due, and no longer waits.
+    GroupTaken {
+        /// Its alert.
+        id: AlertId,
+    },
+    /// An alert is on its way through so many alerters.
+    Opened {
+        /// The alert.
+        alert: Arc<PendingAlert>,
+        /// How many alerters.
+        alerters: usize,
+    },
+    /// An alerter has come so far with an alert.
+    Progress {
+        /// The alert.
+        id: AlertId,
+        /// Which alerter.
+        alerter: u16,
+        /// How far.
+        progress: Progress,
+    },
+    /// A change to the writeback indices.
+    Write {
+        /// Its number.
+        number: u64,
+        /// The change.
+        write: Write,
+    },
+    /// A body was taken in.
+    Body {
+        /// Its fingerprint.
+        fingerprint: u128,
+        /// When.
+        now: WallTime,
+    },
+}
+
+/// An event in the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    json: Vec<u8>,
+    index: Option<String>,
+    id: Option<String>,
+}
+
+impl StoredEvent {
+    pub(super) fn of(event: &RawEvent) -> Self {
+        let meta = event.meta.as_deref().cloned().unwrap_or_default();
+        Self {
+            json: event.bytes.to_vec(),
+            index: meta.index,
+            id: meta.id,
+        }
+    }
+
+    pub(super) fn restore(self) -> Arc<RawEvent> {
+        let meta = Meta {
+            index: self.index,
+            id: self.id,
+        };
+        Arc::new(RawEvent {
+            bytes: Bytes::from(self.json),
+            meta: Some(Arc::new(meta)),
+        })
+    }
+}
+
+impl Record {
+    pub(super) fn hit(
+        rule: &str,
+        time: EventTime,
+        sample: Sample,
+        event: Option<&RawEvent>,
+        now: WallTime,
+    ) -> Self {
+        Self::Hit {
+            rule: rule.to_owned(),
+            time,
+            sample,
+            event: event.map(StoredEvent::of),
+            now,
+        }
+    }
+
+    /// Whether the journal must be safe on disk before what belongs to it is done. Counts alone may be lost with the machine.
+    pub fn must_be_safe(&self) -> bool {
+        !matches!(
+            self,
+            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. }
+        )
+    }
+}
+
+impl Engine {
+    /// Puts a record of the journal back. A write among them is returned: doing it again changes nothing.
+    pub fn restore(&mut self, record: Record) -> Option<(u64, Write)> {
+        match record {
+            Record::Hit {
+                rule,
+                time,
+                sample,
+                event,
+                now,
+            } => {
+                let (position, _) = self.program.find(&rule)?;
+                let cell = self.cells.get_mut(position)?;
+                cell.newest = cell.newest.max(Some(time));
+                // Matches found again were decided before: the records that follow say what became of them.
+                let event = event.map(StoredEvent::restore);
+                cell.evaluator.on_event(
+                    event.as_ref(),
+                    time,
+                    Verdict::Sample(sample),
+                    now.as_event_time(),
+                    &mut Vec::new(),
+                );
+            }
+            Record::Tick { now } => {
+                for cell in &mut self.cells {
+                    cell.evaluator.on_tick(now.as_event_time(), &mut Vec::new());
+                    cell.interval = Counts::default();
+                }
+                self.silences.forget(now);
+                self.last_tick = Some(now);
+            }
+            Record::Counts { rule, counts } => {
+                let (position, _) = self.program.find(&rule)?;
+                if let Some(cell) = self.cells.get_mut(position) {
+                    cell.count(counts);
+                }
+            }
+            Record::Silence {
+                key,
+                silence,
+                forget,
+            } => self.silences.set(&key, silence, forget),
+            Record::Joined {
+                id,
+                rule,
+                key,
+                due,
+                document,
+            } => {
+                self.saw_alert_id(&id);
+                self.aggregates.add(&id, &rule, key, due, document);
+            }
+            Record::GroupTaken { id } => {
+                self.aggregates.take(&id);
+            }
+            Record::Opened { alert, alerters } => {
+                self.saw_alert_id(&alert.id);
+                if alerters > 0 {
+                    self.outbox.insert(InFlight {
+                        alert,
+                        alerters: vec![Progress::Trying(1); alerters],
+                    });
+                }
+            }
+            Record::Progress {
+                id,
+                alerter,
+                progress,
+            } => {
+                self.outbox.set(&id, alerter, progress);
+            }
+            Record::Write { number, write } => {
+                self.next_write = self.next_write.max(number + 1);
+                return Some((number, write));
+            }
+            Record::Body { fingerprint, now } => self.remember_body(fingerprint, now),
+        }
+        None
+    }
+
+    /// Numbers go on after the highest that was used.
+    fn saw_alert_id(&mut self, id: &AlertId) {
+        let number =
+            id.0.rsplit('-')
+                .next()
+                .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        if let Some(number) = number {
+            self.next_alert = self.next_alert.max(number + 1);
+        }
+    }
+}
+
+/// Documents as JSON text: they describe themselves, which the journal's own format does not.
+pub(super) mod as_text {
+    use super::{Deserialize, Deserializer, Document, Serializer};
+    use serde::de::Error as _;
+    use serde::ser::Error as _;
+
+    pub(in crate::engine) fn serialize<S: Serializer>(
+        document: &Document,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&serde_json::to_string(document).map_err(S::Error::custom)?)
+    }
+
+    pub(in crate::engine) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Document, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        crate::event::json::parse_document(text.as_bytes()).map_err(D::Error::custom)
+    }
+}
+
+/// A list of documents as JSON texts.
+pub(super) mod as_texts {
+    use super::{Deserialize, Deserializer, Document, Serialize, Serializer, as_text};
+
+    #[derive(Serialize, Deserialize)]
+    struct Text(#[serde(with = "as_text")] Document);
+
+    pub(in crate::engine) fn serialize<S: Serializer>(
+        documents: &[Document],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(documents.iter().cloned().map(Text))
+    }
+
+    pub(in crate::engine) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Document>, D::Error> {
+        Ok(Vec::<Text>::deserialize(deserializer)?
+            .into_iter()
+            .map(|Text(document)| document)
+            .collect())
+    }
+}
+
+impl Serialize for Write {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let document = match &self.op {
+            Op::Put(document) => {
+                Some(serde_json::to_string(document).map_err(serde::ser::Error::custom)?)
+            }
+            Op::Delete => None,
+        };
+        (self.index, &self.id, document).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Write {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (index, id, document) = <(Index, Arc<str>, Option<String>)>::deserialize(deserializer)?;
+        let op = match document {
+            Some(text) => Op::Put(
+                crate::event::json::parse_document(text.as_bytes())
+                    .map_err(serde::de::Error::custom)?,
+            ),
+            None => Op::Delete,
+        };
+        Ok(Self { index, id, op })
+    }
+}

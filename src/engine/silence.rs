@@ -1,0 +1,113 @@
+//! Silences: `realert`, `exponential_realert`, and those an operator sets.
+
+use crate::event::WallTime;
+use crate::rule::Rule;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A silence: matches under its key are held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// Until when, exclusively.
+    pub until: WallTime,
+    /// `exponential_realert`'s exponent; -1 when even the first silence would have been longer than allowed.
+    pub exponent: i32,
+}
+
+/// All silences by key.
+#[derive(Debug, Default)]
+pub(super) struct Silences {
+    by_key: HashMap<Arc<str>, (Silence, WallTime)>,
+    /// When a key may be forgotten.
+    forget: BTreeSet<(WallTime, Arc<str>)>,
+}
+
+impl Silences {
+    pub(super) fn get(&self, key: &str) -> Option<Silence> {
+        self.by_key.get(key).map(|(silence, _)| *silence)
+    }
+
+    pub(super) fn is_silenced(&self, key: &str, now: WallTime) -> bool {
+        self.get(key).is_some_and(|silence| now < silence.until)
+    }
+
+    /// Sets a silence; it is remembered until `forget_at`, which an exponential one needs to be longer than it lasts.
+    pub(super) fn set(&mut self, key: &str, silence: Silence, forget_at: WallTime) {
+        let key: Arc<str> = key.into();
+        if let Some((_, old)) = self.by_key.insert(Arc::clone(&key), (silence, forget_at)) {
+            self.forget.remove(&(old, Arc::clone(&key)));
+        }
+        self.forget.insert((forget_at, key));
+    }
+
+    /// Forgets what no longer matters.
+    pub(super) fn forget(&mut self, now: WallTime) {
+        while let Some((at, _)) = self.forget.first()
+            && *at < now
+        {
+            if let Some((_, key)) = self.forget.pop_first() {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+
+    /// Every silence with its key and the time it may be forgotten, in that order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Silence, WallTime)> {
+        self.forget.iter().filter_map(|(_, key)| {
+            self.by_key
+                .get(key)
+                .map(|(silence, forget)| (key.as_ref(), *silence, *forget))
+        })
+    }
+}
+
+/// The silence a match starts, and when it may be forgotten; `None` when `realert` is zero.
+///
+/// The arithmetic of `exponential_realert` is elastalert2's: whole seconds, the exponent grows when the next alert comes soon
+/// after the last silence and shrinks with quiet time.
+pub(super) fn next_silence(
+    rule: &Rule,
+    last: Option<Silence>,
+    now: WallTime,
+) -> Option<(Silence, WallTime)> {
+    if rule.realert.is_zero() {
+        return None;
+    }
+    let Some(limit) = rule.exponential_realert else {
+        let until = now.plus(rule.realert);
+        return Some((Silence { until, exponent: 0 }, until));
+    };
+    let base = rule.realert.as_secs_f64().floor();
+    let wait = |exponent: i32| base * 2f64.powi(exponent);
+    let mut exponent = 0;
+    if let Some(last) = last {
+        exponent = last.exponent;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds since a silence, far below 2^53"
+        )]
+        let mut quiet = (now.0 - last.until.0).div_euclid(1_000_000) as f64;
+        if quiet < wait(exponent) {
+            exponent = exponent.saturating_add(1);
+        } else {
+            while quiet > wait(exponent) && exponent > 0 {
+                quiet -= wait(exponent);
+                exponent -= 1;
+            }
+        }
+    }
+    let (until, exponent) = if wait(exponent) >= limit.as_secs_f64() {
+        (now.plus(limit), exponent - 1)
+    } else {
+        (now.plus(seconds(wait(exponent))), exponent)
+    };
+    // After this much quiet time the exponent is back at zero and a new silence starts like a first one.
+    let forget = until.plus(seconds(wait(exponent + 2)));
+    Some((Silence { until, exponent }, forget))
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}

@@ -1,0 +1,208 @@
+//! All of the engine's memory at one moment, so that the journal before it can go.
+
+use super::aggregate::Group;
+use super::outbox::{InFlight, Progress};
+use super::record::as_texts;
+use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence};
+use crate::event::{Document, EventTime, WallTime};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
+const VERSION: u16 = 1;
+
+/// The engine's memory.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    rules: Vec<RuleMemory>,
+    silences: Vec<(String, Silence, WallTime)>,
+    groups: Vec<StoredGroup>,
+    alerts: Vec<(Arc<PendingAlert>, Vec<Progress>)>,
+    bodies: Vec<(WallTime, u128)>,
+    next_alert: u64,
+    next_write: u64,
+    last_tick: Option<WallTime>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct RuleMemory {
+    name: String,
+    fingerprint: u64,
+    state: Vec<u8>,
+    newest: Option<EventTime>,
+    interval: Counts,
+    total: Counts,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredGroup {
+    id: AlertId,
+    rule: String,
+    key: Option<String>,
+    due: WallTime,
+    #[serde(with = "as_texts")]
+    matches: Vec<Document>,
+}
+
+/// Why a snapshot cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Written by a newer version of the program.
+    #[error("written in format {found}, which this version does not know (it knows {VERSION})")]
+    Newer {
+        /// Its format.
+        found: u16,
+    },
+    /// Not what was written.
+    #[error("damaged: {0}")]
+    Damaged(#[from] postcard::Error),
+    /// Not what was written.
+    #[error("damaged: its checksum does not fit")]
+    Checksum,
+    /// Nothing there.
+    #[error("damaged: it is empty")]
+    Empty,
+}
+
+impl Snapshot {
+    /// The snapshot as bytes.
+    ///
+    /// # Errors
+    /// Something in it cannot be written.
+    pub fn encode(&self) -> Result<Vec<u8>, SnapshotError> {
+        Ok(postcard::to_extend(self, VERSION.to_le_bytes().to_vec())?)
+    }
+
+    /// The snapshot from bytes.
+    ///
+    /// # Errors
+    /// They are damaged, or of a newer version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
+        match u16::from_le_bytes(*version) {
+            VERSION => Ok(postcard::from_bytes(rest)?),
+            found => Err(SnapshotError::Newer { found }),
+        }
+    }
+}
+
+impl Engine {
+    /// Everything remembered now.
+    pub fn snapshot(&self) -> Snapshot {
+        let rules = self
+            .program
+            .rules
+            .iter()
+            .zip(&self.cells)
+            .map(|(entry, cell)| RuleMemory {
+                name: entry.rule.name.clone(),
+                fingerprint: entry.rule.state_fingerprint,
+                state: cell.evaluator.save(),
+                newest: cell.newest,
+                interval: cell.interval,
+                total: cell.total,
+            });
+        let groups = self.aggregates.iter().map(|group| StoredGroup {
+            id: group.id.clone(),
+            rule: group.rule.clone(),
+            key: group.key.clone(),
+            due: group.due,
+            matches: group.matches.clone(),
+        });
+        Snapshot {
+            rules: rules.collect(),
+            silences: self
+                .silences
+                .iter()
+                .map(|(key, silence, forget)| (key.to_owned(), silence, forget))
+                .collect(),
+            groups: groups.collect(),
+            alerts: self
+                .outbox
+                .iter()
+                .map(|alert| (Arc::clone(&alert.alert), alert.alerters.clone()))
+                .collect(),
+            bodies: self.bodies.iter().copied().collect(),
+            next_alert: self.next_alert,
+            next_write: self.next_write,
+            last_tick: self.last_tick,
+        }
+    }
+
+    /// An engine that goes on from a snapshot. Rules whose memory cannot be used start anew; the answer says which and why.
+    pub fn from_snapshot(
+        options: Options,
+        program: Arc<Program>,
+        snapshot: Snapshot,
+    ) -> (Self, Vec<String>) {
+        let mut engine = Self::new(options, program);
+        let mut reset = Vec::new();
+        let mut memories: HashMap<String, RuleMemory> = snapshot
+            .rules
+            .into_iter()
+            .map(|memory| (memory.name.clone(), memory))
+            .collect();
+        for (entry, cell) in engine.program.rules.iter().zip(&mut engine.cells) {
+            let Some(memory) = memories.remove(&entry.rule.name) else {
+                continue;
+            };
+            cell.total = memory.total;
+            cell.interval = memory.interval;
+            if memory.fingerprint != entry.rule.state_fingerprint {
+                reset.push(format!(
+                    "{}: the rule was changed while the program did not run",
+                    entry.rule.name
+                ));
+                continue;
+            }
+            if let Err(error) = cell.evaluator.load(&memory.state) {
+                reset.push(format!("{}: {error}", entry.rule.name));
+                *cell = Cell {
+                    total: memory.total,
+                    interval: memory.interval,
+                    ..Cell::new(entry)
+                };
+                continue;
+            }
+            cell.newest = memory.newest;
+        }
+        for (key, silence, forget) in snapshot.silences {
+            engine.silences.set(&key, silence, forget);
+        }
+        for Group {
+            id,
+            rule,
+            key,
+            due,
+            matches,
+        } in snapshot.groups.into_iter().map(StoredGroup::restore)
+        {
+            for document in matches {
+                engine
+                    .aggregates
+                    .add(&id, &rule, key.clone(), due, document);
+            }
+        }
+        for (alert, alerters) in snapshot.alerts {
+            engine.outbox.insert(InFlight { alert, alerters });
+        }
+        engine.bodies = snapshot.bodies.into();
+        engine.next_alert = snapshot.next_alert;
+        engine.next_write = snapshot.next_write;
+        engine.last_tick = snapshot.last_tick;
+        (engine, reset)
+    }
+}
+
+impl StoredGroup {
+    fn restore(self) -> Group {
+        Group {
+            id: self.id,
+            rule: self.rule,
+            key: self.key,
+            due: self.due,
+            matches: self.matches,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One rule at work: its type's two halves put together.
+
+use super::{Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict};
+use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent};
+use crate::filter::FilterEvent;
+use std::sync::Arc;
+
+impl Rule {
+    /// What the rule's type makes of a parsed event that passed the rule's filter.
+    pub fn verdict(&self, event: &FilterEvent<'_>) -> Verdict {
+        let fields = DocumentFields {
+            document: event.document,
+            paths: self.kind.fields(),
+        };
+        let inner = self.kind.inner_filter();
+        self.kind.sample(&Observed {
+            fields: &fields,
+            inner: inner.is_none_or(|filter| filter.matches(event)),
+        })
+    }
+
+    /// The event's time by the rule's clock.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn event_time(&self, document: &Document) -> Result<EventTime, super::TimeError> {
+        let field = self.time.path.get_some(document);
+        let field = field.map_or(Field::Missing, Field::Value);
+        self.time.read(field).map(|time| time.event_time())
+    }
+}
+
+/// What a rule remembers, and how events and ticks reach it.
+pub struct Evaluator {
+    state: Box<dyn RuleState>,
+}
+
+impl Evaluator {
+    /// The evaluator of a rule that has seen nothing yet.
+    pub fn new(rule: &Rule) -> Self {
+        Self {
+            state: rule.kind.state(),
+        }
+    }
+
+    /// An event that passed the rule's filter, and what the rule's type made of it. `event` is `None` only while the journal is replayed.
+    pub fn on_event(
+        &mut self,
+        event: Option<&Arc<RawEvent>>,
+        time: EventTime,
+        verdict: Verdict,
+        now: EventTime,
+        out: &mut Vec<Match>,
+    ) {
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Match => out.push(Match::of_event(event, Document::new())),
+            Verdict::Sample(sample) => self.state.add(&hit(event, time, sample), now, out),
+        }
+    }
+
+    /// Time passed.
+    pub fn on_tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
+        self.state.tick(now, out);
+    }
+
+    /// An event of the time before the rule began to run, at `start`.
+    pub fn learn(
+        &mut self,
+        event: Option<&Arc<RawEvent>>,
+        time: EventTime,
+        verdict: Verdict,
+        start: EventTime,
+    ) {
+        if let Verdict::Sample(sample) = verdict {
+            self.state.learn(&hit(event, time, sample), start);
+        }
+    }
+
+    /// What is remembered, in a form [`Evaluator::load`] reads.
+    pub fn save(&self) -> Vec<u8> {
+        self.state.save()
+    }
+
+    /// Takes over what [`Evaluator::save`] gave.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used; nothing is changed then.
+    pub fn load(&mut self, saved: &[u8]) -> Result<(), String> {
+        self.state.load(saved)
+    }
+
+    /// How much is remembered.
+    pub fn size(&self) -> StateSize {
+        self.state.size()
+    }
+}
+
+fn hit(event: Option<&Arc<RawEvent>>, time: EventTime, sample: Sample) -> Hit {
+    Hit {
+        time,
+        sample,
+        event: event.map(Arc::clone),
+    }
+}

@@ -1,0 +1,154 @@
+//! From rule files to rules: what ElastAlert's loader makes of them, with every problem reported at once.
+//!
+//! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html>. Differences: a rule with an error is left out, the others run; a
+//! misspelt option gets a warning; a default in the configuration counts for `realert` and durations too.
+
+mod build;
+mod import;
+pub mod options;
+mod references;
+mod rule_type;
+#[cfg(test)]
+mod tests;
+
+use super::Rule;
+use crate::config::{Environment, Node, OptionSpec, Problem, Service, Span, yaml_files};
+use crate::event::python;
+use crate::filter::Mapping;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What rules are loaded with.
+#[derive(Clone, Copy)]
+pub struct Loader<'a> {
+    /// The configuration: rules take from it what they lack.
+    pub service: &'a Service,
+    /// Environment variables.
+    pub environment: Environment<'a>,
+    /// The directory that `!file` lists are relative to.
+    pub working_directory: &'a Path,
+    /// How fields are typed.
+    pub mapping: &'a Mapping,
+    /// Options of any rule's texts, checked with the rule's own.
+    pub text_options: &'a [&'a [OptionSpec]],
+    /// Options of all alerters; an alerter checks its own.
+    pub alerter_options: &'a [&'a [OptionSpec]],
+}
+
+/// Rules, and what is to be said about them.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The rules that can run, in the order of their files' names.
+    pub rules: Vec<Arc<Rule>>,
+    /// Rules with `is_enabled: false`.
+    pub disabled: Vec<Disabled>,
+    /// Everything wrong or worth knowing; a rule with an error is not among the rules.
+    pub problems: Vec<Problem>,
+    /// Every file that was read, imports included.
+    pub files: Vec<PathBuf>,
+}
+
+/// A rule that is switched off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disabled {
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub file: PathBuf,
+}
+
+impl Loader<'_> {
+    /// Loads the rules of the configured folders.
+    pub fn folders(&self) -> Loaded {
+        let (mut files, mut problems) = (Vec::new(), Vec::new());
+        for folder in &self.service.rules_folders {
+            match yaml_files(folder, self.service.scan_subdirectories) {
+                Ok(found) => files.extend(found),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let mut loaded = self.files(&files);
+        problems.append(&mut loaded.problems);
+        loaded.problems = problems;
+        loaded
+    }
+
+    /// Loads rule files, whatever their names end in.
+    pub fn files(&self, files: &[PathBuf]) -> Loaded {
+        let mut loaded = Loaded::default();
+        let mut names = HashMap::new();
+        for file in files {
+            self.file(file, &mut names, &mut loaded);
+        }
+        // A default in the configuration, or an import, is wrong once, not once per rule.
+        let mut seen = HashSet::new();
+        loaded.problems.retain(|problem| {
+            let place = (problem.span.path().to_owned(), problem.span.start);
+            seen.insert((place, problem.message.clone()))
+        });
+        loaded
+    }
+
+    /// Loads one file; `names` are those of the rules so far, with where they are written.
+    fn file(&self, path: &Path, names: &mut HashMap<String, Span>, loaded: &mut Loaded) {
+        let Some(written) = import::read(
+            path,
+            self.environment,
+            &mut loaded.problems,
+            &mut loaded.files,
+        ) else {
+            return;
+        };
+        if let Some(name) = disabled(&written.options, path) {
+            loaded.disabled.push(Disabled {
+                name,
+                file: path.to_owned(),
+            });
+            return;
+        }
+        let (rule, problems) = build::build(self, path, &written);
+        loaded.problems.extend(problems);
+        let Some(rule) = rule else {
+            return;
+        };
+        let place = name_place(&rule);
+        if let Some(other) = names.get(&rule.name) {
+            let message = format!("two rules are called `{}`", rule.name);
+            let problem = Problem::error("E0704", &place, message)
+                .related(other, "the other one is here, and runs")
+                .help("give it another `name`");
+            loaded.problems.push(problem);
+            return;
+        }
+        names.insert(rule.name.clone(), place);
+        loaded.rules.push(Arc::new(rule));
+    }
+}
+
+/// Where a rule's name is written, else its type.
+fn name_place(rule: &Rule) -> Span {
+    let written = |name| {
+        let node: Option<&Node> = rule.properties.get(name);
+        node.map(|node| node.span.clone())
+            .filter(|span| !span.path().as_os_str().is_empty())
+    };
+    written("name")
+        .or_else(|| written("type"))
+        .unwrap_or_else(Span::nowhere)
+}
+
+/// The name of a rule that is switched off, by Python's idea of truth.
+fn disabled(options: &crate::config::Mapping, path: &Path) -> Option<String> {
+    let enabled = options.get("is_enabled")?;
+    if python::is_truthy(&enabled.to_value()) {
+        return None;
+    }
+    let name = options.get("name").map(Node::key_text);
+    Some(name.unwrap_or_else(|| default_name(path)))
+}
+
+/// The name of a rule that has none: its file's path without the ending.
+fn default_name(path: &Path) -> String {
+    path.with_extension("").display().to_string()
+}

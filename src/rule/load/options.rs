@@ -1,0 +1,213 @@
+//! The options every rule may have, beside those of its type, its texts and its alerters.
+
+use crate::config::{Kind, OptionSpec, TEXTS, opt};
+
+const NOT_POLLED: &str = "events come in by themselves, nothing is queried";
+const WHOLE_EVENT: &str = "an event is looked at as it comes in";
+
+/// The options every rule may have.
+pub const OPTIONS: &[OptionSpec] = &[
+    opt("name").doc("The rule's name, unique; default: its file's path without the ending."),
+    opt("type")
+        .required()
+        .doc("The rule type.")
+        .hint("name a rule type: `type: any` matches every event the filter picks"),
+    opt("index")
+        .required()
+        .doc("The indices the rule looks at.")
+        .hint("name the index events belong to, or `index: \"*\"`"),
+    opt("alert")
+        .kind(Kind::AnyOf(&[
+            Kind::Str,
+            Kind::List(&Kind::AnyOf(&[Kind::Str, Kind::Map])),
+            Kind::Map,
+        ]))
+        .required()
+        .doc("The alerters.")
+        .hint("name an alerter: `alert: debug` prints alerts"),
+    opt("import")
+        .kind(TEXTS)
+        .doc("Rule files whose options hold where this one has none; filters add up."),
+    opt("is_enabled")
+        .kind(Kind::Any)
+        .default("true")
+        .doc("Whether the rule runs."),
+    opt("filter")
+        .kind(Kind::List(&Kind::Any))
+        .default("[]")
+        .doc("The clauses an event must meet."),
+    opt("description")
+        .kind(Kind::Any)
+        .doc("What the rule is about."),
+    opt("owner").doc("Who looks after the rule."),
+    opt("category").kind(Kind::Any).doc("The rule's category."),
+    opt("priority")
+        .kind(Kind::AnyOf(&[Kind::Int, Kind::Str]))
+        .default("2")
+        .doc("The rule's priority."),
+    opt("timeframe").duration().doc("The length of the window."),
+    opt("buffer_time")
+        .duration()
+        .doc("The window of aggregating rule types."),
+    opt("query_key")
+        .texts()
+        .doc("The field, or fields, by whose values windows and silences are told apart."),
+    opt("realert")
+        .duration()
+        .default("{minutes: 1}, with aggregation 0")
+        .doc("How long the rule is silent after an alert, per query_key."),
+    opt("realert_key")
+        .default("the rule's name")
+        .doc("The name of the silence: rules that share one are silent together."),
+    opt("exponential_realert")
+        .duration()
+        .doc("Up to which length a silence doubles when alerts keep coming."),
+    opt("aggregation")
+        .kind(Kind::Any)
+        .doc("Collects matches for so long, or until {schedule: CRON}, into one alert."),
+    opt("aggregation_key")
+        .texts()
+        .doc("The field, or fields, by whose values aggregated alerts are told apart."),
+    opt("aggregate_by_match_time")
+        .bool()
+        .default("false")
+        .doc("Whether aggregation counts from the match's time instead of the clock."),
+    opt("aggregation_alert_time_compared_with_timestamp_field")
+        .bool()
+        .default("false")
+        .doc("Whether a match joins an aggregation by its own time instead of the clock."),
+    opt("max_aggregation")
+        .int()
+        .default("10000")
+        .doc("How many matches an alert holds at most."),
+    opt("include")
+        .kind(Kind::List(&Kind::Str))
+        .doc("The fields of an event a match keeps; default: all."),
+    opt("use_strftime_index")
+        .bool()
+        .default("false")
+        .doc("Whether index holds parts of a date such as %Y.%m.%d."),
+    opt("use_count_query")
+        .bool()
+        .default("false")
+        .doc("Whether the type gets counts instead of events."),
+    opt("use_terms_query")
+        .bool()
+        .default("false")
+        .doc("Whether the type gets counts per query_key instead of events."),
+    opt("limit_execution").doc("A cron expression of the minutes in which the rule runs."),
+    opt("limit_execution_coverage")
+        .kind(Kind::Any)
+        .doc("Whether events outside of limit_execution are ignored."),
+    opt("query_delay")
+        .duration()
+        .no_effect(NOT_POLLED)
+        .doc("How long a query waits for documents."),
+    opt("query_timezone")
+        .no_effect(NOT_POLLED)
+        .doc("The zone of times in queries."),
+    opt("scan_entire_timeframe")
+        .bool()
+        .no_effect(NOT_POLLED)
+        .doc("Whether each query covers the whole timeframe."),
+    opt("search_extra_index")
+        .bool()
+        .no_effect(NOT_POLLED)
+        .doc("Whether one more index is queried."),
+    opt("max_scrolling")
+        .int()
+        .no_effect(NOT_POLLED)
+        .doc("Pages a query reads."),
+    opt("include_fields")
+        .kind(Kind::Any)
+        .no_effect("runtime fields are made by Elasticsearch")
+        .doc("Runtime fields to query."),
+    opt("_source_enabled")
+        .kind(Kind::Any)
+        .no_effect(WHOLE_EVENT)
+        .doc("Whether documents have a source."),
+    opt("doc_type")
+        .kind(Kind::Any)
+        .no_effect(NOT_POLLED)
+        .doc("The type of documents, in old Elasticsearch."),
+    opt("ignore_unavailable")
+        .kind(Kind::Any)
+        .no_effect(NOT_POLLED)
+        .doc("Whether a missing index is an error."),
+    opt("real_time_only")
+        .kind(Kind::Any)
+        .no_effect(NOT_POLLED)
+        .doc("Whether old documents are passed over."),
+    opt("use_kibana4_dashboard")
+        .kind(Kind::Any)
+        .no_effect("links to old Kibana are gone from ElastAlert too")
+        .doc("A dashboard to link to."),
+];
+
+/// Beginnings of the names of ElastAlert's options that no table of ours has yet.
+const OF_ELASTALERT: &[&str] = &[
+    "alert_",
+    "alerta_",
+    "alertmanager_",
+    "chatwork_",
+    "datadog_",
+    "dingtalk_",
+    "discord_",
+    "exotel_",
+    "flashduty_",
+    "gelf_",
+    "generate_kibana_",
+    "generate_opensearch_",
+    "gitter_",
+    "googlechat_",
+    "hive_",
+    "http_post",
+    "include_rule_params_",
+    "include_match_in_root",
+    "indexer_",
+    "iris_",
+    "jinja_",
+    "jira_",
+    "kibana_",
+    "lark_",
+    "line_",
+    "match_enhancements",
+    "matrixhookshot_",
+    "mattermost_",
+    "metric_",
+    "ms_power_automate_",
+    "ms_teams_",
+    "opensearch_",
+    "opsgenie_",
+    "pagerduty_",
+    "pagertree_",
+    "raw_count_keys",
+    "rocket_chat_",
+    "run_enhancements_first",
+    "servicenow_",
+    "ses_",
+    "shorten_kibana_",
+    "slack_",
+    "smseagle_",
+    "smtp_",
+    "sns_",
+    "sqs_",
+    "stomp_",
+    "summary_",
+    "telegram_",
+    "tencent_sms_",
+    "top_count_",
+    "twilio_",
+    "victorops_",
+    "webex_",
+    "work_wechat_",
+    "yzj_",
+    "zbx_",
+];
+
+/// Whether ElastAlert has options of such a name, though none of our tables lists it: then it is no misspelling.
+pub fn is_of_elastalert(name: &str) -> bool {
+    OF_ELASTALERT
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
+}

@@ -1,0 +1,166 @@
+//! `change`: a match when the values of some fields differ from those of the key's last event.
+//!
+//! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#change>. Each rule has its own memory; ElastAlert's change rules share part of theirs.
+
+use super::keyed::Keyed;
+use super::size;
+use crate::config::{Problem, Properties, opt};
+use crate::event::{Document, EventTime, FieldPath, python};
+use crate::rule::{
+    Common, Hit, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
+    Verdict, saved,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
+    name: "change",
+    doc: "Matches when a field changes between two events of the same key.",
+    options: &[
+        opt("compare_key")
+            .texts()
+            .required()
+            .doc("The fields whose values are compared with those of the key's last event."),
+        opt("ignore_null")
+            .bool()
+            .required()
+            .doc("Whether events where one of the fields is missing or empty are passed over; 0 counts as empty."),
+        opt("timeframe")
+            .duration()
+            .doc("How much time may lie between the two events at most; without it, any."),
+    ],
+    build,
+    advice: super::no_advice,
+};
+
+#[derive(Debug)]
+struct Change {
+    query_key: QueryKey,
+    /// The key's fields, then the compared ones.
+    fields: Vec<FieldPath>,
+    ignore_null: bool,
+    timeframe: Option<Duration>,
+}
+
+fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+    let compared = properties.texts("compare_key");
+    let problem = |message: &str| Problem::error("E0422", &common.span, message);
+    let mut problems = Vec::new();
+    if common.query_key.is_none() {
+        problems.push(
+            problem("change needs query_key: whose values are compared with each other")
+                .help("name the field that tells apart what changes, such as user or host"),
+        );
+    }
+    if compared.is_empty() {
+        problems.push(problem("change needs compare_key: the field that changes"));
+    }
+    let Some(ignore_null) = properties.bool("ignore_null") else {
+        let help = "ignore_null: true passes over events without the field, ignore_null: false compares them too";
+        problems.push(problem("change needs ignore_null").help(help));
+        return Err(problems);
+    };
+    match &common.query_key {
+        Some(query_key) if problems.is_empty() => {
+            let compared = compared.iter().map(FieldPath::new);
+            Ok(Arc::new(Change {
+                fields: query_key.fields.iter().cloned().chain(compared).collect(),
+                query_key: query_key.clone(),
+                ignore_null,
+                timeframe: common.timeframe,
+            }))
+        }
+        _ => Err(problems),
+    }
+}
+
+impl RuleType for Change {
+    fn fields(&self) -> &[FieldPath] {
+        &self.fields
+    }
+
+    fn sample(&self, event: &Observed<'_>) -> Verdict {
+        let compared = self.query_key.fields.len()..self.fields.len();
+        let values: Vec<Value> = compared
+            .map(|position| event.fields.field(position).to_value())
+            .collect();
+        let is_empty = |value: &Value| !value.is_boolean() && !python::is_truthy(value);
+        if self.ignore_null && values.iter().any(is_empty) {
+            return Verdict::Nothing;
+        }
+        Verdict::Sample(Sample {
+            key: self.query_key.value(event.fields),
+            values,
+        })
+    }
+
+    fn state(&self) -> Box<dyn RuleState> {
+        Box::new(State {
+            timeframe: self.timeframe,
+            cells: Keyed::default(),
+        })
+    }
+}
+
+struct State {
+    timeframe: Option<Duration>,
+    cells: Keyed<Last>,
+}
+
+/// A key's last event.
+#[derive(Serialize, Deserialize)]
+struct Last {
+    time: EventTime,
+    #[serde(with = "saved::json")]
+    values: Box<[Value]>,
+}
+
+impl RuleState for State {
+    fn add(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
+        let now = Last {
+            time: hit.time,
+            values: hit.sample.values.clone().into_boxed_slice(),
+        };
+        let Some(last) = self.cells.get_mut(&hit.sample.key) else {
+            self.cells.insert(hit.sample.key.clone(), now);
+            return;
+        };
+        let last = std::mem::replace(last, now);
+        let same = last.values.len() == hit.sample.values.len()
+            && last
+                .values
+                .iter()
+                .zip(&hit.sample.values)
+                .all(|(a, b)| python::equal(a, b));
+        let in_time = self
+            .timeframe
+            .is_none_or(|timeframe| hit.time <= last.time.plus(timeframe));
+        if !same && in_time {
+            let added = Document::from_iter([
+                ("old_value".to_owned(), Value::Array(last.values.into_vec())),
+                (
+                    "new_value".to_owned(),
+                    Value::Array(hit.sample.values.clone()),
+                ),
+            ]);
+            out.push(Match::of_event(hit.event.as_ref(), added));
+        }
+    }
+
+    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {}
+
+    fn save(&self) -> Vec<u8> {
+        saved::save(1, &self.cells)
+    }
+
+    fn load(&mut self, saved: &[u8]) -> Result<(), String> {
+        self.cells = saved::load(1, saved)?;
+        Ok(())
+    }
+
+    fn size(&self) -> StateSize {
+        size(self.cells.values().map(|_| 0))
+    }
+}

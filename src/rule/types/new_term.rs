@@ -1,0 +1,305 @@
+//! `new_term`: a match when a field has a value that was never seen before.
+//!
+//! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#new-term>. ElastAlert asks the index for the values of the last `terms_window_size`; here events of
+//! that time are learnt from before the rule goes live. A value that was seen is known for ever.
+
+use super::source::{self, elements};
+use crate::config::{Data, Kind, Node, Problem, Properties, TEXTS, opt};
+use crate::event::{Document, EventTime, Field, FieldPath, python};
+use crate::rule::{
+    Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
+    StateSize, Verdict, saved,
+};
+use indexmap::IndexSet;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
+    name: "new_term",
+    doc: "Matches when a field has a value that was never seen before.",
+    options: &[
+        opt("fields")
+            .kind(Kind::AnyOf(&[Kind::Str, Kind::List(&TEXTS)]))
+            .doc("The fields to watch; a list inside the list is a combination of fields. Default: query_key."),
+        opt("terms_window_size")
+            .duration()
+            .default("30 days")
+            .doc("How far back events are learnt from before the rule goes live."),
+        opt("alert_on_missing_field")
+            .bool()
+            .default("false")
+            .doc("Whether events without the field match, every time."),
+        opt("window_step_size")
+            .duration()
+            .no_effect("the events to learn from are read in one go")
+            .doc("How much of the past one query asks for."),
+        opt("use_keyword_postfix")
+            .bool()
+            .no_effect("there is no index to ask for the values of the past, so the field's own values are learnt")
+            .doc("Whether .keyword is put behind the field's name in the query for known values."),
+        source::TERMS_QUERY,
+        source::TERMS_SIZE,
+        source::MIN_DOC_COUNT,
+    ],
+    build,
+    advice: super::no_advice,
+};
+
+/// Combinations learnt from one event at most: lists in several fields multiply.
+const MAX_COMBINATIONS: usize = 10_000;
+
+/// What is watched: a field, or a combination of fields.
+#[derive(Debug)]
+struct Term {
+    /// How many of the rule's fields belong to it.
+    width: usize,
+    /// What a match says: the name, or the names.
+    label: Value,
+    /// The event's compound `query_key`: parts are missing by name, never by value.
+    joined: Option<QueryKey>,
+}
+
+#[derive(Debug)]
+struct Settings {
+    terms: Vec<Term>,
+    fields: Vec<FieldPath>,
+    window: Duration,
+    alert_on_missing_field: bool,
+    /// `use_terms_query`: the name of the one field, and of the time field.
+    terms_query: Option<(String, String)>,
+}
+
+#[derive(Debug)]
+struct NewTerm(Arc<Settings>);
+
+fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+    let mut terms = Vec::new();
+    let mut fields = Vec::new();
+    match (properties.get("fields"), &common.query_key) {
+        (Some(node), _) => {
+            let entries = node.as_seq().unwrap_or(std::slice::from_ref(node));
+            for entry in entries {
+                let names = names(entry);
+                let label = if entry.as_seq().is_some() {
+                    Value::from(names.clone())
+                } else {
+                    Value::from(entry.key_text())
+                };
+                terms.push(Term {
+                    width: names.len(),
+                    label,
+                    joined: None,
+                });
+                fields.extend(names.iter().map(FieldPath::new));
+            }
+        }
+        (None, Some(query_key)) => {
+            terms.push(Term {
+                width: query_key.fields.len(),
+                label: Value::from(query_key.name.as_str()),
+                joined: query_key.is_compound().then(|| query_key.clone()),
+            });
+            fields.clone_from(&query_key.fields);
+        }
+        (None, None) => {}
+    }
+    if terms.is_empty() || terms.iter().any(|term| term.width == 0) {
+        let message = "new_term needs fields, or query_key: what is watched for new values";
+        return Err(vec![Problem::error("E0426", &common.span, message)]);
+    }
+    let terms_query = match properties.bool("use_terms_query") {
+        Some(true) => Some(terms_query(&terms, common)?),
+        _ => None,
+    };
+    let month = Duration::from_secs(30 * 86_400);
+    Ok(Arc::new(NewTerm(Arc::new(Settings {
+        terms,
+        fields,
+        window: properties.duration("terms_window_size").unwrap_or(month),
+        alert_on_missing_field: properties.bool("alert_on_missing_field").unwrap_or(false),
+        terms_query,
+    }))))
+}
+
+fn names(entry: &Node) -> Vec<String> {
+    match &entry.data {
+        Data::Seq(names) => names.iter().map(Node::key_text).collect(),
+        _ => vec![entry.key_text()],
+    }
+}
+
+fn terms_query(terms: &[Term], common: &Common) -> Result<(String, String), Vec<Problem>> {
+    let name = common.query_key.as_ref().map(|key| key.name.as_str());
+    match terms {
+        [term] if term.label.is_string() && term.label.as_str() == name => Ok((
+            name.unwrap_or_default().to_owned(),
+            common.time.path.as_str().to_owned(),
+        )),
+        _ => {
+            let message = "use_terms_query needs query_key, and no other field in fields";
+            Err(vec![Problem::error("E0427", &common.span, message)])
+        }
+    }
+}
+
+impl RuleType for NewTerm {
+    fn fields(&self) -> &[FieldPath] {
+        &self.0.fields
+    }
+
+    fn sample(&self, event: &Observed<'_>) -> Verdict {
+        let values: Vec<Value> = (0..self.0.fields.len())
+            .map(|position| event.fields.field(position).to_value())
+            .collect();
+        if !self.0.alert_on_missing_field && values.iter().all(Value::is_null) && !self.has_joined()
+        {
+            return Verdict::Nothing;
+        }
+        Verdict::Sample(Sample {
+            key: Key::All,
+            values,
+        })
+    }
+
+    fn state(&self) -> Box<dyn RuleState> {
+        Box::new(State {
+            known: self.0.terms.iter().map(|_| Known::default()).collect(),
+            settings: Arc::clone(&self.0),
+        })
+    }
+}
+
+impl NewTerm {
+    fn has_joined(&self) -> bool {
+        self.0.terms.iter().any(|term| term.joined.is_some())
+    }
+}
+
+/// Values, or combinations of values, that were seen.
+type Known = IndexSet<Box<[Key]>, foldhash::fast::RandomState>;
+
+struct State {
+    settings: Arc<Settings>,
+    /// By term.
+    known: Vec<Known>,
+}
+
+impl Term {
+    /// The value of an event: `None` without one. A combination needs all its parts.
+    fn value(&self, parts: &[Value]) -> Option<Box<[Key]>> {
+        if self.joined.is_some() {
+            let text = crate::rule::key::joined_text(parts);
+            return Some([Key::Text(text.into())].into());
+        }
+        parts
+            .iter()
+            .all(python::is_truthy)
+            .then(|| parts.iter().map(Key::from).collect())
+    }
+
+    /// The values an aggregation in Elasticsearch finds in an event: every combination of the lists' elements.
+    fn learnt(&self, parts: &[Value]) -> Vec<Box<[Key]>> {
+        // ElastAlert asks for a field named like the whole key, and learns nothing.
+        if self.joined.is_some() {
+            return Vec::new();
+        }
+        let mut combinations: Vec<Vec<Key>> = vec![Vec::new()];
+        for part in parts {
+            let elements = elements(Field::Value(part));
+            combinations = combinations
+                .iter()
+                .flat_map(|start| {
+                    elements.iter().map(move |element| {
+                        let mut longer = start.clone();
+                        longer.push(Key::from(element));
+                        longer
+                    })
+                })
+                .take(MAX_COMBINATIONS)
+                .collect();
+        }
+        combinations
+            .into_iter()
+            .map(Vec::into_boxed_slice)
+            .collect()
+    }
+}
+
+impl State {
+    /// Each term, what is known of it, and its part of an event's values.
+    fn each_term<'a>(
+        settings: &'a Settings,
+        known: &'a mut [Known],
+        values: &'a [Value],
+    ) -> impl Iterator<Item = (&'a Term, &'a mut Known, &'a [Value])> {
+        let mut rest = values;
+        settings.terms.iter().zip(known).map(move |(term, known)| {
+            let (parts, others) = rest.split_at(term.width.min(rest.len()));
+            rest = others;
+            (term, known, parts)
+        })
+    }
+}
+
+impl RuleState for State {
+    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        if let (Some((field, time)), [value], [known]) = (
+            &self.settings.terms_query,
+            hit.sample.values.as_slice(),
+            self.known.as_mut_slice(),
+        ) {
+            for value in elements(Field::Value(value)) {
+                if known.insert([Key::from(&value)].into()) {
+                    let mut document = source::time_document(time, now);
+                    document.insert("new_field".to_owned(), Value::from(field.as_str()));
+                    document.insert(field.clone(), value);
+                    out.push(Match::synthetic(document));
+                }
+            }
+            return;
+        }
+        // A later match of the same event still says what an earlier one did.
+        let mut added = Document::new();
+        let terms = Self::each_term(&self.settings, &mut self.known, &hit.sample.values);
+        for (term, known, parts) in terms {
+            let what = match term.value(parts).map(|value| known.insert(value)) {
+                Some(true) => "new_field",
+                None if self.settings.alert_on_missing_field => "missing_field",
+                Some(false) | None => continue,
+            };
+            added.insert(what.to_owned(), term.label.clone());
+            out.push(Match::of_event(hit.event.as_ref(), added.clone()));
+        }
+    }
+
+    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {}
+
+    fn learn(&mut self, hit: &Hit, start: EventTime) {
+        if hit.time >= start || hit.time < start.minus(self.settings.window) {
+            return;
+        }
+        for (term, known, parts) in
+            Self::each_term(&self.settings, &mut self.known, &hit.sample.values)
+        {
+            known.extend(term.learnt(parts));
+        }
+    }
+
+    fn save(&self) -> Vec<u8> {
+        saved::save(1, &self.known)
+    }
+
+    fn load(&mut self, saved: &[u8]) -> Result<(), String> {
+        let known: Vec<Known> = saved::load(1, saved)?;
+        if known.len() != self.known.len() {
+            return Err("the saved state is about other fields".to_owned());
+        }
+        self.known = known;
+        Ok(())
+    }
+
+    fn size(&self) -> StateSize {
+        super::size(self.known.iter().map(IndexSet::len))
+    }
+}

@@ -1,0 +1,25 @@
+//! The state of types that decide every event alone.
+
+use crate::event::EventTime;
+use crate::rule::{Hit, Match, RuleState, StateSize};
+
+/// Nothing is remembered.
+pub(super) struct Stateless;
+
+impl RuleState for Stateless {
+    fn add(&mut self, _: &Hit, _: EventTime, _: &mut Vec<Match>) {}
+
+    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {}
+
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn load(&mut self, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn size(&self) -> StateSize {
+        StateSize::default()
+    }
+}

@@ -1,0 +1,244 @@
+//! Compares what was handed over with what was recorded.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+use tripline::alerter::http::{Body, Request};
+use tripline::alerter::process::{Process, Program};
+use tripline::alerter::tls::Verify;
+use tripline::event::Document;
+
+/// How sending ended, and what is written about it.
+pub(super) fn outcome(
+    expected: &Value,
+    sent: u64,
+    errors: &[String],
+    info: Option<Document>,
+) -> Result<(), String> {
+    let should_fail = expected.get("errors").is_some();
+    if should_fail && errors.is_empty() {
+        return Err(format!("no error, but recorded: {}", expected["errors"]));
+    }
+    if !should_fail && !errors.is_empty() {
+        return Err(format!("errors: {errors:?}"));
+    }
+    if expected["alerts_sent"].as_u64().unwrap_or(0) != sent {
+        return Err(format!(
+            "{sent} sent, recorded: {}",
+            expected["alerts_sent"]
+        ));
+    }
+    let Some(writeback) = expected.get("writeback") else {
+        return Ok(());
+    };
+    if writeback["alert_sent"] != json!(sent > 0) {
+        return Err(format!("alert_sent: recorded {}", writeback["alert_sent"]));
+    }
+    let info = Value::Object(info.unwrap_or_default());
+    same(&writeback["alert_info"], &info, "alert_info")
+}
+
+/// Requests, in order.
+pub(super) fn http(expected: &Value, requests: &[Request]) -> Result<(), String> {
+    let none = Vec::new();
+    let recorded = expected["http"].as_array().unwrap_or(&none);
+    if recorded.len() != requests.len() {
+        return Err(format!(
+            "{} requests, recorded: {}\n{requests:?}",
+            requests.len(),
+            recorded.len()
+        ));
+    }
+    for (recorded, request) in recorded.iter().zip(requests) {
+        compare_request(recorded, request)?;
+    }
+    Ok(())
+}
+
+fn compare_request(recorded: &Value, request: &Request) -> Result<(), String> {
+    let url = reqwest::Url::parse(&request.url).map_err(|error| error.to_string())?;
+    let recorded_url = reqwest::Url::parse(recorded["url"].as_str().unwrap()).unwrap();
+    if url != recorded_url {
+        return Err(format!("url {url}, recorded: {recorded_url}"));
+    }
+    same(
+        &recorded["method"],
+        &json!(request.method.as_str()),
+        "method",
+    )?;
+    compare_headers(recorded["headers"].as_object().unwrap(), request)?;
+    compare_body(recorded, &request.body)?;
+    let proxy = request.route.proxy.as_ref();
+    if recorded["proxies"]["https"].as_str() != proxy.map(|proxy| proxy.url.as_str()) {
+        return Err(format!(
+            "proxy {proxy:?}, recorded: {}",
+            recorded["proxies"]
+        ));
+    }
+    if let Some(seconds) = recorded["timeout"].as_f64()
+        && seconds != request.route.timeout.as_secs_f64()
+    {
+        return Err(format!(
+            "timeout {:?}, recorded: {seconds}",
+            request.route.timeout
+        ));
+    }
+    let verify = match (&recorded["verify"], &request.route.verify) {
+        (Value::Bool(true), Verify::System) | (Value::Bool(false), Verify::Nothing) => true,
+        (Value::String(path), Verify::Bundle(bundle)) => bundle.ends_with(path),
+        _ => false,
+    };
+    if !verify {
+        return Err(format!(
+            "{:?}, recorded: {}",
+            request.route.verify, recorded["verify"]
+        ));
+    }
+    Ok(())
+}
+
+/// Headers a client may add by itself.
+const UNRECORDED: [&str; 6] = [
+    "user-agent",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "host",
+    "accept",
+];
+
+/// Headers that Twilio's own library adds.
+const OF_TWILIOS_LIBRARY: [&str; 3] = ["x-twilio-client", "accept", "accept-charset"];
+
+fn compare_headers(recorded: &Map<String, Value>, request: &Request) -> Result<(), String> {
+    let lower = |name: &str| name.to_ascii_lowercase();
+    let mut ours: Vec<(String, String)> = request
+        .headers
+        .iter()
+        .map(|(name, value)| (lower(name), value.clone()))
+        .collect();
+    if matches!(request.body, Body::Form(_)) && !ours.iter().any(|(name, _)| name == "content-type")
+    {
+        ours.push((
+            "content-type".to_owned(),
+            "application/x-www-form-urlencoded".to_owned(),
+        ));
+    }
+    // A proxy's login belongs to the proxy, not into the request.
+    if let Some((user, password)) = request
+        .route
+        .proxy
+        .as_ref()
+        .and_then(|proxy| proxy.login.as_ref())
+    {
+        let login = STANDARD.encode(format!("{user}:{password}"));
+        ours.push(("proxy-authorization".to_owned(), format!("Basic {login}")));
+    }
+    for (name, value) in recorded {
+        if request.url.contains("api.twilio.com")
+            && OF_TWILIOS_LIBRARY.contains(&lower(name).as_str())
+        {
+            continue;
+        }
+        let found = ours.iter().find(|(other, _)| *other == lower(name));
+        if found.map(|(_, value)| value.as_str()) != value.as_str() {
+            return Err(format!("header {name} {found:?}, recorded: {value}"));
+        }
+    }
+    for (name, value) in &ours {
+        let known = recorded.keys().any(|other| lower(other) == *name);
+        if !known && !(UNRECORDED.contains(&name.as_str()) && (name != "accept" || value == "*/*"))
+        {
+            return Err(format!("header {name}: {value} was not recorded"));
+        }
+    }
+    Ok(())
+}
+
+fn compare_body(recorded: &Value, body: &Body) -> Result<(), String> {
+    match (recorded["body_kind"].as_str().unwrap(), body) {
+        ("json", Body::Json(value)) => same(&recorded["body"], value, "body"),
+        ("form", Body::Form(pairs)) => {
+            let mut pairs: Vec<Value> = pairs
+                .iter()
+                .map(|(name, value)| json!([name, value]))
+                .collect();
+            let mut expected = recorded["body"].as_array().unwrap().clone();
+            pairs.sort_by_key(ToString::to_string);
+            expected.sort_by_key(ToString::to_string);
+            same(&Value::Array(expected), &Value::Array(pairs), "form")
+        }
+        ("none", Body::None) => Ok(()),
+        (kind, body) => Err(format!("body {body:?}, recorded: {kind}")),
+    }
+}
+
+/// Programs started, in order.
+pub(super) fn commands(expected: &Value, processes: &[Process]) -> Result<(), String> {
+    let none = Vec::new();
+    let recorded = expected["commands"].as_array().unwrap_or(&none);
+    if recorded.len() != processes.len() {
+        return Err(format!(
+            "{} programs, recorded: {}",
+            processes.len(),
+            recorded.len()
+        ));
+    }
+    for (recorded, process) in recorded.iter().zip(processes) {
+        let (arguments, shell) = match &process.command {
+            Program::Direct(arguments) => (json!(arguments), false),
+            Program::Shell(line) => (json!([line]), true),
+        };
+        same(&recorded["args"], &arguments, "args")?;
+        same(&recorded["shell"], &json!(shell), "shell")?;
+        let stdin = process
+            .stdin
+            .as_ref()
+            .map(|bytes| String::from_utf8(bytes.clone()).unwrap());
+        match recorded.get("stdin_json") {
+            Some(expected) => {
+                let text = stdin.ok_or("nothing on stdin")?;
+                let value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+                same(expected, &value, "stdin_json")?;
+            }
+            None => same(&recorded["stdin"], &json!(stdin), "stdin")?,
+        }
+    }
+    Ok(())
+}
+
+/// Equal as JSON: members in any order, numbers by value.
+pub(super) fn same(expected: &Value, found: &Value, place: &str) -> Result<(), String> {
+    match (expected, found) {
+        (Value::Object(a), Value::Object(b)) => {
+            for (name, expected) in a {
+                let place = format!("{place}.{name}");
+                let found = b
+                    .get(name)
+                    .ok_or_else(|| format!("{place} is missing, recorded: {expected}"))?;
+                same(expected, found, &place)?;
+            }
+            match b.iter().find(|(name, _)| !a.contains_key(*name)) {
+                Some((name, value)) => Err(format!("{place}.{name}: {value} was not recorded")),
+                None => Ok(()),
+            }
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            for (at, (expected, found)) in a.iter().zip(b).enumerate() {
+                same(expected, found, &format!("{place}[{at}]"))?;
+            }
+            Ok(())
+        }
+        (Value::Number(a), Value::Number(b)) => {
+            let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
+            let close = (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+            if close {
+                Ok(())
+            } else {
+                Err(format!("{place}: {b}, recorded: {a}"))
+            }
+        }
+        (a, b) if a == b => Ok(()),
+        (a, b) => Err(format!("{place}: {b}\nrecorded: {a}")),
+    }
+}

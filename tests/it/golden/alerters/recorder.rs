@@ -1,0 +1,205 @@
+//! Stands between alerters and the world: writes down what they hand over, and answers as the case says.
+
+use crate::mail_server::{Behaviour, MailServer, Received};
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use tripline::alerter::Transport;
+use tripline::alerter::http::{Answer, HttpError, Method, Request};
+use tripline::alerter::process::{Exit, Process, ProcessError, Program};
+use tripline::alerter::smtp::{Mail, MailError, Mailer, Server};
+
+/// Mail servers in place of those the recorded rules point at.
+pub(super) struct Servers {
+    /// The port in the rules, and the server that stands for it.
+    by_port: Vec<(u16, MailServer)>,
+}
+
+impl Servers {
+    pub(super) async fn start() -> Self {
+        let login = ("mailer".to_owned(), "not-a-real-secret".to_owned());
+        let mut by_port = Vec::new();
+        for (port, behaviour) in [
+            (18725, Behaviour::default()),
+            (
+                18726,
+                Behaviour {
+                    tls: true,
+                    ..Behaviour::default()
+                },
+            ),
+            (
+                18727,
+                Behaviour {
+                    starttls: true,
+                    ..Behaviour::default()
+                },
+            ),
+            (
+                18728,
+                Behaviour {
+                    login: Some(login),
+                    ..Behaviour::default()
+                },
+            ),
+        ] {
+            by_port.push((port, MailServer::start(behaviour).await));
+        }
+        Self { by_port }
+    }
+
+    /// The mails that came, by server.
+    pub(super) fn take(&self) -> Vec<Received> {
+        self.by_port
+            .iter()
+            .flat_map(|(_, server)| server.take())
+            .collect()
+    }
+
+    pub(super) fn forget(&self) {
+        drop(self.take());
+    }
+
+    fn port(&self, port: u16) -> u16 {
+        let server = self.by_port.iter().find(|(recorded, _)| *recorded == port);
+        server.map_or(port, |(_, server)| server.port)
+    }
+}
+
+/// Writes down what alerters hand over.
+pub(super) struct Recorder {
+    servers: Arc<Servers>,
+    mailer: Mailer,
+    responses: Mutex<Vec<Value>>,
+    exit_code: i64,
+    requests: Mutex<Vec<Request>>,
+    processes: Mutex<Vec<Process>>,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recorder")
+    }
+}
+
+impl Recorder {
+    pub(super) fn new(case: &Value, servers: Arc<Servers>) -> Self {
+        Self {
+            servers,
+            mailer: Mailer::default(),
+            responses: Mutex::new(case["responses"].as_array().cloned().unwrap_or_default()),
+            exit_code: case["command_exit_code"].as_i64().unwrap_or(0),
+            requests: Mutex::default(),
+            processes: Mutex::default(),
+        }
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub(super) fn processes(&self) -> Vec<Process> {
+        self.processes.lock().unwrap().clone()
+    }
+
+    fn answer(&self, request: &Request) -> Result<Answer, HttpError> {
+        let line = format!("{} {}", request.method.as_str(), request.url);
+        let mut responses = self.responses.lock().unwrap();
+        let found = responses
+            .iter()
+            .position(|response| line.contains(response["match"].as_str().unwrap()));
+        let Some(at) = found else {
+            return Ok(usual(request));
+        };
+        let response = responses[at].clone();
+        if response["once"] == json!(true) {
+            responses.remove(at);
+        }
+        if let Some(text) = response["exception"].as_str() {
+            return Err(HttpError::NoAnswer {
+                method: request.method.as_str(),
+                origin: String::new(),
+                reason: text.to_owned(),
+            });
+        }
+        let body = response["text"].as_str().map_or_else(
+            || response.get("json").unwrap_or(&json!({})).to_string(),
+            str::to_owned,
+        );
+        Ok(Answer {
+            status: u16::try_from(response["status"].as_u64().unwrap_or(200)).unwrap(),
+            body: body.into_bytes(),
+        })
+    }
+}
+
+/// What the services answer by default.
+fn usual(request: &Request) -> Answer {
+    let url = &request.url;
+    let path = url.split('?').next().unwrap();
+    let is_get = request.method == Method::Get;
+    let (status, body) = if url.contains("opsgenie") {
+        (202, json!({}))
+    } else if path.ends_with("/transitions") && is_get {
+        (
+            200,
+            json!({"transitions": [{"id": "11", "name": "To Do"}, {"id": "31", "name": "In Progress"}]}),
+        )
+    } else if path.contains("manage/cases/add") {
+        (200, json!({"status": "success", "data": {"case_id": 42}}))
+    } else {
+        (200, json!({}))
+    };
+    Answer {
+        status,
+        body: body.to_string().into_bytes(),
+    }
+}
+
+impl Transport for Recorder {
+    fn http(&self, request: Request) -> BoxFuture<'_, Result<Answer, HttpError>> {
+        let answer = self.answer(&request);
+        self.requests.lock().unwrap().push(request);
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn mail(&self, mail: Mail) -> BoxFuture<'_, Result<(), MailError>> {
+        Box::pin(async move {
+            let server = Server {
+                port: self.servers.port(mail.server.port),
+                ..(*mail.server).clone()
+            };
+            let mail = Mail {
+                server: Arc::new(server),
+                ..mail
+            };
+            self.mailer.send(&mail).await
+        })
+    }
+
+    fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {
+        let program = match &process.command {
+            Program::Direct(arguments) => arguments.first().cloned().unwrap_or_default(),
+            Program::Shell(_) => "/bin/sh".to_owned(),
+        };
+        let result = if program.contains("missing") {
+            Err(ProcessError::Start {
+                program,
+                source: std::io::ErrorKind::NotFound.into(),
+            })
+        } else if self.exit_code != 0 && process.exit == Exit::MustSucceed {
+            Err(ProcessError::Failed {
+                program,
+                status: format!("exit status: {}", self.exit_code),
+            })
+        } else {
+            Ok(())
+        };
+        self.processes.lock().unwrap().push(process);
+        Box::pin(std::future::ready(result))
+    }
+
+    fn print(&self, _text: &str) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,52 @@
+//! The real servers of `tests/services`: those that `tests/run` started for all tests, and a test's own.
+
+use crate::process::repository;
+use std::process::Command;
+
+/// What `tests/run` tells the tests about the servers it started.
+#[track_caller]
+pub fn shared(variable: &str) -> String {
+    std::env::var(variable)
+        .unwrap_or_else(|_| panic!("{variable} is not set: start this test with tests/run"))
+}
+
+/// A server of a test's own; stopped when dropped.
+pub struct Service {
+    name: &'static str,
+    directory: tempfile::TempDir,
+}
+
+impl Service {
+    /// Starts the server of a folder of `tests/services` and returns the lines it printed: where it listens.
+    pub fn start(name: &'static str, arguments: &[&str]) -> (Self, Vec<String>) {
+        let service = Self {
+            name,
+            directory: tempfile::tempdir().unwrap(),
+        };
+        let lines = service.run("start", arguments);
+        (service, lines)
+    }
+
+    fn run(&self, command: &str, arguments: &[&str]) -> Vec<String> {
+        let output = Command::new(repository(&format!("tests/services/{}/run.sh", self.name)))
+            .arg(command)
+            .args(arguments)
+            .env("SERVICES_DIR", self.directory.path())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{} {command}: {}",
+            self.name,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.run("stop", &[]);
+    }
+}

@@ -1,0 +1,4 @@
+//! What several doors' tests need.
+
+pub mod http;
+pub mod server;
