@@ -109,6 +109,7 @@ fn errors(path: &Path) -> Vec<Problem> {
         let process = Process {
             zone: jiff::tz::TimeZone::UTC,
             working_directory: directory.to_owned(),
+            enhancements: tripline::alert::enhancements::ENHANCEMENTS,
         };
         let build = Build {
             span: Span::nowhere(),

@@ -133,6 +133,7 @@ fn outlet(name: &str, alerter: &Arc<dyn Alerter>) -> Outlet {
     let process = Process {
         zone: jiff::tz::TimeZone::UTC,
         working_directory: PathBuf::new(),
+        enhancements: crate::alert::enhancements::ENHANCEMENTS,
     };
     let template = Template::new(&Properties::default(), &process).unwrap();
     Outlet {
@@ -166,9 +167,7 @@ fn rule(name: &str) -> Rule {
     Rule {
         name: name.to_owned(),
         file: PathBuf::new(),
-        index: IndexPattern {
-            text: String::new(),
-        },
+        index: IndexPattern::new(String::new(), crate::rule::IndexStyle::Plain),
         filter: Filter::load(&[], &Mapping::default()).unwrap(),
         type_name: "any",
         kind: (any.build)(&Properties::default(), &common).unwrap(),

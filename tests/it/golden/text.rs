@@ -205,9 +205,10 @@ fn load(
     let rule = Rule {
         name,
         file: directory.join("rules/rule00.yaml"),
-        index: IndexPattern {
-            text: properties.text("index").unwrap(),
-        },
+        index: IndexPattern::new(
+            properties.text("index").unwrap(),
+            tripline::rule::IndexStyle::Plain,
+        ),
         filter: Filter::load(filter, &mapping).map_err(texts)?,
         type_name: entry.name,
         kind: (entry.build)(&properties, &common).map_err(texts)?,
