@@ -23,10 +23,13 @@ pub struct RuleTypeEntry {
     /// The options it reads beside those every rule has.
     pub options: &'static [OptionSpec],
     /// Builds it from options that passed the tables.
-    pub build: fn(&Properties, &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>>,
+    pub build: fn(&Properties, &Common) -> Built,
     /// What is most likely not meant in options that it can be built from.
     pub advice: fn(&Properties, &Common) -> Vec<Problem>,
 }
+
+/// A rule type that was built, or what keeps it from being built.
+pub type Built = Result<Arc<dyn RuleType>, Vec<Problem>>;
 
 /// What every rule has and its type may want to know.
 #[derive(Debug, Clone)]
