@@ -1,6 +1,7 @@
 //! Subject and body of an alert (`elastalert.alerts.BasicMatchString`, `Alerter.create_alert_body`).
 
 use super::text::Layout;
+use super::top_counts;
 use super::{Alert, BodyStyle, TextError};
 use crate::event::dumps::Dumps;
 use crate::event::{Document, python};
@@ -9,9 +10,6 @@ use std::fmt::Write as _;
 
 /// Stands after each of several matches.
 const SEPARATOR: &str = "\n----------------------------------------\n";
-
-/// Members with this prefix hold top counts: they are printed as such, not among the fields.
-const TOP_COUNTS: &str = "top_events_";
 
 /// Lists and objects among the fields.
 const FIELD_JSON: Dumps = Dumps {
@@ -114,7 +112,9 @@ fn end_paragraph(body: &mut String, start: usize) {
 
 fn write_top_counts(matched: &Document, body: &mut String) {
     for (key, counts) in matched {
-        let (Some(field), Some(counts)) = (key.strip_prefix(TOP_COUNTS), counts.as_object()) else {
+        let (Some(field), Some(counts)) =
+            (key.strip_prefix(top_counts::PREFIX), counts.as_object())
+        else {
             continue;
         };
         let _infallible = writeln!(body, "{field}:");
@@ -133,7 +133,7 @@ fn write_top_counts(matched: &Document, body: &mut String) {
 fn write_fields(matched: &Document, body: &mut String) {
     let mut fields: Vec<(&String, &Value)> = matched
         .iter()
-        .filter(|(key, _)| !key.starts_with(TOP_COUNTS))
+        .filter(|(key, _)| !key.starts_with(top_counts::PREFIX))
         .collect();
     fields.sort_by_key(|(key, _)| *key);
     for (key, value) in fields {

@@ -1,31 +1,50 @@
 //! From matches to words: subject, body, tables, links, enhancements.
 //!
-//! What `ElastAlert` calls an alert's text is made in two steps. [`prepare`] changes the matches (top counts, links, rule parameters,
-//! enhancements); it is done once per alert. [`Alert::subject`] and [`Alert::body`] then make words of them, for each alerter its own.
+//! An alert becomes text in two steps. A rule's [`Preparation`] changes the matches (top counts, links, rule parameters, enhancements); it
+//! is done once per alert. [`Alert::subject`] and [`Alert::body`] then make words of them, for each alerter with its own [`Template`].
 
 mod body;
+mod discover;
+pub mod enhancements;
 mod jinja;
 mod lookup;
+mod preparation;
 mod resolve;
 mod summary;
 mod template;
 mod text;
 mod times;
+mod top_counts;
 mod wrap;
 
+pub use discover::ShortLink;
+pub(crate) use jinja::Jinja;
+pub(crate) use lookup::ArgumentPath;
+pub use preparation::{Preparation, Prepared};
 pub use resolve::resolve;
 pub use template::Template;
+pub(crate) use text::property;
 pub use times::Times;
+pub use top_counts::TopCounts;
 
 use crate::config::OptionSpec;
 use crate::event::format::FormatError;
 use crate::event::{Document, WallTime};
 use crate::rule::Rule;
+use enhancements::EnhancementEntry;
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
 
 /// Every option that shapes texts: any rule may have them, and an alerter's own options may override them.
-pub static OPTIONS: &[&[OptionSpec]] = &[text::OPTIONS, summary::OPTIONS, times::OPTIONS];
+pub static OPTIONS: &[&[OptionSpec]] = &[
+    text::OPTIONS,
+    summary::OPTIONS,
+    times::OPTIONS,
+    top_counts::OPTIONS,
+    discover::OPTIONS,
+    preparation::OPTIONS,
+    enhancements::OPTIONS,
+];
 
 /// What texts depend on beside rule and matches.
 #[derive(Debug, Clone)]
@@ -34,6 +53,8 @@ pub struct Process {
     pub zone: TimeZone,
     /// The directory `jinja_template_path` is relative to.
     pub working_directory: PathBuf,
+    /// The enhancements there are: [`enhancements::ENHANCEMENTS`].
+    pub enhancements: &'static [&'static EnhancementEntry],
 }
 
 /// Something in a text that cannot be rendered: a missing argument, a bad format.

@@ -2,7 +2,7 @@
 
 use super::Process;
 use super::summary::Summary;
-use super::text::{Layout, Text};
+use super::text::{Layout, Text, span};
 use super::times::Times;
 use crate::config::{Problem, Properties};
 
@@ -19,8 +19,8 @@ pub struct Template {
     pub(super) summary: Option<Summary>,
     pub(super) top_counts: bool,
     pub(super) times: Times,
-    /// `include_match_in_root`: the written document has the match's members beside its own.
-    pub include_match_in_root: bool,
+    /// What will fail when an alert is sent, though the rule loads.
+    pub warnings: Vec<Problem>,
 }
 
 impl Template {
@@ -29,27 +29,58 @@ impl Template {
     /// # Errors
     /// What in them cannot be used.
     pub fn new(properties: &Properties, process: &Process) -> Result<Self, Vec<Problem>> {
-        Ok(Self {
-            subject: Text::subject(properties),
+        let layout = Layout::of(properties);
+        let mut template = Self {
+            subject: Text::subject(properties, layout),
             subject_max_len: properties
                 .int("alert_subject_max_len")
                 .and_then(|len| usize::try_from(len).ok())
                 .unwrap_or(2048),
-            text: Text::body(properties),
+            text: Text::body(properties, layout, process)?,
             named: !properties.contains("alert_text"),
-            layout: Layout::of(properties),
+            layout,
             missing_value: properties
                 .text("alert_missing_value")
                 .unwrap_or_else(|| "<MISSING VALUE>".to_owned()),
             summary: Summary::new(properties),
             top_counts: !properties.texts("top_count_keys").is_empty(),
             times: Times::new(properties, &process.zone),
-            include_match_in_root: properties.bool("include_match_in_root").unwrap_or(false),
-        })
+            warnings: Vec::new(),
+        };
+        template.warnings = template.look_ahead(properties);
+        Ok(template)
+    }
+
+    /// What fails whatever the match is. ElastAlert finds out only when it sends.
+    fn look_ahead(&self, properties: &Properties) -> Vec<Problem> {
+        let summary = self.summary.as_ref();
+        let found = [
+            (
+                "alert_subject",
+                self.subject.as_ref().and_then(Text::broken),
+            ),
+            ("alert_text", self.text.broken()),
+            (
+                "summary_table_fields",
+                summary.and_then(Summary::repeated_header).map(|header| {
+                    format!("two columns of an html table have the same header \"{header}\"")
+                }),
+            ),
+        ];
+        let warning = |(option, message): (&str, Option<String>)| {
+            let problem = Problem::warning("W0502", &span(properties, option), message?);
+            Some(problem.help("until it is mended, alerts carry a default text with the reason"))
+        };
+        found.into_iter().filter_map(warning).collect()
     }
 
     /// How the rule prints times.
     pub fn times(&self) -> &Times {
         &self.times
+    }
+
+    /// `alert_missing_value`: what is printed for a field that is absent or null.
+    pub fn missing_value(&self) -> &str {
+        &self.missing_value
     }
 }

@@ -1,8 +1,9 @@
 //! `alert_subject` and `alert_text` with their arguments.
 
+use super::jinja::{Broken, Jinja};
 use super::lookup::ArgumentPath;
-use super::{Alert, TextError};
-use crate::config::{Data, Kind, Node, OptionSpec, Properties, duration, opt};
+use super::{Alert, Process, TextError};
+use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
 use crate::event::Document;
 use crate::event::format::{Argument, Format};
 use std::borrow::Cow;
@@ -34,6 +35,11 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
             "aggregation_summary_only",
         ])
         .doc("Which parts the body has; without it: the text, what the rule type says, top counts and all fields."),
+    opt("jinja_template_path")
+        .doc("A file with the Jinja template, relative to the working directory; wins over alert_text."),
+    opt("jinja_root_name")
+        .default("_data")
+        .doc("The name under which a Jinja template finds all fields in one object."),
     opt("alert_missing_value")
         .default("<MISSING VALUE>")
         .doc("Printed for a field that is absent or null."),
@@ -73,6 +79,10 @@ pub(super) enum Text {
     Plain(String),
     /// A format string with its arguments.
     Format(Format, Fields),
+    /// A template.
+    Jinja(Box<Jinja>),
+    /// A subject's template that cannot be compiled: ElastAlert finds out when it sends.
+    Broken(String),
 }
 
 /// The fields a format string's placeholders stand for.
@@ -86,20 +96,64 @@ pub(super) enum Fields {
 
 impl Text {
     /// `alert_subject`.
-    pub(super) fn subject(properties: &Properties) -> Option<Self> {
+    pub(super) fn subject(properties: &Properties, layout: Layout) -> Option<Self> {
         let text = properties.text("alert_subject")?;
-        Some(match args(properties, "alert_subject_args") {
-            Some(args) => Self::Format(Format::new(&text), args),
-            None => Self::Plain(text),
+        if let Some(args) = args(properties, "alert_subject_args") {
+            return Some(Self::Format(Format::new(&text), args));
+        }
+        if layout != Layout::Jinja {
+            return Some(Self::Plain(text));
+        }
+        Some(match jinja(&text, properties) {
+            Ok(template) => template,
+            Err(broken) => Self::Broken(broken.into_iter().map(|b| b.message).collect()),
         })
     }
 
-    /// `alert_text`; empty when absent.
-    pub(super) fn body(properties: &Properties) -> Self {
+    /// `alert_text`, or the template in a file; empty when absent.
+    pub(super) fn body(
+        properties: &Properties,
+        layout: Layout,
+        process: &Process,
+    ) -> Result<Self, Vec<Problem>> {
         let text = properties.text("alert_text").unwrap_or_default();
-        match args(properties, "alert_text_args").or_else(|| kw(properties)) {
-            Some(fields) => Self::Format(Format::new(&text), fields),
-            None => Self::Plain(text),
+        if layout != Layout::Jinja {
+            let fields = args(properties, "alert_text_args").or_else(|| kw(properties));
+            return Ok(match fields {
+                Some(fields) => Self::Format(Format::new(&text), fields),
+                None => Self::Plain(text),
+            });
+        }
+        let (text, span) = match properties.text("jinja_template_path") {
+            Some(path) => {
+                let path = process.working_directory.join(path);
+                let file = read(&path).map_err(|mut problem| {
+                    problem.message = format!("{} {}", path.display(), problem.message);
+                    problem.span = span(properties, "jinja_template_path");
+                    vec![problem]
+                })?;
+                (file.text.clone(), Span::of_file(&file))
+            }
+            None => (text, span(properties, "alert_text")),
+        };
+        jinja(&text, properties).map_err(|broken| {
+            let problem = |broken: Broken| {
+                let problem = Problem::error("E0501", &span, broken.message);
+                match broken.help {
+                    Some(help) => problem.help(help),
+                    None => problem,
+                }
+            };
+            broken.into_iter().map(problem).collect()
+        })
+    }
+
+    /// Why this text fails whatever it is rendered for.
+    pub(super) fn broken(&self) -> Option<String> {
+        match self {
+            Self::Plain(_) | Self::Jinja(_) => None,
+            Self::Format(format, _) => format.broken().map(ToString::to_string),
+            Self::Broken(message) => Some(message.clone()),
         }
     }
 
@@ -111,8 +165,23 @@ impl Text {
         match self {
             Self::Plain(text) => Ok(Cow::Borrowed(text)),
             Self::Format(format, fields) => fields.render(format, alert, matched).map(Cow::Owned),
+            Self::Jinja(template) => template.render(matched).map(Cow::Owned),
+            Self::Broken(message) => Err(TextError(message.clone())),
         }
     }
+}
+
+fn jinja(text: &str, properties: &Properties) -> Result<Text, Vec<Broken>> {
+    let root = properties.text("jinja_root_name");
+    let root = root.as_deref().unwrap_or("_data");
+    Ok(Text::Jinja(Box::new(Jinja::new(text, root, properties)?)))
+}
+
+/// Where an option is written.
+pub(super) fn span(properties: &Properties, name: &str) -> Span {
+    properties
+        .get(name)
+        .map_or_else(Span::nowhere, |node| node.span.clone())
 }
 
 fn args(properties: &Properties, name: &str) -> Option<Fields> {
@@ -175,7 +244,7 @@ impl Fields {
 }
 
 /// A rule's property as a text prints it; `None` when absent or null.
-pub(super) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
+pub(crate) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
     let node = properties.get(name).filter(|node| !node.is_null())?;
     Some(match as_duration(node) {
         Some(duration) => Argument::Duration(duration),

@@ -2,7 +2,8 @@
 
 use crate::config::{OptionSpec, Properties, opt};
 use crate::event::time::parse_iso;
-use crate::event::{Timestamp, python};
+use crate::event::{Document, Field, Timestamp, python};
+use crate::rule::Rule;
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::{Offset, TimeZone};
 use serde_json::Value;
@@ -53,6 +54,13 @@ impl Times {
         let time = parse_iso(timestamp.as_str()?)?;
         Some(strftime(time, Some(&self.zone), DEFAULT_FORMAT))
     }
+}
+
+/// The time of a match: what its `timestamp_field` holds, as text or as the rule's events have it.
+pub(super) fn match_time(rule: &Rule, matched: &Document) -> Option<Timestamp> {
+    let value = rule.time.path.get_some(matched)?;
+    let text = value.as_str().and_then(parse_iso);
+    text.or_else(|| rule.time.read(Field::Value(value)).ok())
 }
 
 /// Prints a time in a zone, or on the clock of its own offset.

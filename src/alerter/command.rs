@@ -2,6 +2,7 @@
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#command>. A list starts a program without a shell, so values of
 //! events cannot become commands; a string is a line for the shell, where they can: loading warns.
 
+use super::options::is_set;
 use super::process::{Exit, Process, Program};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::{Alert, BodyStyle, resolve};
@@ -75,10 +76,9 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         }
         _ => Program::Direct(properties.texts("command")),
     };
-    let is_set = |name| properties.bool(name) == Some(true);
-    let input = if is_set("pipe_match_json") {
+    let input = if is_set(properties, "pipe_match_json") {
         Input::Matches
-    } else if is_set("pipe_alert_text") {
+    } else if is_set(properties, "pipe_alert_text") {
         Input::Body
     } else {
         Input::Nothing
@@ -86,7 +86,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
     let command = Command {
         program,
         input,
-        exit: if is_set("fail_on_non_zero_exit") {
+        exit: if is_set(properties, "fail_on_non_zero_exit") {
             Exit::MustSucceed
         } else {
             Exit::Ignored

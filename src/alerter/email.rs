@@ -2,6 +2,7 @@
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#email>; the message is elastalert2's, see [`mime`] for the exceptions.
 //! Like elastalert2, certificates of mail servers are not verified unless `smtp_cert_file` is given; `smtp_ca_certs` is ours.
 
+use super::options::{CERTIFICATES, text_or};
 use super::smtp::{Login, Mail, Security, Server};
 use super::tls::Verify;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport, mime, title};
@@ -36,7 +37,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
         opt("smtp_auth_file").doc("A YAML file with `user` and `password`, relative to the rule file."),
         opt("smtp_cert_file").doc("The client's certificate, PEM; with it the server's certificate is verified."),
         opt("smtp_key_file").doc("The key of `smtp_cert_file`, PEM."),
-        opt("smtp_ca_certs").kind(Kind::AnyOf(&[Kind::Bool, Kind::Str])).doc("`true`: the server's certificate must be one the system trusts; or the PEM file of the authorities to trust."),
+        opt("smtp_ca_certs").kind(CERTIFICATES).doc("`true`: the server's certificate must be one the system trusts; or the PEM file of the authorities to trust."),
     ],
     build,
 };
@@ -73,9 +74,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
     let html = properties.text("email_format").as_deref() == Some("html");
     Ok(Email {
         server: Arc::new(server(properties, build)?),
-        from: properties
-            .text("from_addr")
-            .unwrap_or_else(|| "ElastAlert".to_owned()),
+        from: text_or(properties, "from_addr", "ElastAlert"),
         to: properties.texts("email"),
         to_field: properties.text("email_from_field").map(FieldPath::new),
         add_domain: domain,
@@ -120,9 +119,7 @@ fn server(properties: &Properties, build: &Build) -> Result<Server, Vec<Problem>
         _ => Verify::Nothing,
     };
     Ok(Server {
-        host: properties
-            .text("smtp_host")
-            .unwrap_or_else(|| "localhost".to_owned()),
+        host: text_or(properties, "smtp_host", "localhost"),
         port,
         security,
         verify,
@@ -163,10 +160,7 @@ fn login(properties: &Properties, build: &Build) -> Result<Option<Login>, Vec<Pr
 
 /// Images by name, in order; as in a Python dict, a name given twice keeps its place and takes the later file.
 fn images(properties: &Properties, working_directory: &Path) -> Vec<ImageFile> {
-    let directory = properties
-        .text("assets_dir")
-        .unwrap_or_else(|| "/tmp".to_owned());
-    let directory = working_directory.join(directory);
+    let directory = working_directory.join(text_or(properties, "assets_dir", "/tmp"));
     let mut images: Vec<ImageFile> = Vec::new();
     let files = properties.texts("email_image_values");
     for (content_id, file) in properties.texts("email_image_keys").into_iter().zip(files) {

@@ -1,20 +1,23 @@
 //! HTTP requests: first a plain value, then sent.
 
 use super::Build;
+use super::options::filled;
 use super::reason::{one_line, origin, reason};
 use super::tls::Verify;
 use crate::config::{Problem, Properties};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long establishing a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a request may take where ElastAlert would wait for ever.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request may take unless the rule says otherwise. ElastAlert's alerters wait 10 seconds, or for ever.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How much of an answer is read.
 const MAX_ANSWER: usize = 1 << 20;
 
@@ -73,22 +76,37 @@ impl Default for Route {
 }
 
 impl Route {
-    /// From the options `PREFIX_proxy`, `PREFIX_timeout` (seconds, default 10), `PREFIX_ca_certs` and `PREFIX_ignore_ssl_errors`.
+    /// From the options `PREFIX_proxy`, `PREFIX_timeout` (seconds), `PREFIX_ca_certs` and `PREFIX_ignore_ssl_errors`, as far as the
+    /// alerter has them.
     pub(super) fn read(properties: &Properties, prefix: &str, build: &Build) -> Self {
-        let seconds = properties.int(&format!("{prefix}_timeout")).unwrap_or(10);
+        let option = |name: &str| format!("{prefix}_{name}");
+        let seconds = properties.int(&option("timeout"));
         Self {
-            proxy: properties
-                .text(&format!("{prefix}_proxy"))
-                .filter(|url| !url.is_empty())
-                .map(|url| Proxy { url, login: None }),
-            timeout: u64::try_from(seconds).map_or(DEFAULT_TIMEOUT, Duration::from_secs),
+            proxy: filled(properties, &option("proxy")).map(|url| Proxy { url, login: None }),
+            timeout: seconds
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .map_or(DEFAULT_TIMEOUT, Duration::from_secs),
             verify: Verify::read(
                 properties,
-                &format!("{prefix}_ca_certs"),
-                &format!("{prefix}_ignore_ssl_errors"),
+                &option("ca_certs"),
+                &option("ignore_ssl_errors"),
                 &build.working_directory,
             ),
         }
+    }
+
+    /// With a user and a password for the proxy, if both options are there.
+    #[must_use]
+    pub(super) fn proxy_login(
+        mut self,
+        properties: &Properties,
+        user: &str,
+        password: &str,
+    ) -> Self {
+        if let Some(proxy) = &mut self.proxy {
+            proxy.login = filled(properties, user).zip(properties.text(password));
+        }
+        self
     }
 }
 
@@ -161,6 +179,25 @@ impl Request {
             body: Body::Json(body),
             route: route.clone(),
         }
+    }
+
+    /// `POST` of a form.
+    pub fn post_form(url: &str, pairs: Vec<(String, String)>, route: &Route) -> Self {
+        let content_type = "application/x-www-form-urlencoded".to_owned();
+        Self {
+            method: Method::Post,
+            url: url.to_owned(),
+            headers: vec![("Content-Type".to_owned(), content_type)],
+            body: Body::Form(pairs),
+            route: route.clone(),
+        }
+    }
+
+    /// With a user and a password (Basic authentication).
+    #[must_use]
+    pub fn basic_auth(self, user: &str, password: &str) -> Self {
+        let login = STANDARD.encode(format!("{user}:{password}"));
+        self.header("Authorization", format!("Basic {login}"))
     }
 
     /// With one more header.
@@ -295,7 +332,7 @@ impl Clients {
 }
 
 fn client(route: &Route) -> Result<reqwest::Client, HttpError> {
-    install_tls();
+    crate::tls::install_provider();
     let invalid = |error: reqwest::Error| HttpError::Invalid(reason(&error.without_url()));
     let mut builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -322,14 +359,6 @@ fn client(route: &Route) -> Result<reqwest::Client, HttpError> {
     builder.build().map_err(invalid)
 }
 
-/// Makes ring the process's TLS provider, unless another part did so already.
-fn install_tls() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let _already_there = rustls::crypto::ring::default_provider().install_default();
-    });
-}
-
 fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs {
@@ -341,3 +370,6 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     }
     Ok(headers)
 }
+
+/// What most services are told about the answer.
+pub(super) const ACCEPT_JSON: &str = "application/json;charset=utf-8";

@@ -1,20 +1,49 @@
 //! The doors an alert leaves through, one file each. A new alerter is a file and a line here.
 
+mod chat;
+mod chatwork;
 mod command;
+mod crop;
+mod datadog;
 mod debug;
+mod discord;
 mod email;
+mod exotel;
+mod flashduty;
+mod gitter;
+mod googlechat;
 pub mod http;
+mod lark;
+mod line;
 mod load;
+mod matrixhookshot;
+mod mattermost;
 pub mod mime;
+mod ms_power_automate;
+mod opsgenie;
+mod options;
+mod pagerduty;
+mod pagertree;
+mod post;
 mod post2;
 pub mod process;
 mod reason;
+mod requests;
+mod rocketchat;
 pub mod sending;
+mod servicenow;
 mod slack;
+mod smseagle;
 pub mod smtp;
+mod telegram;
 mod title;
 pub mod tls;
 mod transport;
+mod twilio;
+mod victorops;
+mod webex_webhook;
+mod workwechat;
+mod yzj;
 
 pub use load::{Exit, debug_exits, exits};
 pub use transport::{Transport, World};
@@ -117,11 +146,36 @@ pub enum SendError {
 
 /// Every alerter there is, by name.
 pub static ALERTERS: &[&AlerterEntry] = &[
+    &chatwork::ENTRY,
     &command::ENTRY,
+    &datadog::ENTRY,
     &debug::ENTRY,
+    &discord::ENTRY,
     &email::ENTRY,
+    &exotel::ENTRY,
+    &flashduty::ENTRY,
+    &gitter::ENTRY,
+    &googlechat::ENTRY,
+    &lark::ENTRY,
+    &line::ENTRY,
+    &matrixhookshot::ENTRY,
+    &mattermost::ENTRY,
+    &ms_power_automate::ENTRY,
+    &opsgenie::ENTRY,
+    &pagerduty::ENTRY,
+    &pagertree::ENTRY,
+    &post::ENTRY,
     &post2::ENTRY,
+    &rocketchat::ENTRY,
+    &servicenow::ENTRY,
     &slack::ENTRY,
+    &smseagle::ENTRY,
+    &telegram::ENTRY,
+    &twilio::ENTRY,
+    &victorops::ENTRY,
+    &webex_webhook::ENTRY,
+    &workwechat::ENTRY,
+    &yzj::ENTRY,
 ];
 
 /// An alerter by name or alias.

@@ -1,14 +1,14 @@
 //! `post2`: posts JSON made with Jinja templates, one request per match.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#http-post-2>.
 
-use super::http::{Request, Route, check_urls};
+use super::http::{ACCEPT_JSON, Request, Route, check_urls};
+use super::options::{CERTIFICATES, text_or};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
-use crate::alert::Alert;
+use crate::alert::{Alert, Jinja};
 use crate::config::{Data, Kind, Problem, Properties, opt};
 use crate::event::dumps::Dumps;
 use crate::event::{Document, FieldPath, python};
 use futures_util::future::BoxFuture;
-use minijinja::Environment;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
         opt("http_post2_headers").kind(Kind::Map).doc("Headers; keys and values are Jinja templates."),
         opt("http_post2_proxy").doc("A proxy for https."),
         opt("http_post2_timeout").int().default("10").doc("Seconds until a request is given up."),
-        opt("http_post2_ca_certs").kind(Kind::AnyOf(&[Kind::Bool, Kind::Str])).doc("`true`, or the PEM file of the authorities to trust."),
+        opt("http_post2_ca_certs").kind(CERTIFICATES).doc("`true`, or the PEM file of the authorities to trust."),
         opt("http_post2_ignore_ssl_errors").bool().default("false").doc("Whether any certificate is accepted."),
     ],
     build,
@@ -38,30 +38,25 @@ const HEADERS: &str = "http_post2_headers";
 struct Post2 {
     urls: Vec<String>,
     route: Route,
-    /// JSON text with templates in it.
-    payload: Option<String>,
-    headers: Option<String>,
+    payload: Option<JsonTemplate>,
+    headers: Option<JsonTemplate>,
     raw_fields: Vec<(String, FieldPath)>,
     all_values: bool,
-    /// `jinja_root_name`: under which name templates find the whole match.
-    root: String,
     transport: Arc<dyn Transport>,
 }
 
+/// An object in JSON, with templates in its text.
+#[derive(Debug)]
+struct JsonTemplate {
+    option: &'static str,
+    /// Or why it cannot be used. Loading only warns: elastalert2 finds out when it sends, and the rule works without this alerter.
+    template: Result<Jinja, String>,
+}
+
 fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> {
-    let payload = template(properties, PAYLOAD);
-    let headers = template(properties, HEADERS);
     let mut warnings = check_urls(properties, "http_post2_url");
-    for (option, template) in [(PAYLOAD, &payload), (HEADERS, &headers)] {
-        let text = template.as_deref().unwrap_or_default();
-        if let Err(error) = environment().template_from_str(text) {
-            let span = properties
-                .get(option)
-                .map_or(&build.span, |node| &node.span);
-            let message = format!("no alert can be sent with this {option}: {error}");
-            warnings.push(Problem::warning("W0321", span, message));
-        }
-    }
+    let payload = JsonTemplate::read(properties, PAYLOAD, &mut warnings);
+    let headers = JsonTemplate::read(properties, HEADERS, &mut warnings);
     let raw_fields = properties
         .get("http_post2_raw_fields")
         .and_then(|node| node.as_map())
@@ -79,9 +74,6 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         payload,
         headers,
         raw_fields: raw_fields.unwrap_or_default(),
-        root: properties
-            .text("jinja_root_name")
-            .unwrap_or_else(|| "_data".to_owned()),
         transport: Arc::clone(&build.transport),
     };
     Ok(Built {
@@ -90,72 +82,72 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
     })
 }
 
-/// An option's value as JSON text; a text is taken as it is. `None` where Python takes it for false.
-fn template(properties: &Properties, option: &str) -> Option<String> {
-    let node = properties.get(option)?;
-    match &node.data {
-        Data::Str(text) => (!text.is_empty()).then(|| text.clone()),
-        _ => {
-            let value = node.to_value();
-            let ascii = Dumps {
-                ascii: true,
-                ..Dumps::default()
-            };
-            python::is_truthy(&value).then(|| ascii.to_text(&value))
-        }
-    }
-}
-
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment
-}
-
-impl Post2 {
-    /// Renders a template and reads the object it makes.
-    fn render(
-        &self,
+impl JsonTemplate {
+    /// The template in an option; `None` where Python takes the option for false.
+    fn read(
+        properties: &Properties,
         option: &'static str,
-        template: Option<&String>,
-        context: &Value,
-    ) -> Result<Map<String, Value>, SendError> {
-        let Some(template) = template else {
-            return Ok(Map::new());
+        warnings: &mut Vec<Problem>,
+    ) -> Option<Self> {
+        let node = properties.get(option)?;
+        let text = match &node.data {
+            Data::Str(text) => text.clone(),
+            _ => {
+                let ascii = Dumps {
+                    ascii: true,
+                    ..Dumps::default()
+                };
+                ascii.to_text(&node.to_value())
+            }
         };
-        let text = environment()
-            .render_str(template, {
-                let _ = context;
-                minijinja::Value::from(())
-            })
-            .map_err(|error| SendError::Content(format!("{option}: {error}")))?;
+        if !python::is_truthy(&node.to_value()) {
+            return None;
+        }
+        let root = text_or(properties, "jinja_root_name", "_data");
+        let template = Jinja::new(&text, &root, &Properties::default()).map_err(|broken| {
+            let mut reasons = Vec::new();
+            for broken in broken {
+                let message = format!(
+                    "no alert can be sent with this {option}: {}",
+                    broken.message
+                );
+                let mut warning = Problem::warning("W0321", &node.span, message);
+                warning.help = broken.help;
+                warnings.push(warning);
+                reasons.push(broken.message);
+            }
+            reasons.join("; ")
+        });
+        Some(Self { option, template })
+    }
+
+    /// The object it makes of a match whose texts are escaped.
+    fn render(&self, escaped: &Document) -> Result<Map<String, Value>, SendError> {
+        let option = self.option;
+        let template = self.template.as_ref();
+        let template =
+            template.map_err(|reason| SendError::Content(format!("{option}: {reason}")))?;
+        let text = template.render(escaped)?;
         serde_json::from_str(&text).map_err(|error| {
             SendError::Content(format!("{option} does not make a JSON object: {error}"))
         })
     }
+}
 
-    /// What templates see: the match's members and, under its own name, all of it.
-    fn context(&self, document: &Document) -> Value {
-        let escaped = Value::Object(
-            document
-                .iter()
-                .map(|(name, value)| (name.clone(), escape(value)))
-                .collect(),
-        );
-        let mut context = escaped.clone();
-        if let Value::Object(members) = &mut context {
-            members.insert(self.root.clone(), escaped);
-        }
-        context
-    }
-
-    fn body(&self, document: &Document, context: &Value) -> Result<Map<String, Value>, SendError> {
+impl Post2 {
+    fn body(
+        &self,
+        document: &Document,
+        escaped: &Document,
+    ) -> Result<Map<String, Value>, SendError> {
         let mut body = if self.all_values {
             document.clone()
         } else {
             Map::new()
         };
-        body.extend(self.render(PAYLOAD, self.payload.as_ref(), context)?);
+        if let Some(payload) = &self.payload {
+            body.extend(payload.render(escaped)?);
+        }
         for (name, path) in &self.raw_fields {
             let value = path.get(document).cloned().unwrap_or_default();
             body.insert(name.clone(), value);
@@ -166,12 +158,15 @@ impl Post2 {
     fn requests(&self, alert: &Alert<'_>) -> Result<Vec<Request>, SendError> {
         let mut requests = Vec::new();
         for document in alert.matches {
-            let context = self.context(document);
-            let body = Value::Object(self.body(document, &context)?);
-            let headers = self.render(HEADERS, self.headers.as_ref(), &context)?;
+            let escaped = escape_members(document);
+            let body = Value::Object(self.body(document, &escaped)?);
+            let headers = match &self.headers {
+                Some(headers) => headers.render(&escaped)?,
+                None => Map::new(),
+            };
             for url in &self.urls {
-                let mut request = Request::post(url, body.clone(), &self.route)
-                    .header("Accept", "application/json;charset=utf-8");
+                let mut request =
+                    Request::post(url, body.clone(), &self.route).header("Accept", ACCEPT_JSON);
                 for (name, value) in &headers {
                     if matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
                         return Err(SendError::Content(format!(
@@ -199,14 +194,16 @@ fn escape(value: &Value) -> Value {
             Value::String(inner.unwrap_or_default().to_owned())
         }
         Value::Array(items) => Value::Array(items.iter().map(escape).collect()),
-        Value::Object(members) => Value::Object(
-            members
-                .iter()
-                .map(|(name, value)| (name.clone(), escape(value)))
-                .collect(),
-        ),
+        Value::Object(members) => Value::Object(escape_members(members)),
         other => other.clone(),
     }
+}
+
+fn escape_members(members: &Document) -> Document {
+    members
+        .iter()
+        .map(|(name, value)| (name.clone(), escape(value)))
+        .collect()
 }
 
 impl Alerter for Post2 {

@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// A rule and its alerters.
 #[derive(Debug)]
@@ -32,13 +33,19 @@ pub struct Outlet {
     pub exits: Vec<Exit>,
 }
 
+/// Finds a rule's outlet by the rule's name, as of now; `None`: there is no such rule any more.
+pub type FindOutlet = Arc<dyn Fn(&str) -> Option<Arc<Outlet>> + Send + Sync>;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> WallTime + Send + Sync>;
+
 /// What sending needs from outside.
 #[derive(Clone)]
 pub struct Sources {
-    /// The outlet of a rule by its name, as of now; `None`: there is no such rule any more.
-    pub outlet: Arc<dyn Fn(&str) -> Option<Arc<Outlet>> + Send + Sync>,
+    /// Finds outlets.
+    pub outlet: FindOutlet,
     /// The clock.
-    pub now: Arc<dyn Fn() -> WallTime + Send + Sync>,
+    pub now: Clock,
 }
 
 impl fmt::Debug for Sources {
@@ -72,6 +79,7 @@ impl Default for Limits {
 #[derive(Debug)]
 pub struct Sending {
     deliveries: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
@@ -93,8 +101,13 @@ impl Sending {
             accepted: 0,
             attempts: JoinSet::new(),
         };
-        let task = tokio::spawn(lanes.run(incoming));
-        Self { deliveries, task }
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(lanes.run(incoming, stop.clone()));
+        Self {
+            deliveries,
+            stop,
+            task,
+        }
     }
 
     /// Where deliveries are handed over.
@@ -102,14 +115,11 @@ impl Sending {
         self.deliveries.clone()
     }
 
-    /// Sends what has been handed over and ends. After `deadline` attempts are broken off; their deliveries, and those not yet attempted,
+    /// Takes nothing more, sends what has been handed over, and ends. After `deadline` attempts are broken off; their deliveries, and those not yet attempted,
     /// have no outcome: they are pending still. Answers whether all were sent or failed in time.
     pub async fn drain(self, deadline: Duration) -> bool {
-        let Self {
-            deliveries,
-            mut task,
-        } = self;
-        drop(deliveries);
+        self.stop.cancel();
+        let mut task = self.task;
         if timeout(deadline, &mut task).await.is_ok() {
             return true;
         }
@@ -158,11 +168,16 @@ struct Lanes {
 }
 
 impl Lanes {
-    async fn run(mut self, mut incoming: mpsc::Receiver<Delivery>) {
+    async fn run(mut self, mut incoming: mpsc::Receiver<Delivery>, stop: CancellationToken) {
         let mut open = true;
+        let mut stopping = false;
         while open || self.accepted > 0 {
-            // Both branches lose nothing when the other wins: `recv` and `join_next` are cancel safe.
+            // No branch loses anything when another wins: `recv`, `join_next` and `cancelled` are cancel safe.
             tokio::select! {
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    incoming.close();
+                }
                 delivery = incoming.recv(), if open && self.accepted < self.limits.accepted => match delivery {
                     Some(delivery) => self.accept(delivery),
                     None => open = false,
@@ -296,3 +311,6 @@ async fn attempt(
         .await
         .map_err(|error| super::reason::reason(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,16 @@
 //! `slack`: posts to incoming webhooks.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#slack>.
 
-use super::http::{Request, Route, check_urls};
+use super::chat::{self, Field, Link};
+use super::http::{Route, check_urls};
+use super::options::{CERTIFICATES, filled, text_or};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
-use crate::alert::{Alert, BodyStyle};
+use crate::alert::Alert;
 use crate::config::{Kind, Problem, Properties, TEXTS, opt};
-use crate::event::{Document, FieldPath, python};
+use crate::event::Document;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-
-/// Whether to verify, and with which certificates: `true` or a file.
-const CERTIFICATES: Kind = Kind::AnyOf(&[Kind::Bool, Kind::Str]);
 
 pub(super) static ENTRY: AlerterEntry = AlerterEntry {
     name: "slack",
@@ -104,26 +103,6 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
     build,
 };
 
-/// Members of the attachment that are there when their option is not empty.
-const OPTIONAL: [(&str, &str); 9] = [
-    ("slack_title_link", "title_link"),
-    ("slack_msg_pretext", "pretext"),
-    ("slack_footer", "footer"),
-    ("slack_footer_icon", "footer_icon"),
-    ("slack_image_url", "image_url"),
-    ("slack_thumb_url", "thumb_url"),
-    ("slack_author_name", "author_name"),
-    ("slack_author_link", "author_link"),
-    ("slack_author_icon", "author_icon"),
-];
-
-/// The summary table is as wide as Slack shows, and set in a fixed-width font.
-const STYLE: BodyStyle = BodyStyle {
-    table_width: 75,
-    fence: Some(("```\n", "```\n")),
-    summary: true,
-};
-
 #[derive(Debug)]
 struct Slack {
     webhooks: Vec<String>,
@@ -135,83 +114,39 @@ struct Slack {
     /// The first attachment's.
     attachment: Map<String, Value>,
     title: Option<String>,
-    fields: Vec<(Map<String, Value>, Option<FieldPath>)>,
+    fields: Vec<Field>,
     links: Vec<Link>,
     transport: Arc<dyn Transport>,
 }
 
-/// A link of the match, attached.
-#[derive(Debug)]
-struct Link {
-    field: FieldPath,
-    color: String,
-    title: String,
-}
-
 fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> {
-    let or =
-        |name: &str, default: &str| properties.text(name).unwrap_or_else(|| default.to_owned());
-    let filled = |name: &str| properties.text(name).filter(|text| !text.is_empty());
+    let or = |name: &str, default: &str| text_or(properties, name, default);
     let username = or("slack_username_override", "elastalert");
-    let mut message = Map::from_iter([
+    let message = Map::from_iter([
         ("username".to_owned(), json!(username)),
         (
             "parse".to_owned(),
             json!(or("slack_parse_override", "none")),
         ),
         ("text".to_owned(), json!(or("slack_text_string", ""))),
+        chat::icon(properties, "slack"),
     ]);
-    let (icon, value) = match filled("slack_icon_url_override") {
-        Some(url) => ("icon_url", url),
-        None => ("icon_emoji", or("slack_emoji_override", ":ghost:")),
-    };
-    message.insert(icon.to_owned(), Value::String(value));
-    let mut attachment = Map::from_iter([
-        ("color".to_owned(), json!(or("slack_msg_color", "danger"))),
-        ("mrkdwn_in".to_owned(), json!(["text", "pretext"])),
-    ]);
-    for (option, member) in OPTIONAL {
-        if let Some(text) = filled(option) {
-            attachment.insert(member.to_owned(), Value::String(text));
-        }
-    }
-    let mut channels = properties.texts("slack_channel_override");
-    if !properties.contains("slack_channel_override") {
-        channels.push(String::new());
-    }
-    let mut links = Vec::new();
-    for (attach, product, name, title) in [
-        (
-            "slack_attach_kibana_discover_url",
-            "kibana",
-            "kibana_discover_url",
-            "Discover in Kibana",
-        ),
-        (
-            "slack_attach_opensearch_discover_url",
-            "opensearch",
-            "opensearch_discover_url",
-            "Discover in Opensearch",
-        ),
-    ] {
-        if properties.bool(attach) == Some(true) {
-            links.push(Link {
-                field: FieldPath::new(name),
-                color: or(&format!("slack_{product}_discover_color"), "#ec4b98"),
-                title: or(&format!("slack_{product}_discover_title"), title),
-            });
-        }
+    let mut attachment = chat::optional_members(properties, "slack");
+    attachment.insert("color".to_owned(), json!(or("slack_msg_color", "danger")));
+    attachment.insert("mrkdwn_in".to_owned(), json!(["text", "pretext"]));
+    if let Some(text) = filled(properties, "slack_msg_pretext") {
+        attachment.insert("pretext".to_owned(), Value::String(text));
     }
     let slack = Slack {
         webhooks: properties.texts("slack_webhook_url"),
-        channels,
+        channels: chat::channels(properties, "slack_channel_override"),
         route: Route::read(properties, "slack", build),
         username,
         message,
         attachment,
-        title: filled("slack_title"),
-        fields: fields(properties),
-        links,
+        title: filled(properties, "slack_title"),
+        fields: Field::read(properties, "slack_alert_fields"),
+        links: Link::read(properties, "slack", "Discover in Opensearch"),
         transport: Arc::clone(&build.transport),
     };
     Ok(Built {
@@ -220,27 +155,8 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
     })
 }
 
-/// Each field's members as written, and where its value is found.
-fn fields(properties: &Properties) -> Vec<(Map<String, Value>, Option<FieldPath>)> {
-    let Some(Value::Array(entries)) = properties.value("slack_alert_fields") else {
-        return Vec::new();
-    };
-    entries
-        .into_iter()
-        .filter_map(|entry| match entry {
-            Value::Object(members) => {
-                let path = members
-                    .get("value")
-                    .map(|path| FieldPath::new(python::str(path)));
-                Some((members, path))
-            }
-            _ => None,
-        })
-        .collect()
-}
-
 impl Slack {
-    fn body(&self, alert: &Alert<'_>) -> Result<Map<String, Value>, SendError> {
+    fn message(&self, alert: &Alert<'_>) -> Result<Map<String, Value>, SendError> {
         let first = alert.matches.first();
         let mut attachment = self.attachment.clone();
         let title = match &self.title {
@@ -248,24 +164,11 @@ impl Slack {
             None => alert.subject(&alert.rule.name)?,
         };
         attachment.insert("title".to_owned(), Value::String(title));
-        attachment.insert("text".to_owned(), Value::String(alert.body(STYLE)?));
-        let fields = self.fields.iter().map(|(members, path)| {
-            let mut members = members.clone();
-            if let Some(path) = path {
-                let value = first.and_then(|first| path.get(first));
-                members.insert("value".to_owned(), value.cloned().unwrap_or_default());
-            }
-            Value::Object(members)
-        });
-        attachment.insert("fields".to_owned(), Value::Array(fields.collect()));
+        attachment.insert("text".to_owned(), Value::String(alert.body(chat::STYLE)?));
+        let fields = self.fields.iter().map(|field| field.show(first)).collect();
+        attachment.insert("fields".to_owned(), Value::Array(fields));
         let mut attachments = vec![Value::Object(attachment)];
-        for link in &self.links {
-            let url = first.and_then(|first| link.field.get(first));
-            if let Some(url) = url.filter(|url| python::is_truthy(url)) {
-                attachments
-                    .push(json!({"color": link.color, "title": link.title, "title_link": url}));
-            }
-        }
+        attachments.extend(self.links.iter().filter_map(|link| link.show(first)));
         let mut message = self.message.clone();
         message.insert("attachments".to_owned(), Value::Array(attachments));
         Ok(message)
@@ -282,15 +185,15 @@ impl Alerter for Slack {
 
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
-            let mut body = self.body(alert)?;
-            for webhook in &self.webhooks {
-                for channel in &self.channels {
-                    body.insert("channel".to_owned(), json!(channel));
-                    let request = Request::post(webhook, Value::Object(body.clone()), &self.route);
-                    self.transport.deliver(request).await?;
-                }
-            }
-            Ok(())
+            let message = self.message(alert)?;
+            chat::post(
+                &*self.transport,
+                &self.webhooks,
+                &self.channels,
+                message,
+                &self.route,
+            )
+            .await
         })
     }
 }

@@ -23,7 +23,7 @@ pub trait Transport: fmt::Debug + Send + Sync {
     fn print(&self, text: &str) -> std::io::Result<()>;
 }
 
-impl dyn Transport {
+impl dyn Transport + '_ {
     /// Sends a request that must be answered with a status below 400.
     ///
     /// # Errors

@@ -40,10 +40,6 @@ impl Program {
     }
 }
 
-/// The names of the subcommands; anything else in their place belongs to `run`.
-pub(super) const SUBCOMMANDS: &[&str] =
-    &["run", "test-rule", "create-index", "check", "explain", "links", "help", "silence"];
-
 /// The command line as clap is to see it: the subcommand in its place, option names with dashes.
 pub fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args = args.into_iter();
@@ -53,7 +49,12 @@ pub fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let first = rest.first().and_then(|arg| arg.to_str());
     let subcommand = match program.subcommand() {
         Some(subcommand) => Some(subcommand),
-        None if first.is_none_or(|arg| arg.starts_with('-') && !matches!(arg, "-h" | "--help" | "-V" | "--version")) => Some("run"),
+        None if first.is_none_or(|arg| {
+            arg.starts_with('-') && !matches!(arg, "-h" | "--help" | "-V" | "--version")
+        }) =>
+        {
+            Some("run")
+        }
         None => None,
     };
     if let Some(subcommand) = subcommand {
@@ -65,9 +66,15 @@ pub fn normalise(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
 
 /// `--silence_qk_value=a_b` as `--silence-qk-value=a_b`.
 fn dashed(arg: OsString) -> OsString {
-    let Some(text) = arg.to_str().filter(|text| text.starts_with("--")) else { return arg };
+    let Some(text) = arg.to_str().filter(|text| text.starts_with("--")) else {
+        return arg;
+    };
     let (name, value) = text.split_at(text.find('=').unwrap_or(text.len()));
-    if name.contains('_') { format!("{}{value}", name.replace('_', "-")).into() } else { arg }
+    if name.contains('_') {
+        format!("{}{value}", name.replace('_', "-")).into()
+    } else {
+        arg
+    }
 }
 
 #[cfg(test)]
@@ -77,16 +84,28 @@ mod tests {
     #[track_caller]
     fn check(args: &[&str], expected: &[&str]) {
         let normalised = normalise(args.iter().map(OsString::from));
-        assert_eq!(normalised, expected.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(
+            normalised,
+            expected.iter().map(OsString::from).collect::<Vec<_>>()
+        );
     }
 
     #[test]
     fn the_name_of_the_program_chooses_the_command() {
-        check(&["/usr/bin/elastalert", "--silence_qk_value=a_b"], &["tripline", "run", "--silence-qk-value=a_b"]);
-        check(&["elastalert-test-rule", "r_1.yaml", "--stop_error"], &["tripline", "test-rule", "r_1.yaml", "--stop-error"]);
+        check(
+            &["/usr/bin/elastalert", "--silence_qk_value=a_b"],
+            &["tripline", "run", "--silence-qk-value=a_b"],
+        );
+        check(
+            &["elastalert-test-rule", "r_1.yaml", "--stop_error"],
+            &["tripline", "test-rule", "r_1.yaml", "--stop-error"],
+        );
         check(&["tripline"], &["tripline", "run"]);
         check(&["tripline", "--stdin"], &["tripline", "run", "--stdin"]);
-        check(&["tripline", "check", "rules"], &["tripline", "check", "rules"]);
+        check(
+            &["tripline", "check", "rules"],
+            &["tripline", "check", "rules"],
+        );
         check(&["tripline", "--version"], &["tripline", "--version"]);
     }
 }

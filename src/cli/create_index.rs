@@ -47,7 +47,7 @@ pub struct Args {
     pub no_auth: bool,
     /// Use TLS
     #[arg(long, env = "ES_USE_SSL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          value_parser = BoolishValueParser::new(), overrides_with = "no_ssl")]
+          value_parser = truth, overrides_with = "no_ssl")]
     pub ssl: Option<bool>,
     /// Do not use TLS
     #[arg(long, overrides_with = "ssl")]
@@ -172,6 +172,13 @@ fn plan(args: &Args, configured: &Configured, terminal: &mut Terminal<'_>) -> an
     Ok(plan)
 }
 
+/// Whether a text says yes, as for the variable `ES_USE_SSL` in ElastAlert: what is not understood says no.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a Result")]
+fn truth(text: &str) -> Result<bool, std::convert::Infallible> {
+    let text = text.to_lowercase();
+    Ok(["true", "t", "on", "ok", "yes", "y", "1"].contains(&&*text))
+}
+
 /// A text that says something: as in ElastAlert an empty one counts as absent.
 fn given(text: Option<&String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).cloned()
@@ -270,6 +277,12 @@ async fn on_server(client: &Client, plan: &Plan, output: &mut dyn Write) -> anyh
     indices::create(client, &plan.index, plan.existing, tell).await?;
     printed?;
     if there {
+        if let Some(old) = &plan.old_index {
+            writeln!(
+                output,
+                "Not copying old index '{old}': it is copied into a new index only."
+            )?;
+        }
         return Ok(());
     }
     if let Some(old) = &plan.old_index {
@@ -278,7 +291,14 @@ async fn on_server(client: &Client, plan: &Plan, output: &mut dyn Write) -> anyh
             "Copying all data from old index '{old}' to new index '{}'",
             plan.index
         )?;
-        let count = indices::copy(client, old, &plan.index).await?;
+        let count = indices::copy(client, old, &plan.index)
+            .await
+            .with_context(|| {
+                format!(
+                    "'{old}' is not copied; '{}' is there now: --recreate True tries again",
+                    plan.index
+                )
+            })?;
         writeln!(output, "Copied {count} documents")?;
     }
     writeln!(output, "Done!")?;

@@ -11,12 +11,17 @@ use std::path::Path;
 ///
 /// # Errors
 /// It cannot be read, cannot be decompressed, or is not JSON at all.
-pub fn read(path: &Path) -> anyhow::Result<Vec<Bytes>> {
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Bytes>> {
     let from_stdin = path == Path::new("-");
     let mut raw = Vec::new();
-    if from_stdin { io::stdin().read_to_end(&mut raw) } else { File::open(path).and_then(|mut file| file.read_to_end(&mut raw)) }
-        .with_context(|| format!("{} cannot be read", path.display()))?;
-    let text = decompress(raw).with_context(|| format!("{} cannot be decompressed", path.display()))?;
+    if from_stdin {
+        io::stdin().read_to_end(&mut raw)
+    } else {
+        File::open(path).and_then(|mut file| file.read_to_end(&mut raw))
+    }
+    .with_context(|| format!("{} cannot be read", path.display()))?;
+    let text =
+        decompress(raw).with_context(|| format!("{} cannot be decompressed", path.display()))?;
     split(&Bytes::from(text)).with_context(|| format!("{} is not JSON", path.display()))
 }
 
@@ -24,8 +29,12 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Bytes>> {
 fn decompress(raw: Vec<u8>) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     match raw.get(..4) {
-        Some([0x1f, 0x8b, ..]) => flate2::read::MultiGzDecoder::new(raw.as_slice()).read_to_end(&mut text)?,
-        Some([0x28, 0xb5, 0x2f, 0xfd]) => zstd::Decoder::new(raw.as_slice())?.read_to_end(&mut text)?,
+        Some([0x1f, 0x8b, ..]) => {
+            flate2::read::MultiGzDecoder::new(raw.as_slice()).read_to_end(&mut text)?
+        }
+        Some([0x28, 0xb5, 0x2f, 0xfd]) => {
+            zstd::Decoder::new(raw.as_slice())?.read_to_end(&mut text)?
+        }
         _ => return Ok(raw),
     };
     Ok(text)
@@ -33,12 +42,21 @@ fn decompress(raw: Vec<u8>) -> io::Result<Vec<u8>> {
 
 /// The events of a text, as slices of it. Lines that are no JSON are events too: whoever looks at them says what is wrong.
 fn split(text: &Bytes) -> Result<Vec<Bytes>, serde_json::Error> {
-    let body = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii();
+    let body = text
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(text)
+        .trim_ascii();
     if body.starts_with(b"[") {
         let elements: Vec<&RawValue> = serde_json::from_slice(body)?;
-        return Ok(elements.into_iter().map(|element| text.slice_ref(element.get().as_bytes())).collect());
+        return Ok(elements
+            .into_iter()
+            .map(|element| text.slice_ref(element.get().as_bytes()))
+            .collect());
     }
-    let mut lines = body.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let mut lines = body
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty());
     // One object over several lines is not JSON lines: its first line is no JSON by itself.
     let first = lines.clone().next().unwrap_or_default();
     if lines.clone().nth(1).is_some() && serde_json::from_slice::<&RawValue>(first).is_err() {
@@ -47,7 +65,9 @@ fn split(text: &Bytes) -> Result<Vec<Bytes>, serde_json::Error> {
             match object {
                 Ok(object) => objects.push(text.slice_ref(object.get().as_bytes())),
                 // Broken lines among good ones, then: each is looked at alone.
-                Err(_) if objects.is_empty() || first.ends_with(b"}") => return Ok(lines.map(|line| text.slice_ref(line)).collect()),
+                Err(_) if objects.is_empty() || first.ends_with(b"}") => {
+                    return Ok(lines.map(|line| text.slice_ref(line)).collect());
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -63,16 +83,32 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
         let events = split(&Bytes::copy_from_slice(text.as_bytes())).unwrap();
-        assert_eq!(events, expected.iter().map(|event| event.as_bytes()).collect::<Vec<_>>(), "{text}");
+        assert_eq!(
+            events,
+            expected
+                .iter()
+                .map(|event| event.as_bytes())
+                .collect::<Vec<_>>(),
+            "{text}"
+        );
     }
 
     #[test]
     fn events_come_in_several_shapes() {
         check("{\"a\":1}\n\n{\"a\":2}\r\n", &["{\"a\":1}", "{\"a\":2}"]);
-        check("\u{feff}[{\"a\":1},\n {\"a\":2}]", &["{\"a\":1}", "{\"a\":2}"]);
+        check(
+            "\u{feff}[{\"a\":1},\n {\"a\":2}]",
+            &["{\"a\":1}", "{\"a\":2}"],
+        );
         check("{\n \"a\": 1\n}\n", &["{\n \"a\": 1\n}"]);
-        check("{\n \"a\": 1\n}\n{\n \"a\": 2\n}", &["{\n \"a\": 1\n}", "{\n \"a\": 2\n}"]);
-        check("{\"a\":1}\nbroken\n{\"a\":2}", &["{\"a\":1}", "broken", "{\"a\":2}"]);
+        check(
+            "{\n \"a\": 1\n}\n{\n \"a\": 2\n}",
+            &["{\n \"a\": 1\n}", "{\n \"a\": 2\n}"],
+        );
+        check(
+            "{\"a\":1}\nbroken\n{\"a\":2}",
+            &["{\"a\":1}", "broken", "{\"a\":2}"],
+        );
         check("broken}\n{\"a\":2}", &["broken}", "{\"a\":2}"]);
         check("", &[]);
     }
@@ -82,6 +118,9 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         io::Write::write_all(&mut gzip, b"{}\n").unwrap();
         assert_eq!(decompress(gzip.finish().unwrap()).unwrap(), b"{}\n");
-        assert_eq!(decompress(zstd::encode_all(&b"{}\n"[..], 1).unwrap()).unwrap(), b"{}\n");
+        assert_eq!(
+            decompress(zstd::encode_all(&b"{}\n"[..], 1).unwrap()).unwrap(),
+            b"{}\n"
+        );
     }
 }

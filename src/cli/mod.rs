@@ -1,5 +1,239 @@
-//! The commands.
+//! The commands. This is where everything is put together; nothing uses it.
 
-pub mod check;
+pub mod args;
+mod check;
+mod clock;
 pub mod create_index;
+mod data;
 mod exit;
+mod links;
+mod log;
+mod output;
+mod rules;
+mod run;
+mod service;
+mod silence;
+mod test_rule;
+
+use crate::alert::Process;
+use crate::alerter::World;
+use crate::config::service::Sources;
+use crate::config::{Problem, Service as Config, Severity, yaml_files};
+use anyhow::Context as _;
+use clap::Parser;
+use jiff::tz::TimeZone;
+use rules::{Loaded, Loader};
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Applies ElastAlert rules in the stream: alerts within milliseconds of the event.
+#[derive(Parser)]
+#[command(
+    name = "tripline",
+    version,
+    infer_long_args = true,
+    max_term_width = 100
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Run the service; also called as `elastalert`, and the default
+    Run(Box<run::Args>),
+    /// Run one rule over events once; also called as `elastalert-test-rule`
+    TestRule(Box<test_rule::Args>),
+    /// Make the writeback indices; also called as `elastalert-create-index`
+    CreateIndex(Box<create_index::Args>),
+    /// Show the problems of configuration and rules
+    Check {
+        /// Rule files, or folders with rules [default: the configured rules folders]
+        #[arg(value_name = "FILE|DIR")]
+        paths: Vec<PathBuf>,
+        /// The configuration file [default: config.yaml, else config.yml, else none]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
+    Links {
+        /// Where to
+        directory: PathBuf,
+        /// Replace links that point elsewhere
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// Runs the program; the exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
+    let line = match CommandLine::try_parse_from(args::normalise(arguments)) {
+        Ok(line) => line,
+        Err(error) => {
+            // Help and version go to standard output and are no mistake.
+            let code = if error.use_stderr() {
+                exit::USAGE
+            } else {
+                exit::FINE
+            };
+            return error.print().map_or(exit::PROBLEMS, |()| code);
+        }
+    };
+    crate::tls::install_provider();
+    let result = match line.command {
+        Command::Run(args) => start(&args),
+        Command::TestRule(args) => test_rule::run(&args),
+        Command::CreateIndex(args) => make_indices(&args),
+        Command::Check { paths, config } => check_rules(&paths, config.as_deref()),
+        Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("tripline: {error:#}");
+        exit::PROBLEMS
+    })
+}
+
+/// Reads the configuration; its problems are returned.
+fn load_config(path: Option<&Path>, expand: bool) -> anyhow::Result<(Config, Vec<Problem>)> {
+    if let Some(path) = path {
+        anyhow::ensure!(
+            path.exists(),
+            "{}: no such configuration file",
+            path.display()
+        );
+    }
+    let alerters = rules::alerter_options();
+    let mut tables = vec![crate::rule::load::options::OPTIONS];
+    tables.extend(crate::alert::OPTIONS);
+    tables.extend(alerters);
+    let sources = Sources {
+        path,
+        environment: &rules::environment,
+        expand,
+        rule_options: &tables,
+        known: &crate::rule::load::options::is_of_elastalert,
+    };
+    Ok(Config::load(&sources))
+}
+
+/// What rules and alerters need of the process.
+fn process() -> anyhow::Result<Process> {
+    Ok(Process {
+        zone: TimeZone::system(),
+        working_directory: std::env::current_dir()
+            .context("the working directory cannot be found out")?,
+        enhancements: crate::alert::enhancements::ENHANCEMENTS,
+    })
+}
+
+fn start(args: &run::Args) -> anyhow::Result<i32> {
+    log::start(args.log_format, "info");
+    let (config, problems) = load_config(args.config.as_deref(), true)?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "tripline");
+    match &config.file {
+        Some(file) => tracing::info!(file = %file.display(), "configuration"),
+        None => tracing::info!("configuration: none, defaults are used"),
+    }
+    report(&problems);
+    if problems.iter().any(Problem::is_error) {
+        return Ok(exit::PROBLEMS);
+    }
+    let loader = loader(config.clone(), args.rule.clone(), args.debug)?;
+    let loaded = loader.load(0);
+    report_rules(&loaded);
+    if let Some(period) = &args.silence {
+        return silence::run(args, period, &config, &loaded);
+    }
+    if loaded.rules.rules.is_empty() {
+        tracing::error!("no rule can run");
+        return Ok(exit::PROBLEMS);
+    }
+    service::run(args, config, loader, loaded)
+}
+
+/// Logs problems, one line each: `tripline check` shows them with their lines.
+fn report(problems: &[Problem]) {
+    for problem in problems {
+        match problem.severity {
+            Severity::Note => tracing::info!("{problem}"),
+            Severity::Warning => tracing::warn!("{problem}"),
+            Severity::Error => tracing::error!("{problem}"),
+        }
+    }
+}
+
+/// Logs what was loaded.
+fn report_rules(loaded: &Loaded) {
+    report(&loaded.problems);
+    let (rules, disabled, problems) = (
+        loaded.rules.rules.len(),
+        loaded.disabled.len(),
+        loaded.problems.len(),
+    );
+    tracing::info!(rules, disabled, problems, "loaded");
+}
+
+fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {
+    let (config, mut problems) = load_config(config, true)?;
+    let subfolders = config.scan_subdirectories;
+    let loader = loader(config, None, false)?;
+    let mut files = Vec::new();
+    for path in paths {
+        match yaml_files(path, subfolders) {
+            _ if !path.is_dir() => files.push(path.clone()),
+            Ok(found) => files.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let loaded = if paths.is_empty() {
+        loader.load(0)
+    } else {
+        loader.load_files(&files)
+    };
+    problems.extend(loaded.problems);
+    Ok(check::print(
+        &problems,
+        loaded.rules.rules.len(),
+        loaded.disabled.len(),
+    ))
+}
+
+/// What loads the rules of a configuration.
+fn loader(config: Config, only: Option<PathBuf>, debug: bool) -> anyhow::Result<Loader> {
+    let transport = Arc::new(World::new(Box::new(std::io::stdout())));
+    Ok(Loader {
+        config: Arc::new(config),
+        only,
+        debug,
+        process: process()?,
+        transport,
+    })
+}
+
+fn make_indices(args: &create_index::Args) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(args.config.as_deref(), false)?;
+    report(&problems);
+    let configured = create_index::Configured {
+        file: config.file.clone(),
+        es: config.elasticsearch.clone(),
+        writeback_index: Some(config.writeback_index.clone()),
+        store: config.store,
+    };
+    let (stdin, mut stdout) = (std::io::stdin(), std::io::stdout());
+    let mut input = stdin.lock();
+    let mut terminal = create_index::Terminal {
+        input: stdin.is_terminal().then_some(&mut input),
+        output: &mut stdout,
+        secret: create_index::secret_from_terminal,
+    };
+    Ok(i32::from(create_index::run(
+        args,
+        &configured,
+        &mut terminal,
+        &mut std::io::stderr(),
+    )))
+}

@@ -139,8 +139,8 @@ pub enum Note {
         /// The rule.
         rule: String,
     },
-    /// An enhancement failed.
-    EnhancementFailed {
+    /// An enhancement, or another step before an alert, failed.
+    NotPrepared {
         /// The rule.
         rule: String,
         /// Why.

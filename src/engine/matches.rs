@@ -43,6 +43,11 @@ impl Engine {
         let Some(mut document) = rule.match_document(matched) else {
             return;
         };
+        if document.contains_key("_id")
+            && let Some(index) = rule.index.only()
+        {
+            document.entry("_index").or_insert_with(|| index.into());
+        }
         let key = silence_key(rule, &document);
         if self.silences.is_silenced(&key, now) {
             return self.held_back(entry, position, key, out);
@@ -54,16 +59,16 @@ impl Engine {
             document.insert("num_hits".to_owned(), cell.interval.hits.into());
             document.insert("num_matches".to_owned(), cell.interval.matches.into());
         }
-        let mut matches = vec![document];
         if entry.enhance_first {
-            self.enhance(entry, &mut matches, now, out);
+            let (kept, errors) = entry.prepare.enhance(&mut document);
+            self.not_enhanced(&rule.name, errors, now, out);
+            if !kept {
+                out.notes.push(Note::Dropped {
+                    rule: rule.name.clone(),
+                });
+                return;
+            }
         }
-        let Some(document) = matches.pop() else {
-            out.notes.push(Note::Dropped {
-                rule: rule.name.clone(),
-            });
-            return;
-        };
         match &rule.aggregation {
             Some(aggregation) => {
                 let next = self.next_alert;
@@ -177,23 +182,12 @@ impl Engine {
         });
     }
 
-    /// Runs the enhancements; those that fail are written down.
-    fn enhance(
-        &mut self,
-        entry: &ProgramRule,
-        matches: &mut Vec<Document>,
-        now: WallTime,
-        out: &mut Outcome,
-    ) {
-        for error in entry.prepare.enhance(&entry.rule, matches, now) {
-            self.write_error(
-                &entry.rule.name,
-                &format!("Error running match enhancement: {error}"),
-                now,
-                out,
-            );
-            out.notes.push(Note::EnhancementFailed {
-                rule: entry.rule.name.clone(),
+    /// Writes down what failed when matches were prepared.
+    fn not_enhanced(&mut self, rule: &str, errors: Vec<String>, now: WallTime, out: &mut Outcome) {
+        for error in errors {
+            self.write_error(rule, &error, now, out);
+            out.notes.push(Note::NotPrepared {
+                rule: rule.to_owned(),
                 error,
             });
         }
@@ -255,10 +249,8 @@ impl Engine {
         now: WallTime,
         out: &mut Outcome,
     ) {
-        entry.prepare.decorate(&entry.rule, &mut alert.matches, now);
-        if !entry.enhance_first {
-            self.enhance(entry, &mut alert.matches, now, out);
-        }
+        let errors = entry.prepare.prepare(&entry.rule, &mut alert.matches);
+        self.not_enhanced(&entry.rule.name, errors, now, out);
         let kept = alert.matches.len();
         for (at, id) in waiting.iter().enumerate() {
             // Documents of the same name are written over when the alert has been tried.

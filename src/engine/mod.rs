@@ -111,6 +111,8 @@ struct Cell {
     interval: Counts,
     /// Since the store began.
     total: Counts,
+    /// Since this run of the program began.
+    run: Counts,
 }
 
 /// The state machine.
@@ -140,7 +142,7 @@ impl Engine {
             outbox: Outbox::default(),
             bodies: VecDeque::new(),
             next_alert: 0,
-            next_write: 0,
+            next_write: 1,
             last_tick: None,
         }
     }
@@ -164,6 +166,11 @@ impl Engine {
         }
     }
 
+    /// Numbers writes above what the documents' store has seen, whatever the journal says.
+    pub fn number_writes_after(&mut self, applied: u64) {
+        self.next_write = self.next_write.max(applied + 1);
+    }
+
     /// When [`Input::Due`] is wanted next.
     pub fn next_due(&self) -> Option<WallTime> {
         [self.aggregates.next_due(), self.outbox.next_due()]
@@ -184,6 +191,12 @@ impl Engine {
             .iter()
             .zip(&self.cells)
             .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.evaluator.size()))
+    }
+
+    /// Counts since this run of the program began, by rule name.
+    pub fn run_counts(&self) -> impl Iterator<Item = (&str, Counts)> {
+        let cells = self.program.rules.iter().zip(&self.cells);
+        cells.map(|(entry, cell)| (entry.rule.name.as_str(), cell.run))
     }
 
     /// Bodies taken in lately, for recognising repeats after a restart.
@@ -360,12 +373,14 @@ impl Cell {
             newest: None,
             interval: Counts::default(),
             total: Counts::default(),
+            run: Counts::default(),
         }
     }
 
     fn count(&mut self, counts: Counts) {
         self.interval.add(counts);
         self.total.add(counts);
+        self.run.add(counts);
     }
 
     /// Whether an event may change windows: neither too late nor too far in the future. Counts it when not.

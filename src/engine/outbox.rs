@@ -5,6 +5,7 @@ use super::{
     AlertId, Delivery, DeliveryOutcome, Effect, Engine, Note, Outcome, PendingAlert, Record,
 };
 use crate::event::WallTime;
+use crate::rule::Counts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -249,7 +250,10 @@ impl Engine {
     }
 
     /// After a restart: what was under way when the program ended is tried again, under the same alert id.
-    pub fn resume(&self, out: &mut Outcome) {
+    pub fn resume(&mut self, out: &mut Outcome) {
+        for cell in &mut self.cells {
+            cell.run = Counts::default();
+        }
         for in_flight in self.outbox.iter() {
             for (alerter, progress) in (0..).zip(&in_flight.alerters) {
                 if let Progress::Trying(attempt) = progress {

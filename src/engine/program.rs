@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 /// What the engine asks of the side that makes alerts. All of it is deterministic.
 pub trait Prepare: Send + Sync {
-    /// Runs the enhancements. Dropped matches are removed; the answer tells of those that failed.
-    fn enhance(&self, rule: &Rule, matches: &mut Vec<Document>, now: WallTime) -> Vec<String>;
+    /// Runs the enhancements on one match (`run_enhancements_first`). Whether it is kept, and what failed.
+    fn enhance(&self, matched: &mut Document) -> (bool, Vec<String>);
 
-    /// Adds what an alert shows beside the matches: counts, links, rule parameters.
-    fn decorate(&self, rule: &Rule, matches: &mut [Document], now: WallTime);
+    /// Prepares an alert's matches, once: counts, links, rule parameters, and enhancements unless they ran at the match. Dropped matches
+    /// are removed. What failed.
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String>;
 
     /// What the first alerter says of itself in the documents of an alert (`alert_info`).
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document;
@@ -36,7 +37,8 @@ pub struct Program {
     /// Tells one loading of the rules from another.
     pub generation: u64,
     /// The rules.
-    pub rules: Vec<ProgramRule>,
+    pub rules: Vec<Arc<ProgramRule>>,
+    by_name: HashMap<String, usize>,
 }
 
 impl std::fmt::Debug for Program {
@@ -49,26 +51,34 @@ impl std::fmt::Debug for Program {
 }
 
 impl Program {
-    /// A rule and its position, by name.
-    pub fn find(&self, name: &str) -> Option<(usize, &ProgramRule)> {
-        self.rules
+    /// These rules; their names differ.
+    pub fn new(generation: u64, rules: Vec<Arc<ProgramRule>>) -> Self {
+        let by_name = rules
             .iter()
             .enumerate()
-            .find(|(_, entry)| entry.rule.name == name)
+            .map(|(position, entry)| (entry.rule.name.clone(), position))
+            .collect();
+        Self {
+            generation,
+            rules,
+            by_name,
+        }
+    }
+
+    /// A rule and its position, by name.
+    pub fn find(&self, name: &str) -> Option<(usize, &ProgramRule)> {
+        let position = *self.by_name.get(name)?;
+        self.rules
+            .get(position)
+            .map(|entry| (position, entry.as_ref()))
     }
 
     /// Where each of these rules is now.
     pub(super) fn positions(&self, rules: &RuleSet) -> Vec<Option<usize>> {
-        let now: HashMap<&str, usize> = self
-            .rules
-            .iter()
-            .enumerate()
-            .map(|(position, entry)| (entry.rule.name.as_str(), position))
-            .collect();
         rules
             .rules
             .iter()
-            .map(|rule| now.get(rule.name.as_str()).copied())
+            .map(|rule| self.by_name.get(&rule.name).copied())
             .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! What is journalled, and how it is put back.
 
 use super::outbox::{InFlight, Progress};
-use super::{AlertId, Counts, Effect, Engine, Index, Op, Outcome, PendingAlert, Silence, Write};
+use super::{AlertId, Counts, Engine, Index, Op, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use crate::rule::{Sample, Verdict};
 use bytes::Bytes;
@@ -153,8 +153,8 @@ impl Record {
 }
 
 impl Engine {
-    /// Puts a record of the journal back. The only effects are writes: doing them again changes nothing.
-    pub fn restore(&mut self, record: Record, out: &mut Outcome) {
+    /// Puts a record of the journal back. A write among them is returned: doing it again changes nothing.
+    pub fn restore(&mut self, record: Record) -> Option<(u64, Write)> {
         match record {
             Record::Hit {
                 rule,
@@ -163,12 +163,8 @@ impl Engine {
                 event,
                 now,
             } => {
-                let Some((position, _)) = self.program.find(&rule) else {
-                    return;
-                };
-                let Some(cell) = self.cells.get_mut(position) else {
-                    return;
-                };
+                let (position, _) = self.program.find(&rule)?;
+                let cell = self.cells.get_mut(position)?;
                 cell.newest = cell.newest.max(Some(time));
                 // Matches found again were decided before: the records that follow say what became of them.
                 let event = event.map(StoredEvent::restore);
@@ -189,9 +185,7 @@ impl Engine {
                 self.last_tick = Some(now);
             }
             Record::Counts { rule, counts } => {
-                let Some((position, _)) = self.program.find(&rule) else {
-                    return;
-                };
+                let (position, _) = self.program.find(&rule)?;
                 if let Some(cell) = self.cells.get_mut(position) {
                     cell.count(counts);
                 }
@@ -232,10 +226,11 @@ impl Engine {
             }
             Record::Write { number, write } => {
                 self.next_write = self.next_write.max(number + 1);
-                out.effects.push(Effect::Write(number, write));
+                return Some((number, write));
             }
             Record::Body { fingerprint, now } => self.remember_body(fingerprint, now),
         }
+        None
     }
 
     /// Numbers go on after the highest that was used.

@@ -6,7 +6,7 @@
 use crate::telemetry::{Allowed, Clock, Metrics, RateLimit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::json;
+use serde::Serialize;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -63,6 +63,21 @@ pub struct Rejected<'a> {
     pub event: &'a [u8],
     /// Its position in its batch, when it came in one.
     pub at: Option<usize>,
+}
+
+/// A line of the file.
+#[derive(Serialize)]
+struct Letter<'a> {
+    #[serde(rename = "@timestamp")]
+    timestamp: String,
+    input: &'a str,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_base64: Option<String>,
 }
 
 /// Takes rejected events: counts them, writes them to the file, and tells some of them to the log.
@@ -124,23 +139,22 @@ impl DeadLetters {
             );
         }
         let Some(file) = &self.0.file else { return };
-        let mut letter = json!({
-            "@timestamp": now.to_text(),
-            "input": rejected.input,
-            "reason": rejected.detail,
-        });
-        if let Some(at) = rejected.at {
-            letter["at"] = at.into();
-        }
-        match std::str::from_utf8(rejected.event) {
-            Ok(text) => letter["event"] = text.into(),
-            Err(_) => letter["event_base64"] = BASE64.encode(rejected.event).into(),
-        }
-        let line = format!("{letter}\n");
+        let text = std::str::from_utf8(rejected.event).ok();
+        let letter = Letter {
+            timestamp: now.to_text(),
+            input: rejected.input,
+            reason: rejected.detail,
+            at: rejected.at,
+            event: text,
+            event_base64: text.is_none().then(|| BASE64.encode(rejected.event)),
+        };
+        // Texts and a number always serialise.
+        let mut line = serde_json::to_vec(&letter).unwrap_or_default();
+        line.push(b'\n');
         let written = file
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .append(line.as_bytes());
+            .append(&line);
         if let Err(error) = written {
             self.0.metrics.dead_letter_lost();
             if let Some(Allowed { suppressed }) = self.0.failed.allow(now) {
@@ -200,7 +214,7 @@ impl Rotating {
 mod tests {
     use super::*;
     use crate::event::WallTime;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn open(folder: &Path, max_size: u64) -> DeadLetters {
         // 2018-04-06T05:07:14Z

@@ -4,7 +4,7 @@ use super::source::Source;
 use super::tls::{self, TlsError};
 use super::watch::{Watch, Watched};
 use crate::config::ListenConfig;
-use crate::telemetry::{Allowed, RateLimit};
+use crate::telemetry::{Allowed, OpenConnection, RateLimit};
 use rustls::ServerConfig;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -29,8 +29,11 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long accepting pauses when the system has no more file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// When the program stops, a listener or connection from which nothing came for this long has nothing more to say.
+pub(super) const QUIET: Duration = Duration::from_millis(50);
+
 /// How long connections may take to finish what is in flight when the program stops.
-const DRAIN: Duration = Duration::from_secs(4);
+const DRAIN: Duration = Duration::from_secs(3);
 
 /// A bound listener of one input.
 #[derive(Debug)]
@@ -97,72 +100,107 @@ impl Listener {
         handler: Arc<H>,
         shutdown: CancellationToken,
     ) {
-        let slots = Arc::new(Semaphore::new(self.max_connections));
-        let tracker = TaskTracker::new();
-        // Cancelled when the time for draining is over.
-        let give_up = CancellationToken::new();
-        let refused = RateLimit::new(1, Duration::from_secs(10));
+        let serving = Serving {
+            slots: Arc::new(Semaphore::new(self.max_connections)),
+            listener: self,
+            tracker: TaskTracker::new(),
+            give_up: CancellationToken::new(),
+            refused: RateLimit::new(1, Duration::from_secs(10)),
+            source,
+            handler,
+            shutdown,
+        };
+        serving.run().await;
+    }
+}
+
+/// A listener that accepts, and its connections.
+struct Serving<H> {
+    listener: Listener,
+    source: Source,
+    handler: Arc<H>,
+    slots: Arc<Semaphore>,
+    tracker: TaskTracker,
+    shutdown: CancellationToken,
+    /// Cancelled when the time for draining is over.
+    give_up: CancellationToken,
+    refused: RateLimit,
+}
+
+impl<H: Handler> Serving<H> {
+    async fn run(self) {
         loop {
             // Cancel-safe: accept() either has taken a connection and returns it, or has not.
-            let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
-                () = shutdown.cancelled() => break,
-            };
-            let (stream, peer) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Most often "too many open files": trying again at once would only burn the processor.
-                    source.metrics().refused("accept");
-                    if let Some(Allowed { suppressed }) = refused.allow(source.now()) {
-                        tracing::warn!(input = source.name(), %error, suppressed, "cannot accept connections");
-                    }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-                source.metrics().refused("max_connections");
-                if let Some(Allowed { suppressed }) = refused.allow(source.now()) {
-                    tracing::warn!(
-                        input = source.name(),
-                        %peer,
-                        max_connections = self.max_connections,
-                        suppressed,
-                        "connection closed: too many"
-                    );
-                }
-                continue;
-            };
-            let connection = Connection {
-                stream,
-                peer,
-                tls: self.tls.clone(),
-                _slot: slot,
-            };
-            let source = source.clone();
-            let handler = Arc::clone(&handler);
-            let shutdown = shutdown.clone();
-            let give_up = give_up.clone();
-            tracker.spawn(async move {
-                source.metrics().connected();
-                tokio::select! {
-                    () = connection.run(&source, &*handler, &shutdown) => {}
-                    () = give_up.cancelled() => {}
-                }
-                source.metrics().disconnected();
-            });
+            tokio::select! {
+                accepted = self.listener.socket.accept() => self.accepted(accepted).await,
+                () = self.shutdown.cancelled() => break,
+            }
         }
-        drop(self.socket);
-        tracker.close();
-        if timeout(DRAIN, tracker.wait()).await.is_err() {
+        // The system has accepted these for us already, and their clients may have sent events.
+        for _ in 0..self.listener.max_connections {
+            match timeout(QUIET, self.listener.socket.accept()).await {
+                Ok(accepted) => self.accepted(accepted).await,
+                Err(_elapsed) => break,
+            }
+        }
+        drop(self.listener.socket);
+        self.tracker.close();
+        if timeout(DRAIN, self.tracker.wait()).await.is_err() {
             tracing::warn!(
-                input = source.name(),
-                connections = tracker.len(),
+                input = self.source.name(),
+                connections = self.tracker.len(),
                 "connections cut off while stopping"
             );
-            give_up.cancel();
-            tracker.wait().await;
+            self.give_up.cancel();
+            self.tracker.wait().await;
         }
+    }
+
+    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        match accepted {
+            Ok((stream, peer)) => self.admit(stream, peer),
+            Err(error) => {
+                self.source.metrics().refused("accept");
+                if let Some(Allowed { suppressed }) = self.refused.allow(self.source.now()) {
+                    tracing::warn!(input = self.source.name(), %error, suppressed, "cannot accept connections");
+                }
+                // Most often "too many open files": trying again at once would only burn the processor.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            self.source.metrics().refused("max_connections");
+            if let Some(Allowed { suppressed }) = self.refused.allow(self.source.now()) {
+                tracing::warn!(
+                    input = self.source.name(),
+                    %peer,
+                    max_connections = self.listener.max_connections,
+                    suppressed,
+                    "connection closed: too many"
+                );
+            }
+            return;
+        };
+        let connection = Connection {
+            stream,
+            peer,
+            tls: self.listener.tls.clone(),
+            _slot: slot,
+            _open: self.source.metrics().connection(),
+        };
+        let source = self.source.clone();
+        let handler = Arc::clone(&self.handler);
+        let shutdown = self.shutdown.clone();
+        let give_up = self.give_up.clone();
+        self.tracker.spawn(async move {
+            tokio::select! {
+                () = connection.run(&source, &*handler, &shutdown) => {}
+                () = give_up.cancelled() => {}
+            }
+        });
     }
 }
 
@@ -183,6 +221,7 @@ struct Connection {
     peer: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     _slot: OwnedSemaphorePermit,
+    _open: OpenConnection,
 }
 
 impl Connection {

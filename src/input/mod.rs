@@ -6,6 +6,7 @@
 pub mod dead_letter;
 pub mod fault;
 pub mod http;
+pub mod index_name;
 mod intake;
 pub mod lines;
 mod listener;

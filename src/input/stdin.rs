@@ -55,7 +55,7 @@ fn read(
 ) -> io::Result<()> {
     let mut lines = Lines::new(source.max_event_size());
     let mut found = Vec::new();
-    let mut hand_over = |found: &mut Vec<Line>| {
+    let hand_over = |found: &mut Vec<Line>| {
         runtime
             .block_on(source.take_lines(found))
             .map_err(|Stopped| io::Error::other("stopped before the end"))

@@ -4,13 +4,13 @@
 //! itself holds the sender back.
 
 use super::lines::Lines;
-use super::listener::Handler;
+use super::listener::{Handler, QUIET};
 use super::source::Source;
 use super::watch::Watch;
 use bytes::BytesMut;
-use futures_util::FutureExt as _;
 use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Size of a connection's read buffer.
@@ -50,9 +50,9 @@ impl Handler for Tcp {
                 buffer.reserve(CHUNK);
             }
             let read = if shutdown.is_cancelled() {
-                // Only what has arrived already; a line that is still torn then is lost, as its end never came.
-                match stream.read_buf(&mut buffer).now_or_never() {
-                    Some(read) if draining < DRAIN_BYTES => read,
+                // Only what has been sent already; a line that is torn then is lost, as its end never came.
+                match timeout(QUIET, stream.read_buf(&mut buffer)).await {
+                    Ok(read) if draining < DRAIN_BYTES => read,
                     _ => return,
                 }
             } else {

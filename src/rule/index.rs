@@ -46,6 +46,22 @@ impl IndexPattern {
         Self { text, patterns }
     }
 
+    /// The index, when the pattern is the name of one: events that do not say where they go must go there.
+    pub fn only(&self) -> Option<&str> {
+        match self.patterns.as_slice() {
+            [
+                Pattern {
+                    excludes: false,
+                    parts,
+                },
+            ] => match parts.as_slice() {
+                [Part::Literal(name)] => Some(name),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Whether the rule looks at an index. A `-` pattern takes away from what the patterns before it picked, as in Elasticsearch.
     pub fn matches(&self, index: &str) -> bool {
         let mut picked = self.patterns.is_empty();

@@ -28,7 +28,7 @@ pub struct RuleTypeEntry {
     pub advice: fn(&Properties, &Common) -> Vec<Problem>,
 }
 
-/// A rule type that was built, or what keeps it from being built.
+/// A rule type, or what is wrong with its options.
 pub type Built = Result<Arc<dyn RuleType>, Vec<Problem>>;
 
 /// What every rule has and its type may want to know.

@@ -4,6 +4,7 @@
 //! start (which silences hold, which alerts are unsent), and the queue of changes that Elasticsearch has not seen yet. A batch of
 //! writes, all these tables and the number of the last write applied change in one transaction, so a crash leaves them in step.
 
+mod error;
 mod facts;
 mod outgoing;
 mod retention;
@@ -12,16 +13,20 @@ mod tables;
 mod tests;
 
 use crate::engine::{Index, Write};
-use crate::event::WallTime;
+use crate::event::time::parse_iso;
+use crate::event::{Document, WallTime};
 use facts::number;
 use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, WriteTransaction,
 };
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::Path;
 use tables::{DOCUMENTS, META, SILENCES, TIMES, Tables, UNSENT};
 
+pub use error::StoreError;
 pub use outgoing::Outgoing;
 pub use retention::{Removed, Retention};
 
@@ -33,72 +38,6 @@ const FORMAT: u64 = 1;
 
 /// Memory for pages of the file. The store is written much and read little; redb's own default is 1 GiB.
 const CACHE: usize = 16 * 1024 * 1024;
-
-/// Why the embedded store cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another process has it open.
-    #[error(
-        "another tripline uses the store {}: stop it, or give this one another `store: {{path: …}}`",
-        path.display()
-    )]
-    InUse {
-        /// The store's file.
-        path: PathBuf,
-    },
-    /// The file is not a store, or damaged.
-    #[error(
-        "the store {} cannot be read ({reason}): move it away to start with an empty one",
-        path.display()
-    )]
-    Unreadable {
-        /// The store's file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The file was written by a newer program.
-    #[error(
-        "the store {} has format {found}, this version knows formats up to {FORMAT}: use the version that wrote it, or a newer one",
-        path.display()
-    )]
-    Format {
-        /// The store's file.
-        path: PathBuf,
-        /// Its format.
-        found: u64,
-    },
-    /// The directory or file cannot be made or opened.
-    #[error("the store {} cannot be opened", path.display())]
-    Io {
-        /// The store's directory or file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// Reading or writing failed while it was open. After a failed write the store answers nothing but this: open it anew.
-    #[error("the embedded store failed")]
-    Database(#[source] Box<redb::Error>),
-}
-
-/// The database's errors are one enum per operation; all end as one.
-macro_rules! from_database {
-    ($($error:ty),*) => {$(
-        impl From<$error> for StoreError {
-            fn from(error: $error) -> Self {
-                Self::Database(Box::new(error.into()))
-            }
-        }
-    )*};
-}
-from_database!(
-    redb::StorageError,
-    redb::TableError,
-    redb::TransactionError,
-    redb::CommitError,
-    redb::SetDurabilityError
-);
 
 /// Whether changes are queued for Elasticsearch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +76,21 @@ pub struct Silence {
     pub until: WallTime,
     /// `exponential_realert`'s exponent.
     pub exponent: u32,
+}
+
+impl Silence {
+    /// Reads a silence document; `None` when its key or end cannot be read.
+    pub fn of(document: &Document) -> Option<Self> {
+        let text = |name: &str| document.get(name)?.as_str();
+        let exponent = document.get("exponent").and_then(Value::as_u64);
+        Some(Self {
+            key: text("rule_name")?.to_owned(),
+            until: WallTime(parse_iso(text("until")?)?.micros),
+            exponent: exponent
+                .and_then(|exponent| u32::try_from(exponent).ok())
+                .unwrap_or(0),
+        })
+    }
 }
 
 /// The embedded writeback store. All calls block on the disk at worst; several threads may use it at a time, writers one after another.
@@ -389,6 +343,14 @@ fn open_database(path: &Path) -> Result<Database, StoreError> {
         Err(DatabaseError::DatabaseAlreadyOpen) => Err(StoreError::InUse {
             path: path.to_owned(),
         }),
+        Err(DatabaseError::Storage(redb::StorageError::Io(error)))
+            if !matches!(
+                error.kind(),
+                ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+            ) =>
+        {
+            Err(io(error))
+        }
         Err(error) => Err(unreadable(path, error)),
     }
 }

@@ -106,15 +106,20 @@ fn sync_directory(directory: &Path) -> Result<(), JournalError> {
         .map_err(io_error(directory))
 }
 
-/// Reads what a store directory holds: `begin` gets the snapshot, `each` every record after it, in order.
+/// Takes what a store directory held, in order.
+pub trait Recovery {
+    /// The newest usable snapshot; `None`: there is none.
+    fn begin(&mut self, snapshot: Option<Snapshot>);
+
+    /// A record that was journalled after it.
+    fn record(&mut self, record: Record);
+}
+
+/// Reads what a store directory holds.
 ///
 /// # Errors
 /// The disk, or files of a newer version. Damage is no error: see [`Recovered::damage`].
-pub fn recover(
-    directory: &Path,
-    begin: impl FnOnce(Option<Snapshot>),
-    mut each: impl FnMut(Record),
-) -> Result<Recovered, JournalError> {
+pub fn recover(directory: &Path, into: &mut dyn Recovery) -> Result<Recovered, JournalError> {
     fs::create_dir_all(directory).map_err(io_error(directory))?;
     let mut damage = Vec::new();
     let mut snapshot = None;
@@ -132,7 +137,7 @@ pub fn recover(
         }
     }
     let first = snapshot.as_ref().map_or(0, |(number, _)| *number);
-    begin(snapshot.map(|(_, snapshot)| snapshot));
+    into.begin(snapshot.map(|(_, snapshot)| snapshot));
     let mut records = 0;
     let mut next = first.max(1);
     for number in numbers(directory, "journal")?
@@ -142,7 +147,7 @@ pub fn recover(
         let path = journal_path(directory, number);
         damage.extend(read_journal(&path, &mut |record| {
             records += 1;
-            each(record);
+            into.record(record);
         })?);
         next = next.max(number + 1);
     }
@@ -388,14 +393,25 @@ mod tests {
         }
     }
 
+    #[derive(Default)]
+    struct Records(Vec<Record>);
+
+    impl Recovery for Records {
+        fn begin(&mut self, _snapshot: Option<Snapshot>) {}
+
+        fn record(&mut self, record: Record) {
+            self.0.push(record);
+        }
+    }
+
     fn read(directory: &Path) -> (Vec<Record>, Vec<String>) {
-        let mut records = Vec::new();
-        let recovered = recover(directory, |_| (), |record| records.push(record)).unwrap();
-        (records, recovered.damage)
+        let mut records = Records::default();
+        let recovered = recover(directory, &mut records).unwrap();
+        (records.0, recovered.damage)
     }
 
     fn begin(directory: &Path) -> Journal {
-        let recovered = recover(directory, |_| (), |_| ()).unwrap();
+        let recovered = recover(directory, &mut Records::default()).unwrap();
         Journal::begin(directory, &recovered).unwrap()
     }
 
@@ -422,7 +438,7 @@ mod tests {
         let mut bytes = fs::read(&path).unwrap();
         bytes[4] = 9;
         fs::write(&path, bytes).unwrap();
-        let error = recover(directory.path(), |_| (), |_| ())
+        let error = recover(directory.path(), &mut Records::default())
             .unwrap_err()
             .to_string();
         assert!(error.contains("format 9"), "{error}");

@@ -6,4 +6,4 @@
 pub mod documents;
 mod journal;
 
-pub use journal::{Journal, JournalError, Recovered, recover, write_snapshot};
+pub use journal::{Journal, JournalError, Recovered, Recovery, recover, write_snapshot};

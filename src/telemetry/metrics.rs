@@ -84,6 +84,7 @@ pub struct Metrics {
     deliveries: Family<Delivery, Counter>,
     rule_events_skipped: Family<RuleSkip, Counter>,
     rule_alerts: Family<Rule, Counter>,
+    rule_matches_silenced: Family<Rule, Counter>,
     scrapes: Family<Rule, Counter>,
     hits: Family<Rule, Counter>,
     matches: Family<Rule, Counter>,
@@ -153,6 +154,10 @@ impl Metrics {
             "Events picked by a rule's filter that its window could not take"
         );
         let rule_alerts = register!("tripline_rule_alerts", "Alerts made for rule");
+        let rule_matches_silenced = register!(
+            "tripline_rule_matches_silenced",
+            "Matches held back by a silence"
+        );
         let scrapes = register!("elastalert_scrapes", "Number of scrapes for rule");
         let hits = register!("elastalert_hits", "Number of hits for rule");
         let matches = register!("elastalert_matches", "Number of matches for rule");
@@ -177,6 +182,7 @@ impl Metrics {
             deliveries,
             rule_events_skipped,
             rule_alerts,
+            rule_matches_silenced,
             scrapes,
             hits,
             matches,
@@ -228,6 +234,7 @@ impl Metrics {
             alerts_sent: self.alerts_sent.get_or_create_owned(&rule),
             alerts_not_sent: self.alerts_not_sent.get_or_create_owned(&rule),
             alerts_silenced: self.alerts_silenced.get_or_create_owned(&rule),
+            matches_silenced: self.rule_matches_silenced.get_or_create_owned(&rule),
             skipped: self.rule_events_skipped.clone(),
             name: name.to_owned(),
         }
@@ -311,14 +318,10 @@ impl InputMetrics {
             .inc();
     }
 
-    /// A connection was opened.
-    pub fn connected(&self) {
+    /// A connection was opened; it counts until the result is dropped.
+    pub fn connection(&self) -> OpenConnection {
         self.connections.inc();
-    }
-
-    /// A connection was closed.
-    pub fn disconnected(&self) {
-        self.connections.dec();
+        OpenConnection(self.connections.clone())
     }
 
     /// A connection was closed unserved.
@@ -329,6 +332,16 @@ impl InputMetrics {
                 reason,
             })
             .inc();
+    }
+}
+
+/// Counts a connection as open until it is dropped.
+#[derive(Debug)]
+pub struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -344,6 +357,7 @@ pub struct RuleMetrics {
     alerts_sent: Counter,
     alerts_not_sent: Counter,
     alerts_silenced: Counter,
+    matches_silenced: Counter,
     skipped: Family<RuleSkip, Counter>,
 }
 
@@ -369,6 +383,11 @@ impl RuleMetrics {
     /// An alert document was written with `alert_sent: false`.
     pub fn alert_not_sent(&self) {
         self.alerts_not_sent.inc();
+    }
+
+    /// A match was held back by a silence.
+    pub fn match_silenced(&self) {
+        self.matches_silenced.inc();
     }
 
     /// A silence document was written.

@@ -5,7 +5,7 @@
 mod metrics;
 mod rate_limit;
 
-pub use metrics::{InputMetrics, Metrics, RuleMetrics, SkipReason};
+pub use metrics::{InputMetrics, Metrics, OpenConnection, RuleMetrics, SkipReason};
 pub use rate_limit::{Allowed, RateLimit};
 
 use crate::event::WallTime;

@@ -4,7 +4,6 @@ use super::client::{Client, EsError, error_kind, error_reason};
 use super::index_name;
 use crate::store::documents::Outgoing;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 
 /// What became of the changes of a request.
 #[derive(Debug, Default)]
@@ -39,11 +38,17 @@ pub(super) fn body(writeback_index: &str, changes: &[Outgoing]) -> String {
     let mut lines = String::new();
     for change in changes {
         let target = json!({"_index": index_name(writeback_index, change.index), "_id": change.id});
-        let written = match &change.json {
-            Some(document) => writeln!(lines, "{}\n{document}", json!({"index": target})),
-            None => writeln!(lines, "{}", json!({"delete": target})),
+        let action = if change.json.is_some() {
+            "index"
+        } else {
+            "delete"
         };
-        debug_assert!(written.is_ok(), "writing to a String cannot fail");
+        lines.push_str(&json!({action: target}).to_string());
+        lines.push('\n');
+        if let Some(document) = &change.json {
+            lines.push_str(document);
+            lines.push('\n');
+        }
     }
     lines
 }

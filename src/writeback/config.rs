@@ -6,6 +6,11 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// A host without the credentials it may carry.
+fn without_user(host: &str) -> &str {
+    host.rsplit('@').next().unwrap_or_default()
+}
+
 fn authorization(credentials: &Credentials) -> Option<String> {
     use base64::Engine as _;
     match credentials {
@@ -115,8 +120,7 @@ impl EsConfig {
         let authority = text
             .split_once("://")
             .and_then(|(_, rest)| rest.split('/').next())
-            .and_then(|authority| authority.rsplit('@').next())
-            .unwrap_or_default();
+            .map_or("", without_user);
         let written = authority
             .rsplit_once(':')
             .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
@@ -206,7 +210,7 @@ impl EsConfig {
 
 fn bad_host(host: &str, reason: &str) -> ConfigError {
     ConfigError::Host {
-        host: host.rsplit('@').next().unwrap_or_default().to_owned(),
+        host: without_user(host).to_owned(),
         reason: reason.to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use super::backoff::Backoff;
 use super::bulk::{self, Refused};
 use super::client::{Client, EsError};
-use super::indices::{self, Existing};
+use super::indices::{self, Change, Existing};
 use crate::store::documents::{Documents, Outgoing, StoreError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -207,10 +207,20 @@ impl Worker {
         }
     }
 
-    /// Makes the indices that are not there.
+    /// Makes the indices that are not there. A user that may only write documents is not let: then they are taken to be there.
     async fn prepare(&mut self) -> Result<(), EsError> {
-        let created = |change| info!(?change, "writeback index");
-        indices::create(&self.client, &self.writeback_index, Existing::Keep, created).await?;
+        let tell = |change| {
+            if let Change::Created(index) = change {
+                info!(index, "writeback index created");
+            }
+        };
+        match indices::create(&self.client, &self.writeback_index, Existing::Keep, tell).await {
+            Ok(()) => {}
+            Err(error) if error.status() == Some(403) => {
+                debug!(%error, "not allowed to look after the writeback indices");
+            }
+            Err(error) => return Err(error),
+        }
         self.prepared = true;
         Ok(())
     }
@@ -293,9 +303,9 @@ impl Worker {
         let first = self.progress.failures.fetch_add(1, Ordering::Relaxed) == 0;
         let was_connected = self.progress.connected.swap(false, Ordering::Relaxed);
         if first || was_connected {
-            warn!(error = %failure, "writeback waits for Elasticsearch; documents are kept in the embedded store meanwhile");
+            warn!(error = %failure, "documents not forwarded to Elasticsearch, will retry; they are kept in the embedded store");
         } else {
-            debug!(error = %failure, "writeback failed, will retry");
+            debug!(error = %failure, "documents not forwarded to Elasticsearch, will retry");
         }
     }
 }

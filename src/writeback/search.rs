@@ -1,8 +1,9 @@
-//! Reading a rule's index once, for `test-rule`. The running service never does this.
+//! Reading an index once, page by page: a rule's for `test-rule`, the writeback's at a first start. The running service never does this.
 
 use super::client::{Client, EsError, path_of};
+use crate::event::Document;
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// How long the server keeps a search open between two pages.
 const KEEP_ALIVE: &str = "5m";
@@ -28,7 +29,7 @@ pub struct Hit {
     /// Its id.
     pub id: String,
     /// The document.
-    pub source: Map<String, Value>,
+    pub source: Document,
 }
 
 /// The query of a rule over a time range, as ElastAlert's `get_query` builds it: later than `from`, not later than `to`.
@@ -75,10 +76,11 @@ impl Client {
 
     /// A point in time; `None` where the server has none (Elasticsearch without its licensed parts, older versions) or does not let us.
     async fn open_point_in_time(&self, index: &str) -> Result<Option<PointInTime>, EsError> {
-        let version = self.version().await?;
-        if !version.has_point_in_time() {
-            return Ok(None);
-        }
+        let version = match self.version().await {
+            Ok(version) if version.has_point_in_time() => version,
+            Ok(_) | Err(EsError::Status { status: 403, .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let (action, member) = if version.opensearch {
             ("_search/point_in_time", "pit_id")
         } else {

@@ -1,18 +1,17 @@
 //! Reading state from a server: for a first start where ElastAlert has run before.
 
-use super::client::{Client, EsError, path_of};
+use super::client::{Client, EsError};
 use super::index_name;
+use super::search::{Hit, Request};
 use crate::engine::Index;
-use crate::event::time::parse_iso;
 use crate::event::{Document, WallTime};
 use crate::store::documents::Silence;
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The most documents read of an index: what one answer may hold without paging. ElastAlert itself reads 1000 pending alerts at a time.
-const MOST: usize = 10_000;
+/// Documents per request.
+const PAGE: usize = 1000;
 
 /// A document of the main index that has not been sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,31 +32,17 @@ impl Client {
         writeback_index: &str,
         since: WallTime,
     ) -> Result<Vec<Silence>, EsError> {
-        let body = json!({
-            "size": MOST,
-            "query": {"range": {"until": {"gt": since.to_text()}}},
-            "sort": [{"until": {"order": "desc", "unmapped_type": "date"}}],
-        });
-        let hits = self
-            .hits(&index_name(writeback_index, Index::Silence), &body)
-            .await?;
+        let request = Request {
+            index: index_name(writeback_index, Index::Silence),
+            query: json!({"range": {"until": {"gt": since.to_text()}}}),
+            time_field: "until".to_owned(),
+            page_size: PAGE,
+        };
         let mut last = BTreeMap::new();
-        for (_, document) in hits {
-            let text = |name: &str| document.get(name).and_then(Value::as_str);
-            let (Some(key), Some(until)) = (text("rule_name"), text("until").and_then(parse_iso))
-            else {
-                continue;
-            };
-            let exponent = document
-                .get("exponent")
-                .and_then(Value::as_u64)
-                .and_then(|exponent| u32::try_from(exponent).ok())
-                .unwrap_or(0);
-            last.entry(key.to_owned()).or_insert(Silence {
-                key: key.to_owned(),
-                until: WallTime(until.micros),
-                exponent,
-            });
+        for hit in self.all(request).await? {
+            if let Some(silence) = Silence::of(&hit.source) {
+                last.insert(silence.key.clone(), silence);
+            }
         }
         Ok(last.into_values().collect())
     }
@@ -72,45 +57,34 @@ impl Client {
         now: WallTime,
         alert_time_limit: Duration,
     ) -> Result<Vec<PendingDocument>, EsError> {
-        let body = json!({
-            "size": MOST,
-            "query": {"bool": {"filter": [
+        let request = Request {
+            index: index_name(writeback_index, Index::Alerts),
+            query: json!({"bool": {"filter": [
                 {"term": {"alert_sent": false}},
                 {"range": {"alert_time": {"gte": now.minus(alert_time_limit).to_text()}}},
-            ]}},
-            "sort": [
-                {"alert_time": {"order": "asc", "unmapped_type": "date"}},
-                {"@timestamp": {"order": "asc", "unmapped_type": "date"}},
-            ],
-        });
-        let hits = self
-            .hits(&index_name(writeback_index, Index::Alerts), &body)
-            .await?;
+            ]}}),
+            time_field: "alert_time".to_owned(),
+            page_size: PAGE,
+        };
+        let hits = self.all(request).await?;
         Ok(hits
             .into_iter()
-            .map(|(id, document)| PendingDocument { id, document })
+            .map(|hit| PendingDocument {
+                id: hit.id,
+                document: hit.source,
+            })
             .collect())
     }
 
-    async fn hits(&self, index: &str, body: &Value) -> Result<Vec<(String, Document)>, EsError> {
-        let path = format!("{}/_search", path_of(index));
-        let mut answer = match self.call(Method::POST, &path, Some(body)).await {
-            Ok(answer) => answer,
-            Err(error) if error.is_index_missing() => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let Some(Value::Array(hits)) = answer.pointer_mut("/hits/hits").map(Value::take) else {
-            return Err(self.odd("a search without hits"));
-        };
-        Ok(hits
-            .into_iter()
-            .filter_map(|mut hit| {
-                let id = hit.get("_id")?.as_str()?.to_owned();
-                match hit.get_mut("_source")?.take() {
-                    Value::Object(document) => Some((id, document)),
-                    _ => None,
-                }
-            })
-            .collect())
+    async fn all(&self, request: Request) -> Result<Vec<Hit>, EsError> {
+        let mut pages = self.search(request).await?;
+        let mut hits = Vec::new();
+        loop {
+            let page = pages.next().await?;
+            if page.is_empty() {
+                return Ok(hits);
+            }
+            hits.extend(page);
+        }
     }
 }

@@ -11,7 +11,21 @@
 
 mod create_index;
 mod golden;
+#[path = "inputs_http.rs"]
+mod http;
+#[path = "inputs_http_repeat.rs"]
+mod http_repeat;
+mod inputs_stage;
 mod mail_server;
+mod problems;
+mod real_rules;
 mod smtp;
+#[path = "inputs_stdin.rs"]
+mod stdin;
 mod support;
+#[path = "inputs_tcp.rs"]
+mod tcp;
 mod tidy;
+#[path = "inputs_web.rs"]
+mod web;
+mod writeback;

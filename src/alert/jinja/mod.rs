@@ -5,9 +5,11 @@
 //! it is loaded ([`check`]).
 
 mod check;
+mod conversions;
 mod filters;
 mod methods;
 mod pprint;
+mod urlize;
 mod values;
 
 use super::TextError;
@@ -24,7 +26,7 @@ const NAME: &str = "template";
 
 /// A template, compiled once.
 #[derive(Debug)]
-pub(super) struct Jinja {
+pub(crate) struct Jinja {
     environment: Environment<'static>,
     /// `jinja_root_name`: the name that holds all others.
     root: String,
@@ -34,11 +36,11 @@ pub(super) struct Jinja {
 
 /// Why a template cannot be used.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     /// What is wrong.
-    pub(super) message: String,
+    pub(crate) message: String,
     /// What to write instead.
-    pub(super) help: Option<String>,
+    pub(crate) help: Option<String>,
 }
 
 impl Jinja {
@@ -46,22 +48,23 @@ impl Jinja {
     ///
     /// # Errors
     /// It is not well formed, or uses a filter or test that does not exist.
-    pub(super) fn new(
+    pub(crate) fn new(
         source: &str,
         root: &str,
         properties: &Properties,
     ) -> Result<Self, Vec<Broken>> {
         static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
         let mut environment = ENVIRONMENT.clone();
+        let source = source.replace("\r\n", "\n").replace('\r', "\n");
         environment
-            .add_template_owned(NAME, source.to_owned())
+            .add_template_owned(NAME, source.clone())
             .map_err(|error| {
                 vec![Broken {
                     message: message(&error),
                     help: None,
                 }]
             })?;
-        let broken = check::check(source, &environment);
+        let broken = check::check(&source, &environment);
         if !broken.is_empty() {
             return Err(broken);
         }
@@ -80,7 +83,7 @@ impl Jinja {
     ///
     /// # Errors
     /// What the template does with the match is not possible, or takes too long.
-    pub(super) fn render(&self, matched: &Document) -> Result<String, TextError> {
+    pub(crate) fn render(&self, matched: &Document) -> Result<String, TextError> {
         let members = matched
             .iter()
             .map(|(key, value)| (Value::from(key.as_str()), values::of_json(value)));
@@ -118,6 +121,8 @@ fn environment() -> Environment<'static> {
     });
     environment.set_unknown_method_callback(methods::call);
     filters::add(&mut environment);
+    // It would print everything there is.
+    environment.remove_global("debug");
     environment
 }
 

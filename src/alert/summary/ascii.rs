@@ -15,10 +15,13 @@ pub(super) fn draw(table: &Table, max_width: usize) -> Result<String, TextError>
     write_rule('-', &widths, &mut out);
     write_row(&table.header, &widths, Align::Centre, &mut out);
     write_rule('=', &widths, &mut out);
-    for row in &table.rows {
+    for (at, row) in table.rows.iter().enumerate() {
+        if at > 0 {
+            write_rule('-', &widths, &mut out);
+        }
         write_row(row, &widths, Align::Left, &mut out);
-        write_rule('-', &widths, &mut out);
     }
+    write_rule('-', &widths, &mut out);
     Ok(out)
 }
 

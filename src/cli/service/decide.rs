@@ -37,7 +37,10 @@ impl DecidedBatch {
 
     /// The same for the sender.
     pub(super) fn rejections(&self) -> Vec<(usize, String)> {
-        self.rejected.iter().map(|(at, error)| (*at, error.to_string())).collect()
+        self.rejected
+            .iter()
+            .map(|(at, error)| (*at, error.to_string()))
+            .collect()
     }
 }
 
@@ -57,14 +60,20 @@ pub(super) fn start(
     let queue = Arc::new(Mutex::new(Queue { batches, next: 0 }));
     (0..threads.max(1))
         .map(|number| {
-            let (queue, decider, decided) = (Arc::clone(&queue), Arc::clone(decider), decided.clone());
-            std::thread::Builder::new().name(format!("filter-{number}")).spawn(move || {
-                while let Some((number, batch)) = next(&queue) {
-                    if decided.blocking_send(decide(&decider.load(), number, batch)).is_err() {
-                        break;
+            let (queue, decider, decided) =
+                (Arc::clone(&queue), Arc::clone(decider), decided.clone());
+            std::thread::Builder::new()
+                .name(format!("filter-{number}"))
+                .spawn(move || {
+                    while let Some((number, batch)) = next(&queue) {
+                        if decided
+                            .blocking_send(decide(&decider.load(), number, batch))
+                            .is_err()
+                        {
+                            break;
+                        }
                     }
-                }
-            })
+                })
         })
         .collect()
 }
@@ -82,5 +91,11 @@ fn decide(decider: &Decider, number: u64, batch: Batch) -> DecidedBatch {
     let started = Instant::now();
     let mut decided = decider.decide(&batch.events, batch.origin.index.as_deref(), batch.received);
     let rejected = std::mem::take(&mut decided.rejected);
-    DecidedBatch { number, batch, decided: Some(decided), rejected, took: started.elapsed() }
+    DecidedBatch {
+        number,
+        batch,
+        decided: Some(decided),
+        rejected,
+        took: started.elapsed(),
+    }
 }

@@ -1,5 +1,6 @@
 //! The engine's thread: takes inputs, applies them in batches, commits the journal, and only then lets effects and answers go.
 
+use super::Finished;
 use super::decide::DecidedBatch;
 use super::reports::Reports;
 use super::writer::Writer;
@@ -74,6 +75,17 @@ pub(super) struct Driver {
     pub(super) busy: Duration,
 }
 
+/// What the thread woke up for.
+enum Wake {
+    Outcome(DeliveryOutcome),
+    Control(Control),
+    Room,
+    Batch(Option<DecidedBatch>),
+    Tick,
+    Due,
+    Stop,
+}
+
 /// What one commit answers for.
 #[derive(Default)]
 struct Commit {
@@ -84,39 +96,49 @@ struct Commit {
 
 impl Driver {
     /// Runs until the inputs have ended and their alerts are delivered, or the deadline for that has passed. The engine as it is then.
-    pub(super) async fn run(mut self) -> Engine {
+    pub(super) async fn run(mut self) -> Finished {
         let mut tick = tokio::time::Instant::now() + self.run_every;
         let mut open = true;
         let mut deadline = None;
         let mut commit = Commit::default();
         self.engine.resume(&mut commit.outcome);
         self.finish(&mut commit).await;
+        let deliveries = self.channels.deliveries.clone();
         loop {
-            let due = self.engine.next_due().map(|due| tokio::time::Instant::now() + due.since(self.clock.now()));
+            let wall = self.clock.now();
+            let due = self
+                .engine
+                .next_due()
+                .map(|due| tokio::time::Instant::now() + due.since(wall));
             let may_take = self.engine.undelivered() < MOST_UNDELIVERED;
-            // All branches lose nothing when another wins: `recv`, `reserve` and `sleep_until` are cancel safe.
-            tokio::select! {
+            let channels = &mut self.channels;
+            // All branches lose nothing when another wins: `recv`, `reserve`, `changed` and `sleep_until` are cancel safe.
+            let wake = tokio::select! {
                 biased;
-                Some(outcome) = self.channels.outcomes.recv() => self.apply_outcome(outcome, &mut commit),
-                Some(control) = self.channels.control.recv() => self.apply_control(control, &mut commit),
-                Ok(slot) = self.channels.deliveries.reserve(), if !self.backlog.is_empty() => {
-                    if let Some(delivery) = self.backlog.pop_front() {
-                        slot.send(delivery);
-                    }
-                }
-                batch = self.channels.batches.recv(), if open && may_take => match batch {
-                    Some(batch) => self.take_batch(batch, &mut commit),
-                    None => open = false,
-                },
-                () = sleep_until(tick) => {
-                    tick = tokio::time::Instant::now() + self.run_every;
+                Some(outcome) = channels.outcomes.recv() => Wake::Outcome(outcome),
+                Some(control) = channels.control.recv() => Wake::Control(control),
+                Ok(_room) = deliveries.reserve(), if !self.backlog.is_empty() => Wake::Room,
+                batch = channels.batches.recv(), if open && may_take => Wake::Batch(batch),
+                () = sleep_until(tick) => Wake::Tick,
+                () = sleep_until(due.unwrap_or(tick)), if due.is_some() => Wake::Due,
+                () = sleep_until(deadline.unwrap_or(tick)), if deadline.is_some() => break,
+                Ok(()) = channels.stop.changed(), if deadline.is_none() => Wake::Stop,
+            };
+            match wake {
+                Wake::Outcome(outcome) => self.apply_outcome(outcome, &mut commit),
+                Wake::Control(control) => self.apply_control(control, &mut commit),
+                // `finish` hands over what waits.
+                Wake::Room => {}
+                Wake::Batch(Some(batch)) => self.take_batch(batch, &mut commit),
+                Wake::Batch(None) => open = false,
+                Wake::Tick => {
+                    tick += self.run_every;
                     self.tick(&mut commit);
                 }
-                () = sleep_until(due.unwrap_or(tick)), if due.is_some() => {
-                    self.engine.apply(Input::Due, self.clock.now(), &mut commit.outcome);
-                }
-                () = sleep_until(deadline.unwrap_or(tick)), if deadline.is_some() => break,
-                Ok(()) = self.channels.stop.changed() => {
+                Wake::Due => self
+                    .engine
+                    .apply(Input::Due, self.clock.now(), &mut commit.outcome),
+                Wake::Stop => {
                     let wait = *self.channels.stop.borrow_and_update();
                     deadline = wait.map(|wait| tokio::time::Instant::now() + wait);
                 }
@@ -130,7 +152,10 @@ impl Driver {
         self.tick(&mut commit);
         self.finish(&mut commit).await;
         self.close();
-        self.engine
+        Finished {
+            engine: self.engine,
+            reports: self.reports,
+        }
     }
 
     /// Takes what else is there already, so that one commit serves it too.
@@ -138,15 +163,14 @@ impl Driver {
         while let Ok(outcome) = self.channels.outcomes.try_recv() {
             self.apply_outcome(outcome, commit);
         }
+        if !may_take {
+            return;
+        }
         for _ in 0..COMMIT_BATCHES {
-            match self.channels.batches.try_recv() {
-                Ok(batch) if may_take => self.take_batch(batch, commit),
-                Ok(batch) => {
-                    self.take_batch(batch, commit);
-                    break;
-                }
-                Err(_) => break,
-            }
+            let Ok(batch) = self.channels.batches.try_recv() else {
+                break;
+            };
+            self.take_batch(batch, commit);
         }
     }
 
@@ -164,10 +188,12 @@ impl Driver {
         let now = self.clock.now();
         let accepted = batch.batch.events.len().saturating_sub(batch.rejected());
         if let Some(decided) = batch.take_decided() {
-            self.engine.apply(Input::Events(decided), now, &mut commit.outcome);
+            self.engine
+                .apply(Input::Events(decided), now, &mut commit.outcome);
         }
         if let Some(fingerprint) = batch.batch.fingerprint {
-            self.engine.apply(Input::Body(fingerprint), now, &mut commit.outcome);
+            self.engine
+                .apply(Input::Body(fingerprint), now, &mut commit.outcome);
         }
         self.busy += batch.took + started.elapsed();
         commit.answered.push((batch, accepted));
@@ -176,15 +202,23 @@ impl Driver {
     fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
         self.under_way = self.under_way.saturating_sub(1);
         self.reports.delivered(&outcome);
-        self.engine.apply(Input::Outcome(outcome), self.clock.now(), &mut commit.outcome);
+        self.engine.apply(
+            Input::Outcome(outcome),
+            self.clock.now(),
+            &mut commit.outcome,
+        );
     }
 
     fn apply_control(&mut self, control: Control, commit: &mut Commit) {
         let now = self.clock.now();
         match control {
-            Control::Program(program) => self.engine.apply(Input::Program(program), now, &mut commit.outcome),
+            Control::Program(program) => {
+                self.engine
+                    .apply(Input::Program(program), now, &mut commit.outcome)
+            }
             Control::Silence { key, until, done } => {
-                self.engine.apply(Input::Silence { key, until }, now, &mut commit.outcome);
+                self.engine
+                    .apply(Input::Silence { key, until }, now, &mut commit.outcome);
                 commit.silenced.push(done);
             }
         }
@@ -192,12 +226,17 @@ impl Driver {
 
     fn tick(&mut self, commit: &mut Commit) {
         let busy = std::mem::take(&mut self.busy);
-        self.engine.apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
+        self.engine
+            .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
     }
 
     /// Commits, then lets effects and answers go.
     async fn finish(&mut self, commit: &mut Commit) {
-        let Outcome { effects, records, notes } = std::mem::take(&mut commit.outcome);
+        let Outcome {
+            effects,
+            records,
+            notes,
+        } = std::mem::take(&mut commit.outcome);
         self.commit(&records).await;
         for effect in effects {
             match effect {
@@ -212,7 +251,9 @@ impl Driver {
             }
         }
         while let Some(delivery) = self.backlog.pop_front() {
-            if let Err(mpsc::error::TrySendError::Full(delivery)) = self.channels.deliveries.try_send(delivery) {
+            if let Err(mpsc::error::TrySendError::Full(delivery)) =
+                self.channels.deliveries.try_send(delivery)
+            {
                 self.backlog.push_front(delivery);
                 break;
             }
@@ -236,12 +277,16 @@ impl Driver {
 
     /// Writes the journal. While it cannot be written nothing goes on: no effect, no answer; senders are told to come back.
     async fn commit(&mut self, records: &[Record]) {
-        let Some(durable) = &mut self.durable else { return };
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
         let started = Instant::now();
         let mut failed = false;
         while let Err(error) = durable.journal.commit(records) {
             self.reports.journal_failed(&error);
-            self.channels.readiness.send_replace(Readiness::JournalBroken);
+            self.channels
+                .readiness
+                .send_replace(Readiness::JournalBroken);
             failed = true;
             sleep(RETRY_COMMIT).await;
         }
@@ -254,14 +299,20 @@ impl Driver {
     }
 
     fn snapshot_if_long(&mut self) {
-        if self.durable.as_ref().is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH) {
+        if self
+            .durable
+            .as_ref()
+            .is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH)
+        {
             self.snapshot();
         }
     }
 
     /// Begins a new journal with a snapshot, which the writer makes safe in the background.
     fn snapshot(&mut self) {
-        let Some(durable) = &mut self.durable else { return };
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
         let snapshot = match self.engine.snapshot().encode() {
             Ok(snapshot) => snapshot,
             Err(error) => return self.reports.snapshot_failed(&error),

@@ -34,7 +34,12 @@ struct PerRule {
 }
 
 impl Reports {
-    pub(super) fn new(metrics: Arc<Metrics>, dead_letters: DeadLetters, clock: Clock, verbose: bool) -> Self {
+    pub(super) fn new(
+        metrics: Arc<Metrics>,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        verbose: bool,
+    ) -> Self {
         Self {
             metrics,
             dead_letters,
@@ -49,10 +54,12 @@ impl Reports {
     }
 
     fn rule(&mut self, rule: &str) -> &PerRule {
-        self.rules.entry(rule.to_owned()).or_insert_with(|| PerRule {
-            metrics: self.metrics.rule(rule),
-            silenced: RateLimit::new(1, Duration::from_secs(60)),
-        })
+        self.rules
+            .entry(rule.to_owned())
+            .or_insert_with(|| PerRule {
+                metrics: self.metrics.rule(rule),
+                silenced: RateLimit::new(1, Duration::from_secs(60)),
+            })
     }
 
     /// A batch is done.
@@ -61,7 +68,12 @@ impl Reports {
         self.bytes += batch.batch.size() as u64;
         self.bad += batch.rejected() as u64;
         for (at, error) in batch.rejects() {
-            let event = batch.batch.events.get(*at).map(|event| event.bytes.as_ref()).unwrap_or_default();
+            let event = batch
+                .batch
+                .events
+                .get(*at)
+                .map(|event| event.bytes.as_ref())
+                .unwrap_or_default();
             self.dead_letters.put(&Rejected {
                 input: &batch.batch.origin.input,
                 reason: reason(error),
@@ -118,26 +130,51 @@ impl Reports {
             }
             Note::Alerting { rule, matches } => {
                 self.rule(&rule).metrics.alert();
-                tracing::info!(rule, matches, "alert");
+                if self.verbose {
+                    tracing::info!(rule, matches, "alert");
+                } else {
+                    tracing::debug!(rule, matches, "alert");
+                }
             }
             Note::Aggregated { rule, due } => {
                 tracing::debug!(rule, due = due.to_text(), "New aggregation for {rule}");
             }
             Note::Dropped { rule } => tracing::debug!(rule, "alert dropped by its enhancements"),
-            Note::EnhancementFailed { rule, error } => {
+            Note::NotPrepared { rule, error } => {
                 self.metrics.error();
-                tracing::error!(rule, error, "match enhancement failed");
+                tracing::error!(
+                    rule,
+                    error,
+                    "a match could not be prepared as the rule says"
+                );
             }
             Note::WillRetry { rule, error, at } => {
-                tracing::warn!(rule, error, retry_at = at.to_text(), "alert not delivered, will retry");
+                tracing::warn!(
+                    rule,
+                    error,
+                    retry_at = at.to_text(),
+                    "alert not delivered, will retry"
+                );
             }
             Note::GaveUp { rule, error } => {
-                tracing::error!(rule, error, "alert not delivered within alert_time_limit, given up");
+                tracing::error!(
+                    rule,
+                    error,
+                    "alert not delivered within alert_time_limit, given up"
+                );
             }
-            Note::Ran { rule, start, end, counts } => self.ran(&rule, start, end, counts),
+            Note::Ran {
+                rule,
+                start,
+                end,
+                counts,
+            } => self.ran(&rule, start, end, counts),
             Note::RuleKept { rule } => tracing::debug!(rule, "rule kept"),
             Note::RuleReset { rule } => {
-                tracing::info!(rule, "rule changed: what it remembered means something else now and was dropped");
+                tracing::info!(
+                    rule,
+                    "rule changed: what it remembered means something else now and was dropped"
+                );
             }
             Note::RuleAdded { rule } => tracing::info!(rule, "rule added"),
             Note::RuleGone { rule } => tracing::info!(rule, "rule removed"),
@@ -145,20 +182,38 @@ impl Reports {
     }
 
     fn ran(&mut self, rule: &str, start: WallTime, end: WallTime, counts: Counts) {
-        self.rule(rule).metrics.interval(&counts, Duration::ZERO);
+        self.rule(rule)
+            .metrics
+            .interval(counts.hits, counts.matches, Duration::ZERO);
         for (count, problem) in [
-            (counts.late, "events too late for the rule's window were left out"),
-            (counts.future, "events from the future were left out of the rule's window"),
-            (counts.untimed, "events without a usable timestamp_field were left out"),
+            (
+                counts.late,
+                "events too late for the rule's window were left out",
+            ),
+            (
+                counts.future,
+                "events from the future were left out of the rule's window",
+            ),
+            (
+                counts.untimed,
+                "events without a usable timestamp_field were left out",
+            ),
         ] {
             if count > 0 {
                 tracing::warn!(rule, count, "{problem}");
             }
         }
         if self.verbose {
-            let Counts { hits, matches, alerts, .. } = counts;
+            let Counts {
+                hits,
+                matches,
+                alerts,
+                ..
+            } = counts;
             let (start, end) = (start.to_text(), end.to_text());
-            tracing::info!("Ran {rule} from {start} to {end}: {hits} query hits (0 already seen), {matches} matches, {alerts} alerts sent");
+            tracing::info!(
+                "Ran {rule} from {start} to {end}: {hits} query hits (0 already seen), {matches} matches, {alerts} alerts sent"
+            );
         }
     }
 }

@@ -4,18 +4,24 @@
 //! older journals go, they are made safe.
 
 use crate::engine::Write;
-use crate::store::documents::{Commit, Documents};
+use crate::store::documents::{Commit, Documents, Retention, StoreError};
 use crate::store::write_snapshot;
+use crate::telemetry::Clock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Changes that wait at most; the engine waits when there are more.
 const QUEUE: usize = 8192;
 /// Changes that share one transaction at most.
 const TRANSACTION: usize = 1024;
+
+/// How long documents may be safe only in the journal.
+const MAKE_SAFE_AFTER: Duration = Duration::from_secs(1);
+/// How often old documents are looked for.
+const CLEAN_EVERY: Duration = Duration::from_secs(600);
 
 enum Message {
     Write(u64, Write),
@@ -29,13 +35,25 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread; `written` is called after each transaction, so that forwarding need not poll.
-    pub(super) fn start(directory: &Path, documents: Arc<Documents>, written: impl Fn() + Send + 'static) -> std::io::Result<Self> {
+    /// Starts the thread.
+    pub(super) fn start(
+        directory: &Path,
+        documents: Arc<Documents>,
+        retention: Retention,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
-        let directory = directory.to_owned();
+        let work = Work {
+            directory: directory.to_owned(),
+            documents,
+            retention,
+            clock,
+            unsafe_since: None,
+            cleaned: None,
+        };
         let thread = std::thread::Builder::new()
             .name("writeback".to_owned())
-            .spawn(move || Work { directory, documents, written: Box::new(written) }.run(&messages))?;
+            .spawn(move || work.run(&messages))?;
         Ok(Self { queue, thread })
     }
 
@@ -51,7 +69,9 @@ impl Writer {
 
     fn send(&self, message: Message) {
         if self.queue.send(message).is_err() {
-            tracing::error!("the writeback thread has ended; its documents wait in the journal for the next start");
+            tracing::error!(
+                "the writeback thread has ended; its documents wait in the journal for the next start"
+            );
         }
     }
 
@@ -59,7 +79,9 @@ impl Writer {
     pub(super) fn finish(self) {
         drop(self.queue);
         if self.thread.join().is_err() {
-            tracing::error!("the writeback thread failed; its documents wait in the journal for the next start");
+            tracing::error!(
+                "the writeback thread failed; its documents wait in the journal for the next start"
+            );
         }
     }
 }
@@ -67,14 +89,23 @@ impl Writer {
 struct Work {
     directory: PathBuf,
     documents: Arc<Documents>,
-    written: Box<dyn Fn() + Send>,
+    retention: Retention,
+    clock: Clock,
+    /// Since when there are documents that a power cut would take back to the journal.
+    unsafe_since: Option<Instant>,
+    /// When old documents were removed last.
+    cleaned: Option<Instant>,
 }
 
 impl Work {
-    fn run(&self, messages: &Receiver<Message>) {
+    fn run(mut self, messages: &Receiver<Message>) {
         let mut writes = Vec::new();
-        while let Ok(first) = messages.recv() {
-            let mut next = Some(first);
+        loop {
+            let mut next = match messages.recv_timeout(MAKE_SAFE_AFTER) {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             while let Some(message) = next {
                 match message {
                     Message::Write(number, write) => writes.push((number, write)),
@@ -83,31 +114,77 @@ impl Work {
                         self.snapshot(number, &bytes);
                     }
                 }
-                next = if writes.len() < TRANSACTION { messages.try_recv().ok() } else { None };
+                next = if writes.len() < TRANSACTION {
+                    messages.try_recv().ok()
+                } else {
+                    None
+                };
             }
             self.apply(&mut writes);
+            if self
+                .unsafe_since
+                .is_some_and(|since| since.elapsed() >= MAKE_SAFE_AFTER)
+            {
+                self.make_safe();
+            }
+            if self
+                .cleaned
+                .is_none_or(|cleaned| cleaned.elapsed() >= CLEAN_EVERY)
+            {
+                self.remove_old();
+            }
         }
+        self.make_safe();
     }
 
-    fn apply(&self, writes: &mut Vec<(u64, Write)>) {
+    fn apply(&mut self, writes: &mut Vec<(u64, Write)>) {
         if writes.is_empty() {
             return;
         }
-        // A store that cannot be written now is tried again; meanwhile the queue fills and the engine waits, which senders notice.
-        while let Err(error) = self.documents.apply(writes, Commit::Later) {
-            tracing::error!(%error, "writeback documents not stored, will retry");
-            std::thread::sleep(Duration::from_millis(500));
-        }
+        self.must(|documents| documents.apply(writes, Commit::Lazy).map(|_applied| ()));
         writes.clear();
-        (self.written)();
+        self.unsafe_since.get_or_insert_with(Instant::now);
     }
 
-    fn snapshot(&self, number: u64, bytes: &[u8]) {
-        if let Err(error) = self.documents.flush() {
-            return tracing::error!(%error, "no snapshot: the writeback documents could not be made safe");
-        }
+    fn make_safe(&mut self) {
+        self.must(Documents::flush);
+        self.unsafe_since = None;
+    }
+
+    fn snapshot(&mut self, number: u64, bytes: &[u8]) {
+        self.make_safe();
         if let Err(error) = write_snapshot(&self.directory, number, bytes) {
             tracing::error!(%error, "no snapshot; the journal is kept");
+        }
+    }
+
+    /// Removes a portion of the documents that are too old; what is left of them comes soon after.
+    fn remove_old(&mut self) {
+        const PORTION: usize = 1000;
+        let now = self.clock.now();
+        match self.documents.remove_old(now, &self.retention, PORTION) {
+            Ok(removed) => {
+                if removed.never_forwarded > 0 {
+                    let count = removed.never_forwarded;
+                    tracing::warn!(
+                        count,
+                        "documents became too old before Elasticsearch took them, and were removed"
+                    );
+                }
+                self.cleaned = (removed.documents < PORTION).then(Instant::now);
+            }
+            Err(error) => {
+                tracing::error!(%error, "old documents could not be removed");
+                self.cleaned = Some(Instant::now());
+            }
+        }
+    }
+
+    /// After a failure the store answers nothing more until it is opened anew; the journal has everything it may lack.
+    fn must(&self, act: impl FnOnce(&Documents) -> Result<(), StoreError>) {
+        if let Err(error) = act(&self.documents) {
+            tracing::error!(%error, "the writeback documents cannot be stored; stopping, the next start goes on from the journal");
+            std::process::exit(crate::cli::exit::PROBLEMS);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How to reach a cluster. The names are ElastAlert's options, `es_` left off.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EsConfig {
     /// `es_hosts`, or `es_host` alone: `host`, `host:port` or a URL each. Tried in turn when one cannot be connected to.
     pub hosts: Vec<String>,
@@ -51,6 +51,20 @@ impl Default for EsConfig {
             timeout: Duration::from_secs(20),
             aws_region: None,
         }
+    }
+}
+
+impl fmt::Debug for EsConfig {
+    /// Without what may be secret: credentials in hosts, and headers' values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let without_user = |host: &String| host.rsplit('@').next().unwrap_or_default().to_owned();
+        let hosts: Vec<String> = self.hosts.iter().map(without_user).collect();
+        f.debug_struct("EsConfig")
+            .field("hosts", &hosts)
+            .field("port", &self.port)
+            .field("use_ssl", &self.use_ssl)
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
     }
 }
 

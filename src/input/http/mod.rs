@@ -4,8 +4,11 @@
 //! whole batch away. So a bad event never makes a bad answer: it is rejected alone, in a 200. The answer leaves when the
 //! journal has the batch.
 
+mod answer;
 mod auth;
 pub mod body;
+mod connection;
+mod digest;
 pub mod repeat;
 mod request;
 pub mod split;

@@ -1,42 +1,29 @@
-//! One connection's requests and their answers.
+//! Requests and their answers.
 
+use super::answer::{self, Answer, Arrived, Told};
 use super::auth;
-use super::body::{self, DecodeError, Limits, ReadError};
-use super::repeat::{self, Answered, Arrival, Claim, RepeatGuard};
-use super::split::{self, Content, Split, Unusable};
+use super::body::{self, Limits, ReadError};
+use super::connection::{Exchange, HangUp};
+use super::digest::{Digest, Work};
+use super::repeat::{self, Arrival, Claim, RepeatGuard};
+use super::split::Unusable;
 use crate::config::HttpConfig;
-use crate::input::dead_letter::Reason;
-use crate::input::listener::Handler;
 use crate::input::source::Source;
-use crate::input::watch::Watch;
 use crate::input::{Batch, IntakeError, Receipt};
 use crate::telemetry::{Allowed, RateLimit, Readiness};
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{
     ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    HeaderValue, WWW_AUTHENTICATE,
 };
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use serde::Serialize;
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
 use serde_json::json;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-
-/// Request heads may be this long; longer ones get 431.
-const MAX_HEAD: usize = 64 * 1024;
-
-/// A body may hold this many events; each costs us more memory than the two bytes it may have in the body.
-const MAX_EVENTS: usize = 1_000_000;
+use tokio::task::JoinError;
+use tokio::time::timeout;
 
 /// Large bodies are read, and compressed ones decompressed, so many at a time.
 const HEAVY_AT_ONCE: usize = 16;
@@ -44,7 +31,13 @@ const HEAVY_AT_ONCE: usize = 16;
 /// Bodies over this size are cut up on a thread where that keeps nobody waiting.
 const BLOCKING: usize = 256 * 1024;
 
-type Answer = Response<Full<Bytes>>;
+/// As many rejected events are put to the dead letters at once.
+const FEW: usize = 100;
+
+/// How often the log tells of the same trouble with senders.
+fn told() -> RateLimit {
+    RateLimit::new(1, Duration::from_secs(10))
+}
 
 /// Serves the connections of one `http` input.
 #[derive(Debug)]
@@ -56,17 +49,15 @@ pub(in crate::input) struct Http {
     heavy: Arc<Semaphore>,
     full: RateLimit,
     too_large: RateLimit,
+    unavailable: RateLimit,
+    unauthorized: RateLimit,
 }
 
-/// The connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the request's sender has gone")]
-struct HangUp;
-
-/// What is known of a connection between its requests.
-struct Exchange {
-    watch: Arc<Watch>,
-    last: Mutex<Option<Answered>>,
+/// A batch was not taken.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    Full,
+    Stopping,
 }
 
 impl Http {
@@ -82,61 +73,23 @@ impl Http {
             config,
             readiness,
             heavy: Arc::new(Semaphore::new(HEAVY_AT_ONCE)),
-            full: RateLimit::new(1, Duration::from_secs(10)),
-            too_large: RateLimit::new(1, Duration::from_secs(10)),
+            full: told(),
+            too_large: told(),
+            unavailable: told(),
+            unauthorized: told(),
         }
     }
-}
 
-impl Handler for Http {
-    async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
-        &self,
-        stream: S,
-        watch: &Arc<Watch>,
-        shutdown: &CancellationToken,
-    ) {
-        let exchange = Exchange {
-            watch: Arc::clone(watch),
-            last: Mutex::new(None),
-        };
-        let first = CancellationToken::new();
-        let service = service_fn(|request| {
-            first.cancel();
-            self.answer(request, &exchange)
-        });
-        // hyper's time for reading a head runs from the end of the answer before: it is the idle timeout, too.
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.config.idle_timeout)
-            .max_header_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
-        let mut first_head = pin!(sleep(self.config.read_timeout));
-        loop {
-            // Cancel-safe: the connection is only borrowed, and goes on in the next round.
-            tokio::select! {
-                result = &mut connection => {
-                    if let Err(error) = result {
-                        tracing::debug!(input = self.source.name(), %error, "connection broken");
-                    }
-                    return;
-                }
-                () = &mut first_head, if !first.is_cancelled() => {
-                    self.source.metrics().refused("no_request");
-                    return;
-                }
-                () = shutdown.cancelled() => break,
-            }
-        }
-        connection.as_mut().graceful_shutdown();
-        if let Err(error) = connection.await {
-            tracing::debug!(input = self.source.name(), %error, "connection broken");
-        }
+    pub(super) fn source(&self) -> &Source {
+        &self.source
     }
-}
 
-impl Http {
-    async fn answer(
+    pub(super) fn config(&self) -> &HttpConfig {
+        &self.config
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         exchange: &Exchange,
@@ -145,34 +98,41 @@ impl Http {
             answered.confirm();
         }
         let (head, mut body) = request.into_parts();
+        let answer = match self.without_body(&head) {
+            None => self.take(&head.headers, &mut body, exchange).await?,
+            Some(answer) => {
+                self.discard(&head.headers, &mut body).await;
+                answer
+            }
+        };
+        self.source.metrics().answered(answer.status().as_u16());
+        Ok(answer)
+    }
+
+    /// The answer to all but events that may be taken.
+    fn without_body(&self, head: &Parts) -> Option<Answer> {
         let ready = *self.readiness.borrow();
-        let answer = match (&head.method, head.uri.path()) {
-            (&Method::GET | &Method::HEAD, "/healthz") => message(StatusCode::OK, "ok"),
-            (&Method::GET | &Method::HEAD, "/readyz") if ready == Readiness::Ready => {
-                message(StatusCode::OK, ready.as_str())
+        let get = matches!(head.method, Method::GET | Method::HEAD);
+        let post = matches!(head.method, Method::POST | Method::PUT);
+        let answer = match head.uri.path() {
+            "/healthz" if get => answer::status(StatusCode::OK, "ok"),
+            "/readyz" if get && ready == Readiness::Ready => {
+                answer::status(StatusCode::OK, ready.as_str())
             }
-            (&Method::GET | &Method::HEAD, "/readyz") => {
-                error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str())
-            }
+            "/readyz" if get => answer::error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str()),
             _ if !self.is_allowed(&head.headers) => self.unauthorized(),
-            (&Method::POST | &Method::PUT, _) if ready != Readiness::Ready => {
-                error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str())
+            _ if post && ready == Readiness::Ready => return None,
+            _ if post => self.unavailable(ready.as_str()),
+            "/" if get => {
+                let about = json!({"name": "tripline", "version": env!("CARGO_PKG_VERSION")});
+                answer::json(StatusCode::OK, &about)
             }
-            (&Method::POST | &Method::PUT, _) => {
-                let answer = self.take(&head.headers, &mut body, exchange).await?;
-                self.source.metrics().answered(answer.status().as_u16());
-                return Ok(answer);
-            }
-            (&Method::GET | &Method::HEAD, "/") => json_answer(
-                StatusCode::OK,
-                &json!({"name": "tripline", "version": env!("CARGO_PKG_VERSION")}),
-            ),
-            (&Method::GET | &Method::HEAD, _) => error(
+            _ if get => answer::error(
                 StatusCode::NOT_FOUND,
                 "nothing here; events are sent with POST or PUT",
             ),
             _ => {
-                let mut answer = error(
+                let mut answer = answer::error(
                     StatusCode::METHOD_NOT_ALLOWED,
                     "events are sent with POST or PUT",
                 );
@@ -182,9 +142,7 @@ impl Http {
                 answer
             }
         };
-        self.discard(&head.headers, &mut body).await;
-        self.source.metrics().answered(answer.status().as_u16());
-        Ok(answer)
+        Some(answer)
     }
 
     fn is_allowed(&self, headers: &HeaderMap) -> bool {
@@ -193,7 +151,14 @@ impl Http {
     }
 
     fn unauthorized(&self) -> Answer {
-        let mut answer = error(StatusCode::UNAUTHORIZED, "credentials missing or wrong");
+        if let Some(Allowed { suppressed }) = self.unauthorized.allow(self.source.now()) {
+            tracing::warn!(
+                input = self.source.name(),
+                suppressed,
+                "sender turned away: credentials missing or wrong"
+            );
+        }
+        let mut answer = answer::error(StatusCode::UNAUTHORIZED, "credentials missing or wrong");
         for challenge in self.config.auth.iter().flat_map(auth::challenges) {
             answer.headers_mut().append(WWW_AUTHENTICATE, challenge);
         }
@@ -220,8 +185,8 @@ impl Http {
             heavy: &self.heavy,
             patience: self.config.reply_timeout,
         };
-        let digested = match self.digest(headers, body, &limits).await {
-            Ok(digested) => digested,
+        let raw = match body::read(body, &limits).await {
+            Ok(raw) => raw,
             Err(ReadError::Gone) => return Err(HangUp),
             Err(ReadError::Busy) => {
                 self.discard(headers, body).await;
@@ -232,20 +197,78 @@ impl Http {
                 return Ok(self.too_large(&error.to_string()));
             }
         };
-        match digested {
-            Ok(digest) => self.decide(digest, exchange).await,
-            Err(too_large) => Ok(self.too_large(&too_large)),
+        // From here the sender waits for us. When it has waited too long it is told to come back: its claim to the body is
+        // dropped unanswered, so that it gets the outcome then.
+        let answer = timeout(self.config.reply_timeout, self.evaluate(headers, raw));
+        let (answer, claim) = answer
+            .await
+            .unwrap_or_else(|_elapsed| (self.unavailable("not yet evaluated"), None));
+        if let Some(claim) = claim {
+            exchange.answered(claim);
+        }
+        Ok(answer)
+    }
+
+    /// Cuts the body into events and waits for what becomes of them. The claim is to be settled by how the answer arrives.
+    async fn evaluate(&self, headers: &HeaderMap, raw: body::Read) -> (Answer, Option<Claim>) {
+        let digest = match self.digest(headers, raw).await {
+            Ok(Ok(digest)) => digest,
+            Ok(Err(too_large)) => return (self.too_large(&too_large), None),
+            Err(error) => return (self.unavailable(&error.to_string()), None),
+        };
+        let Digest {
+            fingerprint,
+            events,
+            positions,
+            unusable,
+        } = digest;
+        let count = events.len();
+        let (reply, outcome) = repeat::outcome();
+        let (claim, outcome, arrived) = match self.guard.arrive(fingerprint, &outcome) {
+            Arrival::New(claim) => {
+                let mut batch =
+                    Batch::new(Arc::clone(self.source.origin()), events, self.source.now());
+                batch.fingerprint = Some(fingerprint);
+                batch.reply = Some(reply);
+                if let Err(refused) = self.submit(batch) {
+                    claim.forget();
+                    return (self.refused(refused), None);
+                }
+                self.reject(&unusable).await;
+                (claim, Some(outcome), Arrived::New)
+            }
+            Arrival::Repeat(claim, outcome) => {
+                self.source.metrics().repeated(count);
+                (claim, outcome, Arrived::Repeated)
+            }
+        };
+        let receipt = match outcome {
+            Some(outcome) => outcome.await,
+            // It was journalled before the program was started; what became of each event is no longer known.
+            None => Ok(Receipt {
+                accepted: count,
+                rejected: Vec::new(),
+            }),
+        };
+        match receipt {
+            Ok(receipt) => {
+                let told = Told::new(&receipt, &positions, &unusable, arrived);
+                (answer::json(StatusCode::OK, &told), Some(claim))
+            }
+            Err(_dropped) => {
+                claim.forget();
+                (self.unavailable("the events could not be journalled"), None)
+            }
         }
     }
 
-    /// Reads the body, undoes its compression and cuts it into events; the inner error says in what way it is too large.
+    /// Undoes the compression and cuts the body into events; the inner error says in what way it is too large.
     async fn digest(
         &self,
         headers: &HeaderMap,
-        body: &mut Incoming,
-        limits: &Limits<'_>,
-    ) -> Result<Result<Digest, String>, ReadError> {
-        let body::Read { bytes, mut permit } = body::read(body, limits).await?;
+        raw: body::Read,
+    ) -> Result<Result<Digest, String>, JoinError> {
+        let body::Read { bytes, permit } = raw;
         let work = Work {
             content_type: text(headers, &CONTENT_TYPE),
             encoding: text(headers, &CONTENT_ENCODING),
@@ -255,78 +278,33 @@ impl Http {
         if work.encoding.is_none() && bytes.len() <= BLOCKING {
             return Ok(work.digest(&bytes));
         }
-        if permit.is_none() {
-            permit = Some(limits.permit().await?);
-        }
-        let digested = tokio::task::spawn_blocking(move || work.digest(&bytes)).await;
+        let permit = match permit {
+            Some(permit) => Some(permit),
+            // The semaphore is never closed.
+            None => Arc::clone(&self.heavy).acquire_owned().await.ok(),
+        };
+        let digest = tokio::task::spawn_blocking(move || work.digest(&bytes)).await;
         drop(permit);
-        // The thread ends early only when the program does.
-        digested.map_err(|_| ReadError::Gone)
+        digest
     }
 
-    /// Hands the events over, or finds that they came before, and tells what became of them.
-    async fn decide(&self, digest: Digest, exchange: &Exchange) -> Result<Answer, HangUp> {
-        let Digest { fingerprint, split } = digest;
-        let Split {
-            events,
-            positions,
-            unusable,
-        } = split;
-        let count = events.len();
-        let (reply, outcome) = repeat::outcome();
-        let (claim, outcome, repeated) = match self.guard.arrive(fingerprint, &outcome) {
-            Arrival::New(claim) => {
-                let mut batch =
-                    Batch::new(Arc::clone(self.source.origin()), events, self.source.now());
-                batch.fingerprint = Some(fingerprint);
-                batch.reply = Some(reply);
-                if let Err(answer) = self.submit(batch) {
-                    claim.forget();
-                    return Ok(answer);
-                }
-                for event in &unusable {
-                    let Unusable {
-                        at,
-                        reason,
-                        detail,
-                        event,
-                    } = event;
-                    self.source.reject(*reason, detail, event, Some(*at));
-                }
-                (claim, Some(outcome), false)
+    /// Puts the events to the dead letters; many of them on a thread where that keeps nobody waiting.
+    async fn reject(&self, unusable: &Arc<[Unusable]>) {
+        let source = self.source.clone();
+        let events = Arc::clone(unusable);
+        let put = move || {
+            for event in events.iter() {
+                source.reject(event.reason, &event.detail, &event.event, Some(event.at));
             }
-            Arrival::Repeat(claim, outcome) => (claim, outcome, true),
         };
-        let receipt = match outcome {
-            Some(outcome) => match timeout(self.config.reply_timeout, outcome).await {
-                Ok(Ok(receipt)) => receipt,
-                Ok(Err(_dropped)) => {
-                    claim.forget();
-                    return Ok(error(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        "the events could not be journalled",
-                    ));
-                }
-                // The claim goes unanswered: when the body comes again, it gets this outcome.
-                Err(_elapsed) => {
-                    return Ok(error(StatusCode::SERVICE_UNAVAILABLE, "not yet evaluated"));
-                }
-            },
-            // It was journalled before the program was started; what became of each event is no longer known.
-            None => Receipt {
-                accepted: count,
-                rejected: Vec::new(),
-            },
-        };
-        let told = Told::new(&receipt, &positions, &unusable, repeated);
-        if repeated {
-            self.source.metrics().repeated(told.repeated);
+        if unusable.len() <= FEW {
+            put();
+        } else if let Err(error) = tokio::task::spawn_blocking(put).await {
+            tracing::error!(input = self.source.name(), %error, "dead letters lost");
         }
-        exchange.answered(claim);
-        Ok(json_answer(StatusCode::OK, &told))
     }
 
-    fn submit(&self, mut batch: Batch) -> Result<(), Answer> {
+    fn submit(&self, mut batch: Batch) -> Result<(), Refused> {
         let count = batch.events.len();
         if count == 0 {
             // Nothing to evaluate, so it is decided already. Nobody listening is fine: the sender may have gone.
@@ -343,12 +321,28 @@ impl Http {
                 self.source.metrics().received(count, size);
                 Ok(())
             }
-            Err(IntakeError::Full(_)) => Err(self.is_full()),
-            Err(IntakeError::Closed(_)) => Err(error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                Readiness::Draining.as_str(),
-            )),
+            Err(IntakeError::Full(_)) => Err(Refused::Full),
+            Err(IntakeError::Closed(_)) => Err(Refused::Stopping),
         }
+    }
+
+    fn refused(&self, refused: Refused) -> Answer {
+        match refused {
+            Refused::Full => self.is_full(),
+            Refused::Stopping => self.unavailable(Readiness::Draining.as_str()),
+        }
+    }
+
+    fn unavailable(&self, why: &str) -> Answer {
+        if let Some(Allowed { suppressed }) = self.unavailable.allow(self.source.now()) {
+            tracing::warn!(
+                input = self.source.name(),
+                why,
+                suppressed,
+                "sender told to come back"
+            );
+        }
+        answer::error(StatusCode::SERVICE_UNAVAILABLE, why)
     }
 
     fn is_full(&self) -> Answer {
@@ -359,145 +353,18 @@ impl Http {
                 "queue full, sender told to come back"
             );
         }
-        error(StatusCode::TOO_MANY_REQUESTS, "the queue is full")
+        answer::error(StatusCode::TOO_MANY_REQUESTS, "the queue is full")
     }
 
     fn too_large(&self, why: &str) -> Answer {
         if let Some(Allowed { suppressed }) = self.too_large.allow(self.source.now()) {
             tracing::warn!(input = self.source.name(), why, suppressed, "body refused");
         }
-        error(StatusCode::PAYLOAD_TOO_LARGE, why)
-    }
-}
-
-impl Exchange {
-    fn take_last(&self) -> Option<Answered> {
-        self.last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
-    fn answered(&self, claim: Claim) {
-        let answered = claim.answered(&self.watch);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
-    }
-}
-
-/// What is to be done with a body, apart from its connection.
-struct Work {
-    content_type: Option<String>,
-    encoding: Option<String>,
-    max_body_size: usize,
-    max_event_size: usize,
-}
-
-/// A body cut into events.
-struct Digest {
-    fingerprint: u128,
-    split: Split,
-}
-
-impl Work {
-    fn digest(&self, raw: &Bytes) -> Result<Digest, String> {
-        let content_type = self.content_type.as_deref();
-        let decoded = body::decode(self.encoding.as_deref(), raw, self.max_body_size);
-        let body = match decoded {
-            Ok(body) => body,
-            Err(DecodeError::TooLarge) => return Err(DecodeError::TooLarge.to_string()),
-            // Any 4xx would make Logstash throw the batch away without a trace.
-            Err(error) => {
-                return Ok(Digest {
-                    fingerprint: repeat::fingerprint(content_type.unwrap_or_default(), raw),
-                    split: Split::unusable(Reason::Undecodable, error.to_string(), raw),
-                });
-            }
-        };
-        let split = split::split(
-            Content::from_type(content_type),
-            &body,
-            self.max_event_size,
-            MAX_EVENTS,
-        );
-        match split {
-            Some(split) => Ok(Digest {
-                fingerprint: repeat::fingerprint(content_type.unwrap_or_default(), &body),
-                split,
-            }),
-            None => Err(format!("it holds more than {MAX_EVENTS} events")),
-        }
-    }
-}
-
-/// What the sender is told about its events.
-#[derive(Serialize)]
-struct Told<'a> {
-    accepted: usize,
-    repeated: usize,
-    rejected: Vec<ToldRejected<'a>>,
-}
-
-#[derive(Serialize)]
-struct ToldRejected<'a> {
-    at: usize,
-    reason: &'a str,
-}
-
-impl<'a> Told<'a> {
-    fn new(
-        receipt: &'a Receipt,
-        positions: &[usize],
-        unusable: &'a [Unusable],
-        repeated: bool,
-    ) -> Self {
-        let evaluated = receipt.rejected.iter().map(|(index, reason)| ToldRejected {
-            at: positions.get(*index).copied().unwrap_or(*index),
-            reason,
-        });
-        let before = unusable.iter().map(|event| ToldRejected {
-            at: event.at,
-            reason: &event.detail,
-        });
-        let mut rejected: Vec<_> = evaluated.chain(before).collect();
-        rejected.sort_by_key(|event| event.at);
-        let (accepted, repeated) = if repeated {
-            (0, receipt.accepted)
-        } else {
-            (receipt.accepted, 0)
-        };
-        Self {
-            accepted,
-            repeated,
-            rejected,
-        }
+        answer::error(StatusCode::PAYLOAD_TOO_LARGE, why)
     }
 }
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-fn json_answer(status: StatusCode, body: &impl Serialize) -> Answer {
-    // These are plain structures and texts, which always serialise.
-    let body = serde_json::to_vec(body).unwrap_or_default();
-    let mut answer = Response::new(Full::new(Bytes::from(body)));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
-    ) {
-        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
-    answer
-}
-
-fn message(status: StatusCode, text: &str) -> Answer {
-    json_answer(status, &json!({"status": text}))
-}
-
-fn error(status: StatusCode, text: &str) -> Answer {
-    json_answer(status, &json!({"error": text}))
 }

@@ -13,14 +13,14 @@ pub(super) fn find(node: &Node) -> Result<&'static RuleTypeEntry, Box<Problem>> 
     }
     let error = |code, message: String| Problem::error(code, &node.span, message);
     let problem = if name.contains('.') {
-        error("E0511", format!("`{name}` is a Python class, which cannot be run here"))
+        error("E0711", format!("`{name}` is a Python class, which cannot be run here"))
             .help("say it with one of ElastAlert's own types; what a class decides from one event alone, a filter often can")
     } else {
         let known = || RULE_TYPES.iter().map(|entry| entry.name);
         match nearest(name, known()) {
-            Some(near) => error("E0512", format!("there is no rule type `{name}`"))
+            Some(near) => error("E0712", format!("there is no rule type `{name}`"))
                 .help(format!("did you mean `{near}`?")),
-            None => error("E0512", format!("there is no rule type `{name}`")).help(format!(
+            None => error("E0712", format!("there is no rule type `{name}`")).help(format!(
                 "there are {}",
                 known().collect::<Vec<_>>().join(", ")
             )),

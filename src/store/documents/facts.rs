@@ -1,5 +1,6 @@
 //! What the store must know of a document without reading it again.
 
+use super::Silence;
 use crate::engine::Index;
 use crate::event::Document;
 use crate::event::time::parse_iso;
@@ -33,53 +34,39 @@ pub(super) struct Facts {
     pub(super) hold: Hold,
 }
 
-/// What keeps a document from being removed, with a time in microseconds.
+/// What keeps a document from being removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Hold {
     /// Nothing.
     None,
-    /// A silence, until then.
-    Silence {
-        key: String,
-        until: i64,
-        exponent: u32,
+    /// A silence, until it ends.
+    Silence(Silence),
+    /// An alert that has not been sent.
+    Unsent {
+        /// When it was first due, in microseconds.
+        due: i64,
     },
-    /// An alert that has not been sent and was due then.
-    Unsent { due: i64 },
 }
 
 impl Facts {
     /// Reads them off a document.
     pub(super) fn of(index: Index, document: &Document) -> Self {
         let time = |name: &str| parse_iso(document.get(name)?.as_str()?).map(|time| time.micros);
-        let latest = ["@timestamp", "alert_time", "until"]
-            .into_iter()
-            .filter_map(time)
-            .max();
+        let own = match index {
+            Index::Alerts => time("alert_time"),
+            Index::Silence => time("until"),
+            Index::Status | Index::Error | Index::Past => None,
+        };
+        let latest = time("@timestamp").max(own);
         let hold = match index {
-            Index::Silence => silence(document, time("until")),
+            Index::Silence => Silence::of(document).map_or(Hold::None, Hold::Silence),
             Index::Alerts if document.get("alert_sent") == Some(&Value::Bool(false)) => {
                 Hold::Unsent {
-                    due: time("alert_time").or(latest).unwrap_or(0),
+                    due: own.or(latest).unwrap_or(0),
                 }
             }
             Index::Alerts | Index::Status | Index::Error | Index::Past => Hold::None,
         };
         Self { time: latest, hold }
-    }
-}
-
-fn silence(document: &Document, until: Option<i64>) -> Hold {
-    match (document.get("rule_name").and_then(Value::as_str), until) {
-        (Some(key), Some(until)) => Hold::Silence {
-            key: key.to_owned(),
-            until,
-            exponent: document
-                .get("exponent")
-                .and_then(Value::as_u64)
-                .and_then(|exponent| u32::try_from(exponent).ok())
-                .unwrap_or(0),
-        },
-        _ => Hold::None,
     }
 }

@@ -1,14 +1,14 @@
 //! The tables in the file, and how one write changes them.
 
 use super::facts::{Facts, Hold, number};
-use super::{Forwarding, StoreError};
+use super::{Forwarding, Silence, StoreError};
 use crate::engine::{Index, Op, Write};
 use crate::event::Document;
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 
 /// Numbers by name: `format`, `applied`, `bytes`, `queued` (the last position given in the outgoing queue).
 pub(super) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
-/// (index, id) → (time, what [`held_until`] needs, JSON text).
+/// (index, id) → (time, the silence's end or the unsent alert's due time or [`FREE`], JSON text).
 pub(super) const DOCUMENTS: TableDefinition<(u8, &str), (i64, i64, &str)> =
     TableDefinition::new("documents");
 /// (index, time, id): the order of an index by time.
@@ -86,12 +86,10 @@ impl<'t> Tables<'t> {
         };
         let held = match facts.hold {
             Hold::None => FREE,
-            Hold::Silence {
-                key,
-                until,
-                exponent,
-            } => {
-                self.silences.insert((&*key, until, id), exponent)?;
+            Hold::Silence(silence) => {
+                let until = silence.until.0;
+                self.silences
+                    .insert((&*silence.key, until, id), silence.exponent)?;
                 until
             }
             Hold::Unsent { due } => {
@@ -116,7 +114,8 @@ impl<'t> Tables<'t> {
         let silence_key = (index == number(Index::Silence) && held != FREE)
             .then(|| serde_json::from_str::<Document>(json).ok())
             .flatten()
-            .and_then(|document| Some(document.get("rule_name")?.as_str()?.to_owned()));
+            .and_then(|document| Silence::of(&document))
+            .map(|silence| silence.key);
         drop(old);
         self.times.remove((index, time, id))?;
         if let Some(key) = silence_key {

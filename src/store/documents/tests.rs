@@ -1,7 +1,8 @@
+mod model;
+
 use super::*;
 use crate::engine::Op;
-use crate::event::Document;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 const DAY: i64 = 86_400_000_000;

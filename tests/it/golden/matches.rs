@@ -143,6 +143,7 @@ fn replay(case: &Value, rule: &Rule) -> Vec<Row> {
     let process = Process {
         working_directory: std::path::PathBuf::new(),
         zone: jiff::tz::TimeZone::get(case["tz"].as_str().unwrap()).unwrap(),
+        enhancements: tripline::alert::enhancements::ENHANCEMENTS,
     };
     let mut run = Run {
         rule,

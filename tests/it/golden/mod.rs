@@ -6,6 +6,7 @@
 mod alerters;
 mod create_index;
 mod matches;
+mod text;
 
 use serde_json::Value;
 use std::collections::BTreeSet;

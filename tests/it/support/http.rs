@@ -4,11 +4,22 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Runs a future on a runtime of its own.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     Runtime::new().unwrap().block_on(work)
+}
+
+/// Waits until something holds; fails when it does not within a minute.
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// One request with an optional JSON body; the status and the JSON answer (null when there is none).
@@ -31,7 +42,20 @@ pub struct Recorded {
     pub method: Method,
     pub path: String,
     pub headers: HeaderMap,
+    /// The body as JSON; null when it is none.
     pub body: Value,
+    /// The body as text.
+    pub text: String,
+}
+
+impl Recorded {
+    /// The body's lines as JSON.
+    pub fn lines(&self) -> Vec<Value> {
+        self.text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
 }
 
 /// A server that notes every request and answers as it is told to.
@@ -52,6 +76,7 @@ impl Recorder {
                 path: uri.path().to_owned(),
                 headers,
                 body: serde_json::from_slice(&body).unwrap_or_default(),
+                text: String::from_utf8_lossy(&body).into_owned(),
             };
             let (status, body) = answer(&recorded);
             noted.lock().unwrap().push(recorded);

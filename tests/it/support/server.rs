@@ -2,6 +2,7 @@
 //!
 //! `TRIPLINE_TEST_OPENSEARCH` names a running one to use instead; `TRIPLINE_TEST_NO_SERVERS=1` skips what needs one, and says so.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -11,11 +12,14 @@ pub struct Server {
     pub url: String,
     /// Waits for this process to end, however it ends, and then stops the server.
     guard: Child,
+    /// Keeps other test processes away from the server's directory.
+    _place: File,
 }
 
 impl Server {
-    /// Starts `tests/services/NAME/run.sh` with its state in `directory`. Settings are `name=value`.
-    pub fn start(name: &str, directory: &Path, port: u16, settings: &[String]) -> Server {
+    /// Starts `tests/services/NAME/run.sh` on a port. Settings are `name=value`.
+    pub fn start(name: &str, port: u16, settings: &[String]) -> Server {
+        let (directory, place) = place(name);
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/services")
             .join(name)
@@ -23,7 +27,7 @@ impl Server {
         let mut guard = Command::new("bash")
             .args(["-c", r#"read -r _; exec "$0" stop"#])
             .arg(&script)
-            .env("SERVICES_DIR", directory)
+            .env("SERVICES_DIR", &directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -32,7 +36,7 @@ impl Server {
             .arg("start")
             .arg(port.to_string())
             .args(settings)
-            .env("SERVICES_DIR", directory)
+            .env("SERVICES_DIR", &directory)
             .env("TIER", "1")
             .env("HEAP", "320m")
             .stderr(Stdio::piped())
@@ -49,6 +53,7 @@ impl Server {
         Server {
             url: format!("http://127.0.0.1:{port}"),
             guard,
+            _place: place,
         }
     }
 }
@@ -60,11 +65,17 @@ impl Drop for Server {
     }
 }
 
-/// Where a kind of server keeps its state; programs fetched once are found again by the next run.
-pub fn directory(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join("services")
-        .join(name)
+/// A directory for a server's state that no other test process uses; programs fetched once are found there again by later runs.
+fn place(name: &str) -> (PathBuf, File) {
+    let services = Path::new(env!("CARGO_TARGET_TMPDIR")).join("services");
+    std::fs::create_dir_all(&services).unwrap();
+    for slot in 0.. {
+        let lock = File::create(services.join(format!("{name}-{slot}.lock"))).unwrap();
+        if lock.try_lock().is_ok() {
+            return (services.join(format!("{name}-{slot}")), lock);
+        }
+    }
+    unreachable!("some slot is free");
 }
 
 /// A port nobody listens on.
@@ -91,7 +102,7 @@ pub fn opensearch() -> Option<&'static str> {
     let (url, _) = SHARED.get_or_init(|| match std::env::var("TRIPLINE_TEST_OPENSEARCH") {
         Ok(url) => (url, None),
         Err(_) => {
-            let server = Server::start("opensearch", &directory("shared"), free_port(), &[]);
+            let server = Server::start("opensearch", free_port(), &[]);
             (server.url.clone(), Some(server))
         }
     });

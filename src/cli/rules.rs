@@ -1,0 +1,269 @@
+//! Rules with their alerters: what the engine runs and what deliveries leave through.
+
+use crate::alert::enhancements::Enhanced;
+use crate::alert::{Alert, Preparation, Process, TopCounts};
+use crate::alerter::sending::Outlet;
+use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
+use crate::config::service::Service as Config;
+use crate::config::{OptionSpec, Problem, Span};
+use crate::engine::{Prepare, Program, ProgramRule};
+use crate::event::{Document, EventTime, WallTime};
+use crate::filter::Mapping;
+use crate::rule::load::{self, Disabled};
+use crate::rule::{Rule, RuleSet};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The outlets by rule name.
+pub(super) type Outlets = HashMap<String, Arc<Outlet>>;
+
+/// Loads the rules, and loads them again.
+#[derive(Clone)]
+pub(super) struct Loader {
+    /// The configuration.
+    pub(super) config: Arc<Config>,
+    /// `--rule`: only this file.
+    pub(super) only: Option<PathBuf>,
+    /// `--debug`: alerts are printed.
+    pub(super) debug: bool,
+    /// What texts depend on.
+    pub(super) process: Process,
+    /// What alerters reach the world through.
+    pub(super) transport: Arc<dyn Transport>,
+}
+
+/// All that was loaded.
+pub(super) struct Loaded {
+    /// The rules, for deciding.
+    pub(super) rules: Arc<RuleSet>,
+    /// The rules, for the engine.
+    pub(super) program: Arc<Program>,
+    /// The rules, for deliveries.
+    pub(super) outlets: Outlets,
+    /// Rules with `is_enabled: false`.
+    pub(super) disabled: Vec<Disabled>,
+    /// Everything wrong or worth knowing.
+    pub(super) problems: Vec<Problem>,
+    /// Every file that was read.
+    pub(super) files: Vec<PathBuf>,
+}
+
+/// The rules that run, to fall back on.
+pub(super) struct Running {
+    /// Counts reloads.
+    pub(super) generation: u64,
+    rules: Vec<(Arc<ProgramRule>, Arc<Outlet>)>,
+}
+
+impl Loaded {
+    /// The rules, to fall back on when a later version of one cannot be loaded.
+    pub(super) fn running(&self) -> Running {
+        let rules = self.program.rules.iter().filter_map(|entry| {
+            let outlet = self.outlets.get(&entry.rule.name)?;
+            Some((Arc::clone(entry), Arc::clone(outlet)))
+        });
+        Running {
+            generation: self.program.generation,
+            rules: rules.collect(),
+        }
+    }
+
+    /// Lets rules whose file is still there, but cannot be loaded any more, go on as they were. Their names.
+    pub(super) fn keep_broken(&mut self, running: &Running) -> Vec<String> {
+        let loaded = |file: &Path| {
+            self.rules.rules.iter().any(|rule| rule.file == file)
+                || self.disabled.iter().any(|rule| rule.file == file)
+        };
+        let kept: Vec<_> = running
+            .rules
+            .iter()
+            .filter(|(entry, _)| self.files.contains(&entry.rule.file) && !loaded(&entry.rule.file))
+            .filter(|(entry, _)| !self.outlets.contains_key(&entry.rule.name))
+            .cloned()
+            .collect();
+        if kept.is_empty() {
+            return Vec::new();
+        }
+        let generation = self.program.generation;
+        let mut entries = self.program.rules.clone();
+        for (entry, outlet) in &kept {
+            entries.push(Arc::clone(entry));
+            self.outlets
+                .insert(entry.rule.name.clone(), Arc::clone(outlet));
+        }
+        let rules = entries
+            .iter()
+            .map(|entry| Arc::clone(&entry.rule))
+            .collect();
+        self.rules = Arc::new(RuleSet { generation, rules });
+        self.program = Arc::new(Program::new(generation, entries));
+        kept.into_iter()
+            .map(|(entry, _)| entry.rule.name.clone())
+            .collect()
+    }
+}
+
+/// The environment, as configuration and rules see it.
+pub(super) fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The options of every alerter.
+pub(super) fn alerter_options() -> Vec<&'static [OptionSpec]> {
+    ALERTERS.iter().map(|entry| entry.options).collect()
+}
+
+impl Loader {
+    /// Loads the rules of the folders, or the one rule of `--rule`.
+    pub(super) fn load(&self, generation: u64) -> Loaded {
+        let loaded = self.read(|loader| match &self.only {
+            Some(file) => loader.files(&[self.find(file)]),
+            None => loader.folders(),
+        });
+        self.complete(loaded, generation)
+    }
+
+    /// Loads these files.
+    pub(super) fn load_files(&self, files: &[PathBuf]) -> Loaded {
+        self.complete(self.read(|loader| loader.files(files)), 0)
+    }
+
+    fn read(&self, read: impl FnOnce(&load::Loader<'_>) -> load::Loaded) -> load::Loaded {
+        read(&load::Loader {
+            service: &self.config,
+            environment: &environment,
+            working_directory: &self.process.working_directory,
+            mapping: &Mapping::default(),
+            text_options: crate::alert::OPTIONS,
+            alerter_options: &alerter_options(),
+        })
+    }
+
+    /// ElastAlert's `--rule` names a file in the rules folder; a path from here works as well.
+    fn find(&self, file: &Path) -> PathBuf {
+        let in_folders = self
+            .config
+            .rules_folders
+            .iter()
+            .map(|folder| folder.join(file));
+        std::iter::once(file.to_owned())
+            .chain(in_folders)
+            .find(|path| path.is_file())
+            .unwrap_or_else(|| file.to_owned())
+    }
+
+    /// Gives each rule its alerters; a rule whose alerters cannot be made does not run.
+    fn complete(&self, loaded: load::Loaded, generation: u64) -> Loaded {
+        let mut problems = loaded.problems;
+        let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
+        for rule in loaded.rules {
+            let Some((outlet, preparation)) = self.outlet(&rule, &mut problems) else {
+                continue;
+            };
+            let outlet = Arc::new(outlet);
+            program.push(Arc::new(ProgramRule {
+                rule: Arc::clone(&rule),
+                alerters: outlet.exits.iter().map(|exit| exit.name).collect(),
+                enhance_first: preparation.run_enhancements_first,
+                match_in_root: preparation.include_match_in_root,
+                prepare: Arc::new(Preparing {
+                    preparation,
+                    outlet: Arc::clone(&outlet),
+                }),
+            }));
+            outlets.insert(rule.name.clone(), outlet);
+            rules.push(rule);
+        }
+        Loaded {
+            rules: Arc::new(RuleSet { generation, rules }),
+            program: Arc::new(Program::new(generation, program)),
+            outlets,
+            disabled: loaded.disabled,
+            problems,
+            files: loaded.files,
+        }
+    }
+
+    fn outlet(
+        &self,
+        rule: &Arc<Rule>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<(Outlet, Preparation)> {
+        let span = rule
+            .properties
+            .get("alert")
+            .or_else(|| rule.properties.get("type"))
+            .map_or_else(Span::nowhere, |node| node.span.clone());
+        let build = Build {
+            span,
+            rule_file: rule.file.clone(),
+            working_directory: self.process.working_directory.clone(),
+            transport: Arc::clone(&self.transport),
+        };
+        let (mut exits, found) = exits(&rule.properties, &build, &self.process);
+        let usable = !found.iter().any(Problem::is_error);
+        problems.extend(found);
+        let preparation = Preparation::new(&rule.properties, &self.process)
+            .map_err(|found| problems.extend(found))
+            .ok()?;
+        problems.extend(preparation.warnings.iter().cloned());
+        if self.debug {
+            exits = debug_exits(&exits, &build);
+        }
+        usable.then(|| {
+            (
+                Outlet {
+                    rule: Arc::clone(rule),
+                    exits,
+                },
+                preparation,
+            )
+        })
+    }
+}
+
+/// A rule's steps before an alert.
+struct Preparing {
+    preparation: Preparation,
+    outlet: Arc<Outlet>,
+}
+
+impl Prepare for Preparing {
+    fn enhance(&self, matched: &mut Document) -> (bool, Vec<String>) {
+        let (enhanced, errors) = self.preparation.enhance(matched);
+        (enhanced == Enhanced::Kept, errors)
+    }
+
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String> {
+        self.preparation.run(rule, matches, &NotCounted).errors
+    }
+
+    fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document {
+        let Some(exit) = self.outlet.exits.first() else {
+            return Document::new();
+        };
+        exit.alerter.info_for(&Alert {
+            id: "",
+            rule,
+            template: &exit.template,
+            matches,
+            time: now,
+            now,
+        })
+    }
+}
+
+/// Documents for `top_count_keys`: none are kept, which loading says.
+struct NotCounted;
+
+impl TopCounts for NotCounted {
+    fn visit(
+        &self,
+        _rule: &Rule,
+        _after: EventTime,
+        _until: EventTime,
+        _visitor: &mut dyn FnMut(&Document),
+    ) {
+    }
+}

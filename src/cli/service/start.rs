@@ -1,0 +1,120 @@
+//! The smaller parts of the start: dead letters, web server, forwarder, and telling that everything runs.
+
+use crate::cli::run::Args;
+use crate::config::service::Service as Config;
+use crate::input::Inputs;
+use crate::input::dead_letter::DeadLetters;
+use crate::store::documents::Documents;
+use crate::telemetry::{Clock, Metrics, Readiness};
+use crate::web::{Pages, Web};
+use crate::writeback::{Client, Forwarder};
+use anyhow::Context as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Where events of no use go; with `--debug` nowhere.
+pub(super) fn dead_letters(
+    args: &Args,
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    clock: &Clock,
+) -> anyhow::Result<DeadLetters> {
+    let (metrics, clock) = (Arc::clone(metrics), clock.clone());
+    if args.debug {
+        return Ok(DeadLetters::none(metrics, clock));
+    }
+    let path = &config.dead_letter.path;
+    let max_size = u64::try_from(config.dead_letter.max_size).unwrap_or(u64::MAX);
+    DeadLetters::open(path, max_size, metrics, clock)
+        .with_context(|| format!("dead letters cannot be kept in {}", path.display()))
+}
+
+/// The addresses metrics and health are served on: `web.listen`, and `--prometheus_port`.
+fn web_addresses(args: &Args, config: &Config) -> Vec<SocketAddr> {
+    let prometheus = args.prometheus_port.map(|port| {
+        let address = args
+            .prometheus_addr
+            .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        SocketAddr::new(address, port)
+    });
+    config.web.into_iter().chain(prometheus).collect()
+}
+
+/// Starts a web server on each of the addresses.
+pub(super) async fn web(
+    args: &Args,
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    readiness: &watch::Receiver<Readiness>,
+    shutdown: &CancellationToken,
+) -> anyhow::Result<Vec<Web>> {
+    let mut servers = Vec::new();
+    for address in web_addresses(args, config) {
+        let pages = Pages {
+            metrics: Arc::clone(metrics),
+            readiness: readiness.clone(),
+        };
+        servers.push(Web::start(address, pages, shutdown.clone()).await?);
+    }
+    Ok(servers)
+}
+
+/// Starts to send documents to Elasticsearch, if there is one.
+pub(super) fn forwarder(
+    config: &Config,
+    documents: &Arc<Documents>,
+) -> anyhow::Result<Option<Forwarder>> {
+    let Some(elasticsearch) = &config.elasticsearch else {
+        tracing::info!("writeback store=embedded");
+        return Ok(None);
+    };
+    let client = Client::new(elasticsearch).context("Elasticsearch cannot be used")?;
+    tracing::info!(
+        host = client.host(),
+        index = config.writeback_index,
+        "writeback"
+    );
+    Ok(Some(Forwarder::start(
+        client,
+        Arc::clone(documents),
+        config.writeback_index.clone(),
+    )))
+}
+
+/// Tells supervisors and tests that everything listens, and where.
+pub(super) fn announce_ready(
+    args: &Args,
+    inputs: &Inputs,
+    web: Option<&Web>,
+) -> anyhow::Result<()> {
+    if let Some(path) = &args.ready_file {
+        let addresses: serde_json::Map<_, _> = inputs
+            .addresses()
+            .iter()
+            .map(|(name, address)| (name.clone(), address.to_string().into()))
+            .collect();
+        let web = web.map(|web| web.address().to_string());
+        let ready = serde_json::json!({"inputs": addresses, "web": web});
+        // Renamed into place: who waits for the file finds it whole.
+        let unfinished = path.with_extension("unfinished");
+        std::fs::write(&unfinished, format!("{ready}\n"))
+            .and_then(|()| std::fs::rename(&unfinished, path))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!("ready");
+    Ok(())
+}
+
+/// Tells the supervisor that the end has begun.
+pub(super) fn announce_stopping() {
+    notify(&[sd_notify::NotifyState::Stopping]);
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the supervisor cannot be told");
+    }
+}

@@ -1,0 +1,221 @@
+//! What the service remembers: opened at its start, from snapshot, journal and documents.
+
+use super::control::Request;
+use crate::cli::rules::Loaded;
+use crate::config::service::Service as Config;
+use crate::engine::{Effect, Engine, Input, Options, Outcome, Program, Record, Snapshot, Write};
+use crate::event::WallTime;
+use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
+use crate::store::{Journal, Recovery, recover};
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::driver::Durable;
+use super::writer::Writer;
+
+/// Whether anything outlives the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// As always.
+    Everything,
+    /// `--debug`: nothing is read or written.
+    Nothing,
+}
+
+/// The engine as it was, and where it goes on writing.
+pub(super) struct State {
+    pub(super) engine: Engine,
+    pub(super) durable: Option<Durable>,
+    pub(super) documents: Option<Arc<Documents>>,
+}
+
+/// Opens the store and brings the engine back to where it was.
+pub(super) fn open(
+    keeping: Keeping,
+    config: &Config,
+    program: Arc<Program>,
+) -> anyhow::Result<State> {
+    if keeping == Keeping::Nothing {
+        let options = options(config, "debug".to_owned());
+        return Ok(State {
+            engine: Engine::new(options, program),
+            durable: None,
+            documents: None,
+        });
+    }
+    let directory = &config.store;
+    let context = || format!("the store {} cannot be used", directory.display());
+    std::fs::create_dir_all(directory).with_context(context)?;
+    let forwarding = if config.elasticsearch.is_some() {
+        Forwarding::Queue
+    } else {
+        Forwarding::Off
+    };
+    let documents = Arc::new(Documents::open(directory, forwarding).with_context(context)?);
+    let options = options(config, instance(directory).with_context(context)?);
+    let (engine, journal) =
+        recover_engine(directory, options, program, &documents).with_context(context)?;
+    let retention = Retention {
+        alert_time_limit: config.alert_time_limit,
+        ..Retention::default()
+    };
+    let writer = Writer::start(
+        directory,
+        Arc::clone(&documents),
+        retention,
+        crate::cli::clock::wall_clock(),
+    )
+    .with_context(context)?;
+    Ok(State {
+        engine,
+        durable: Some(Durable { journal, writer }),
+        documents: Some(documents),
+    })
+}
+
+/// Sets a silence while no service runs.
+///
+/// # Errors
+/// The store is in use, or cannot be written.
+pub(in crate::cli) fn silence_at_rest(
+    config: &Config,
+    loaded: &Loaded,
+    request: Request,
+    now: WallTime,
+) -> anyhow::Result<()> {
+    let Request::Silence { key, until } = request;
+    let State {
+        mut engine,
+        durable,
+        ..
+    } = open(Keeping::Everything, config, Arc::clone(&loaded.program))?;
+    let mut out = Outcome::default();
+    engine.apply(Input::Silence { key, until }, now, &mut out);
+    let Some(Durable {
+        mut journal,
+        writer,
+    }) = durable
+    else {
+        return Ok(());
+    };
+    journal.commit(&out.records)?;
+    for effect in out.effects {
+        if let Effect::Write(number, write) = effect {
+            writer.write(number, write);
+        }
+    }
+    writer.finish();
+    Ok(())
+}
+
+fn options(config: &Config, instance: String) -> Options {
+    Options {
+        run_every: config.run_every,
+        lateness: config.lateness,
+        future_tolerance: config.future_tolerance,
+        retry_first: Duration::from_secs(5),
+        retry_longest: Duration::from_secs(300),
+        add_metadata: config.add_metadata_alert,
+        replace_dots: config.replace_dots_in_field_names,
+        instance,
+    }
+}
+
+/// Brings the engine back, and the documents that a crash may have kept from their store.
+fn recover_engine(
+    directory: &Path,
+    options: Options,
+    program: Arc<Program>,
+    documents: &Documents,
+) -> anyhow::Result<(Engine, Journal)> {
+    let mut recovery = EngineRecovery {
+        options,
+        program,
+        engine: None,
+        writes: Vec::new(),
+        documents,
+        failed: None,
+    };
+    let recovered = recover(directory, &mut recovery)?;
+    recovery.store();
+    if let Some(error) = recovery.failed {
+        return Err(error.into());
+    }
+    for damage in &recovered.damage {
+        tracing::warn!("the journal was cut short, as a crash leaves it: {damage}");
+    }
+    let mut engine = recovery.engine.context("the store was not read")?;
+    engine.number_writes_after(documents.applied()?);
+    tracing::info!(path = %directory.display(), records = recovered.records, undelivered = engine.undelivered(), "store");
+    let journal = Journal::begin(directory, &recovered)?;
+    Ok((engine, journal))
+}
+
+struct EngineRecovery<'d> {
+    options: Options,
+    program: Arc<Program>,
+    engine: Option<Engine>,
+    writes: Vec<(u64, Write)>,
+    documents: &'d Documents,
+    failed: Option<StoreError>,
+}
+
+impl Recovery for EngineRecovery<'_> {
+    fn begin(&mut self, snapshot: Option<Snapshot>) {
+        let (options, program) = (self.options.clone(), Arc::clone(&self.program));
+        let (engine, reset) = match snapshot {
+            None => (Engine::new(options, program), Vec::new()),
+            Some(snapshot) => Engine::from_snapshot(options, program, snapshot),
+        };
+        for rule in reset {
+            tracing::warn!(
+                rule,
+                "what the rule remembered cannot be used; it starts anew"
+            );
+        }
+        self.engine = Some(engine);
+    }
+
+    fn record(&mut self, record: Record) {
+        let Some(engine) = &mut self.engine else {
+            return;
+        };
+        if let Some((number, write)) = engine.restore(record) {
+            self.writes.push((number, write));
+            if self.writes.len() >= 1000 {
+                self.store();
+            }
+        }
+    }
+}
+
+impl EngineRecovery<'_> {
+    fn store(&mut self) {
+        if let Err(error) = self.documents.apply(&self.writes, Commit::Durable) {
+            self.failed.get_or_insert(error);
+        }
+        self.writes.clear();
+    }
+}
+
+/// What makes this store's ids differ from others': made once, at random.
+fn instance(directory: &Path) -> anyhow::Result<String> {
+    let path = directory.join("instance");
+    match std::fs::read_to_string(&path) {
+        Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    }
+    let mut random = [0; 9];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut random)
+        .ok()
+        .context("no randomness to be had")?;
+    let instance = URL_SAFE_NO_PAD.encode(random).replace('-', "x");
+    std::fs::write(&path, &instance).with_context(|| path.display().to_string())?;
+    Ok(instance)
+}
