@@ -7,6 +7,7 @@ mod alerters;
 mod create_index;
 mod matches;
 mod text;
+mod filters;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
