@@ -17,8 +17,12 @@ mod http;
 mod http_repeat;
 mod inputs_stage;
 mod mail_server;
+mod packaging;
+mod pipelines;
 mod problems;
+mod process;
 mod real_rules;
+mod service;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;
