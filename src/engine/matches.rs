@@ -29,10 +29,7 @@ impl Engine {
             },
             out,
         );
-        if self
-            .silences
-            .is_silenced(&rule.silence_key_of(None), now)
-        {
+        if self.silences.is_silenced(&rule.silence_key_of(None), now) {
             return self.held_back(entry, position, rule.silence_key_of(None), out);
         }
         // Without a key the silence can be looked up before the document is built, which most matches then need not be.

@@ -173,7 +173,11 @@ impl Engine {
 
     /// Takes over a silence that somebody else wrote down; one that lasts longer already stays.
     pub fn adopt_silence(&mut self, key: &str, silence: Silence) {
-        if self.silences.get(key).is_none_or(|ours| ours.until < silence.until) {
+        if self
+            .silences
+            .get(key)
+            .is_none_or(|ours| ours.until < silence.until)
+        {
             self.silences.set(key, silence, silence.until);
         }
     }

@@ -5,9 +5,9 @@
 
 mod alerters;
 mod create_index;
-mod service;
 mod filters;
 mod matches;
+mod service;
 mod text;
 
 use serde_json::Value;

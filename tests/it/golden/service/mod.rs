@@ -45,7 +45,11 @@ fn timeline(name: &str, case: &Value, polling: Option<&str>) -> Result<(), Strin
 }
 
 fn strings(list: &Value) -> Vec<&str> {
-    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 fn wall(text: &str) -> WallTime {

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tripline::alert::enhancements::{ENHANCEMENTS, Enhanced, EnhancementEntry};
-use tripline::alert::{Alert, BodyStyle, Preparation, Process, Template, TopCounts};
+use tripline::alert::{Alert, BodyStyle, Preparation, Process, Template, Times, TopCounts};
 use tripline::config::{Service, Sources};
 use tripline::engine::{
-    DeliveryOutcome, Effect, Engine, Input, Op, Options, Outcome, PendingAlert, Prepare, Program, ProgramRule, Silence,
-    Snapshot, Write,
+    DeliveryOutcome, Effect, Engine, Input, Op, Options, Outcome, PendingAlert, Prepare, Program,
+    ProgramRule, Silence, Snapshot, Write,
 };
 use tripline::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use tripline::filter::Mapping;
@@ -42,29 +42,35 @@ pub(super) struct Played {
     pub(super) disabled: Vec<String>,
 }
 
-/// Drops matches whose `i` is even, as the Python class of that name in the cases does.
-static DROP_EVEN: EnhancementEntry = EnhancementEntry {
-    names: &["enhancements.DropEven", "my_enhancements.DropEven", "modules.DropEven"],
-    doc: "Drops matches whose `i` is even.",
-    run: |matched, _| {
-        let i = matched.get("i").and_then(Value::as_i64).unwrap_or(0);
-        if i % 2 == 0 {
-            return Ok(Enhanced::Dropped);
+/// The Python classes of the cases, under the names the rules call them by, and ElastAlert's own.
+fn enhancements(rules: &Value) -> &'static [&'static EnhancementEntry] {
+    let mut entries = ENHANCEMENTS.to_vec();
+    for rule in strings(rules) {
+        for name in rule.split_whitespace() {
+            let run = match name.rsplit_once('.') {
+                Some((_, "DropEven")) => drop_even,
+                Some((_, "Broken")) => |_: &mut Document, _: &Times| Err("broken".to_owned()),
+                _ => continue,
+            };
+            let names = vec![&*name.to_owned().leak()].leak();
+            entries.push(Box::leak(Box::new(EnhancementEntry {
+                names,
+                doc: "A case's own.",
+                run,
+            })));
         }
-        matched.insert("enhanced".to_owned(), format!("kept {i}").into());
-        Ok(Enhanced::Kept)
-    },
-};
+    }
+    entries.leak()
+}
 
-/// Fails, as the Python class of that name in the cases does.
-static BROKEN: EnhancementEntry = EnhancementEntry {
-    names: &["enhancements.Broken", "my_enhancements.Broken", "modules.Broken"],
-    doc: "Fails.",
-    run: |_, _| Err("broken".to_owned()),
-};
-
-/// ElastAlert's own and the cases'.
-static ALL: &[&EnhancementEntry] = &[&DROP_EVEN, &BROKEN, ENHANCEMENTS[0]];
+fn drop_even(matched: &mut Document, _: &Times) -> Result<Enhanced, String> {
+    let i = matched.get("i").and_then(Value::as_i64).unwrap_or(0);
+    if i % 2 == 0 {
+        return Ok(Enhanced::Dropped);
+    }
+    matched.insert("enhanced".to_owned(), format!("kept {i}").into());
+    Ok(Enhanced::Kept)
+}
 
 pub(super) struct Stage<'c> {
     case: &'c Value,
@@ -116,22 +122,35 @@ impl<'c> Stage<'c> {
         let process = Process {
             zone: jiff::tz::TimeZone::get(case["tz"].as_str().unwrap()).unwrap(),
             working_directory: directory.path().to_owned(),
-            enhancements: ALL,
+            enhancements: enhancements(&case["rules"]),
         };
-        let alerters: Vec<String> = case["alerters"].as_object().unwrap().keys().cloned().collect();
+        let alerters: Vec<String> = case["alerters"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect();
         let names: Vec<&'static str> = alerters.iter().map(|name| &*name.clone().leak()).collect();
         let mut templates = BTreeMap::new();
         let mut entries = Vec::new();
         for rule in &loaded.rules {
-            let lines = |problems: Vec<tripline::config::Problem>| problems.iter().map(ToString::to_string).collect::<String>();
+            let lines = |problems: Vec<tripline::config::Problem>| {
+                problems.iter().map(ToString::to_string).collect::<String>()
+            };
             let preparation = Preparation::new(&rule.properties, &process).map_err(lines)?;
-            templates.insert(rule.name.clone(), Arc::new(Template::new(&rule.properties, &process).map_err(lines)?));
+            templates.insert(
+                rule.name.clone(),
+                Arc::new(Template::new(&rule.properties, &process).map_err(lines)?),
+            );
             entries.push(Arc::new(ProgramRule {
                 rule: Arc::clone(rule),
                 alerters: names.clone(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
-                prepare: Arc::new(StandIn { preparation, info: json!({"type": names[0]}) }),
+                prepare: Arc::new(StandIn {
+                    preparation,
+                    info: json!({"type": names[0]}),
+                }),
             }));
         }
         let program = Arc::new(Program::new(0, entries));
@@ -145,7 +164,10 @@ impl<'c> Stage<'c> {
             replace_dots: service.replace_dots_in_field_names,
             instance: "stage".to_owned(),
         };
-        let decider = Decider::new(Arc::new(RuleSet { generation: 0, rules: loaded.rules }));
+        let decider = Decider::new(Arc::new(RuleSet {
+            generation: 0,
+            rules: loaded.rules,
+        }));
         let mut stage = Self {
             case,
             engine: Engine::new(options.clone(), Arc::clone(&program)),
@@ -155,8 +177,14 @@ impl<'c> Stage<'c> {
             decider,
             alerters,
             fed: 0,
-            restarts: strings(&case["restart_before_tick_at"]).into_iter().map(wall).collect(),
-            played: Played { disabled: loaded.disabled.into_iter().map(|rule| rule.name).collect(), ..Played::default() },
+            restarts: strings(&case["restart_before_tick_at"])
+                .into_iter()
+                .map(wall)
+                .collect(),
+            played: Played {
+                disabled: loaded.disabled.into_iter().map(|rule| rule.name).collect(),
+                ..Played::default()
+            },
             _directory: directory,
         };
         stage.begin();
@@ -170,11 +198,18 @@ impl<'c> Stage<'c> {
                 let document = &entry[1];
                 let until = wall(document["until"].as_str().unwrap());
                 let exponent = i32::try_from(document["exponent"].as_i64().unwrap()).unwrap();
-                self.engine.adopt_silence(document["rule_name"].as_str().unwrap(), Silence { until, exponent });
+                self.engine.adopt_silence(
+                    document["rule_name"].as_str().unwrap(),
+                    Silence { until, exponent },
+                );
             }
         }
         let args = strings(&self.case["args"]);
-        let value = |name: &str| args.iter().position(|arg| *arg == name).map(|at| args[at + 1]);
+        let value = |name: &str| {
+            args.iter()
+                .position(|arg| *arg == name)
+                .map(|at| args[at + 1])
+        };
         if let Some(period) = value("--silence") {
             let start = wall(self.case["start"].as_str().unwrap());
             let minutes: u64 = period.strip_prefix("minutes=").unwrap().parse().unwrap();
@@ -190,8 +225,11 @@ impl<'c> Stage<'c> {
         if self.restarts.first().is_some_and(|restart| *restart < now) {
             self.restarts.remove(0);
             let bytes = self.engine.snapshot().encode().unwrap();
-            let (engine, reset) =
-                Engine::from_snapshot(self.options.clone(), Arc::clone(&self.program), Snapshot::decode(&bytes).unwrap());
+            let (engine, reset) = Engine::from_snapshot(
+                self.options.clone(),
+                Arc::clone(&self.program),
+                Snapshot::decode(&bytes).unwrap(),
+            );
             assert_eq!(reset, Vec::<String>::new());
             self.engine = engine;
         }
@@ -210,7 +248,10 @@ impl<'c> Stage<'c> {
             .iter()
             .map(|(i, event)| RawEvent {
                 bytes: event.to_string().into(),
-                meta: Some(Arc::new(Meta { index: Some("golden".to_owned()), id: Some(format!("e{i}")) })),
+                meta: Some(Arc::new(Meta {
+                    index: Some("golden".to_owned()),
+                    id: Some(format!("e{i}")),
+                })),
             })
             .collect();
         self.fed = usize::try_from(now.0).unwrap();
@@ -218,11 +259,19 @@ impl<'c> Stage<'c> {
             let mut decided = self.decider.decide(&raw, None, now);
             assert_eq!(decided.rejected, Vec::new());
             decided.counts.retain(|(rule, _)| *rule == position);
-            decided.decisions.retain(|decision| decision.rule == position);
+            decided
+                .decisions
+                .retain(|decision| decision.rule == position);
             decided.decisions.sort_by_key(|decision| decision.time);
             self.apply(Input::Events(decided), now, at);
         }
-        self.apply(Input::Tick { busy: Duration::ZERO }, now, at);
+        self.apply(
+            Input::Tick {
+                busy: Duration::ZERO,
+            },
+            now,
+            at,
+        );
     }
 
     fn fed_until(&self) -> i64 {
@@ -242,12 +291,22 @@ impl<'c> Stage<'c> {
                             Op::Put(document) => Some(Value::Object(document)),
                             Op::Delete => None,
                         };
-                        self.played.writes.push((at.to_owned(), index.suffix(), id.to_string(), document));
+                        self.played.writes.push((
+                            at.to_owned(),
+                            index.suffix(),
+                            id.to_string(),
+                            document,
+                        ));
                     }
                     Effect::Deliver(delivery) => {
                         let alerter = self.alerters[usize::from(delivery.alerter)].clone();
-                        let result = self.deliver(&alerter, &delivery.alert, delivery.attempt, now, at);
-                        let outcome = DeliveryOutcome { alert: delivery.alert.id.clone(), alerter: delivery.alerter, result };
+                        let result =
+                            self.deliver(&alerter, &delivery.alert, delivery.attempt, now, at);
+                        let outcome = DeliveryOutcome {
+                            alert: delivery.alert.id.clone(),
+                            alerter: delivery.alerter,
+                            result,
+                        };
                         inputs.insert(0, Input::Outcome(outcome));
                     }
                 }
@@ -255,11 +314,25 @@ impl<'c> Stage<'c> {
         }
     }
 
-    fn deliver(&mut self, alerter: &str, alert: &PendingAlert, attempt: u32, now: WallTime, at: &str) -> Result<(), String> {
+    fn deliver(
+        &mut self,
+        alerter: &str,
+        alert: &PendingAlert,
+        attempt: u32,
+        now: WallTime,
+        at: &str,
+    ) -> Result<(), String> {
         let plan = &self.case["alerters"][alerter];
         let fails = |kind: &str| {
             let spans = plan[kind].as_array().into_iter().flatten();
-            spans.map(|span| (wall(span[0].as_str().unwrap()), wall(span[1].as_str().unwrap()))).any(|(from, to)| from <= now && now < to)
+            spans
+                .map(|span| {
+                    (
+                        wall(span[0].as_str().unwrap()),
+                        wall(span[1].as_str().unwrap()),
+                    )
+                })
+                .any(|(from, to)| from <= now && now < to)
         };
         if fails("fail") || fails("crash") {
             self.played.failed.push(alert.rule.to_string());
@@ -278,8 +351,12 @@ impl<'c> Stage<'c> {
             at: at.to_owned(),
             rule: alert.rule.to_string(),
             alerter: alerter.to_owned(),
-            subject: text.subject(&entry.rule.name).map_err(|error| error.to_string())?,
-            body: text.body(BodyStyle::default()).map_err(|error| error.to_string())?,
+            subject: text
+                .subject(&entry.rule.name)
+                .map_err(|error| error.to_string())?,
+            body: text
+                .body(BodyStyle::default())
+                .map_err(|error| error.to_string())?,
             matches: alert.matches.iter().cloned().map(Value::Object).collect(),
             alert_time: alert.time,
             attempt,
@@ -346,5 +423,12 @@ impl Prepare for StandIn {
 struct Nothing;
 
 impl TopCounts for Nothing {
-    fn visit(&self, _rule: &Rule, _after: EventTime, _until: EventTime, _visitor: &mut dyn FnMut(&Document)) {}
+    fn visit(
+        &self,
+        _rule: &Rule,
+        _after: EventTime,
+        _until: EventTime,
+        _visitor: &mut dyn FnMut(&Document),
+    ) {
+    }
 }
