@@ -239,8 +239,12 @@ pub fn exchange(address: &str, request: &[u8]) -> std::io::Result<(u16, String)>
     stream.read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.ok_or_else(|| std::io::Error::other(format!("no HTTP answer: {answer:?}")))?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let status =
+        status.ok_or_else(|| std::io::Error::other(format!("no HTTP answer: {answer:?}")))?;
     Ok((status, body.to_owned()))
 }
 
