@@ -133,6 +133,31 @@ fn of_other_types(options: &Mapping, tables: &[&[OptionSpec]], type_name: &str) 
     problems
 }
 
+/// The options with what ElastAlert works out for the rule: texts can print it.
+fn printable(properties: &Properties, path: &Path, realert: Duration) -> Properties {
+    let nowhere = Span::nowhere();
+    let node = |data| Node {
+        data,
+        span: nowhere.clone(),
+    };
+    let text = |text: &str| Node::text(text, &nowhere);
+    let duration = |duration: Duration| {
+        let seconds = node(Data::Float(duration.as_secs_f64()));
+        node(Data::Map(Mapping(vec![(text("seconds"), seconds)])))
+    };
+    let worked_out = [
+        ("rule_file", text(&path.display().to_string())),
+        ("realert", duration(realert)),
+        ("aggregation", duration(Duration::ZERO)),
+    ];
+    let lacking = worked_out
+        .into_iter()
+        .filter(|(name, _)| !properties.contains(name))
+        .map(|(name, value)| (text(name), value))
+        .collect();
+    properties.overlaid(&Mapping(lacking))
+}
+
 /// Whether the rule's texts name one of its options: people put their own there for that.
 fn is_named(options: &Mapping, name: &str) -> bool {
     let named = |list: &str| {
@@ -216,6 +241,7 @@ impl Builder<'_> {
             .ok()?;
         self.problems
             .extend((entry.advice)(&self.properties, &common));
+        let realert = self.realert();
         Some(Rule {
             file: path.to_owned(),
             index,
@@ -228,7 +254,7 @@ impl Builder<'_> {
                 .properties
                 .get("include")
                 .map(|_| self.properties.texts("include")),
-            realert: self.realert(),
+            realert,
             exponential_realert: self.properties.duration("exponential_realert"),
             realert_key: self
                 .properties
@@ -238,7 +264,7 @@ impl Builder<'_> {
             alert_time_limit: service.alert_time_limit,
             state_fingerprint: fingerprint(&self.properties, entry),
             name,
-            properties: std::mem::take(&mut self.properties),
+            properties: printable(&self.properties, path, realert),
         })
     }
 
