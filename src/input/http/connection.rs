@@ -95,10 +95,11 @@ impl Handler for Http {
                     }
                     is_first = false;
                 }
-                () = shutdown.cancelled(), if !is_stopping => {
-                    is_stopping = true;
-                    Pin::new(&mut connection).graceful_shutdown();
-                }
+                () = shutdown.cancelled(), if !is_stopping => {}
+            }
+            if shutdown.is_cancelled() && !is_stopping {
+                is_stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
             }
         };
         if let Err(error) = served {
