@@ -5,6 +5,8 @@
 
 mod alerters;
 mod create_index;
+mod service;
+mod filters;
 mod matches;
 mod text;
 
@@ -21,7 +23,7 @@ pub struct Case {
     pub value: Value,
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     std::env::var_os("TRIPLINE_GOLDEN").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"),
         PathBuf::from,
