@@ -15,6 +15,7 @@ mod golden;
 mod http;
 #[path = "inputs_http_repeat.rs"]
 mod http_repeat;
+mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
 mod problems;
