@@ -1,6 +1,6 @@
 //! One connection, and what is known of it between its requests.
 
-use super::repeat::{Answered, Claim};
+use super::repeat::{Answered, Claim, Sender};
 use super::request::Http;
 use crate::input::listener::Handler;
 use crate::input::watch::Watch;
@@ -34,6 +34,15 @@ impl Exchange {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
+    }
+
+    /// Whether its client waits for an answer.
+    pub(super) fn sender(&self) -> Sender {
+        if self.watch.peer_has_left() {
+            Sender::HasLeft
+        } else {
+            Sender::Waits
+        }
     }
 
     /// Its request is about to be answered.
