@@ -17,6 +17,7 @@ mod http;
 mod http_repeat;
 mod inputs_stage;
 mod mail_server;
+mod options;
 mod problems;
 mod real_rules;
 mod smtp;

@@ -123,7 +123,7 @@ fn every_problem_is_reported_at_once() {
             "rules/r.yaml:3:8: error[E0601]: `index` takes text, found an integer `5` (quote it: \"5\"; name the index events belong to, or `index: \"*\"`)",
             "rules/r.yaml:6:1: note[N0606]: `timeframe` has no effect here: this type looks at each event alone",
             "rules/r.yaml:6:12: error[E0601]: `timeframe` takes an object such as {minutes: 5}, found text `5m` (write timeframe: {minutes: 5})",
-            "rules/r.yaml:8:11: error[E0605]: `realert` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+            "rules/r.yaml:8:11: error[E0605]: `realert` has no unit `minute`, it takes one of `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
         ],
     );
     check(
@@ -338,7 +338,7 @@ fn what_does_not_fit_together() {
     check(
         &with("aggregation: {minute: 5}"),
         &[
-            "rules/r.yaml:5:15: error[E0605]: `aggregation` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+            "rules/r.yaml:5:15: error[E0605]: `aggregation` has no unit `minute`, it takes one of `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
         ],
     );
     check(
@@ -373,7 +373,7 @@ fn what_does_not_fit_together() {
         ],
     );
     check(
-        &with("num_event: 5\nrule_link: here\nalert_text_args: [rule_link]\nslack_webhook_url: x"),
+        &with("num_event: 5\nrule_link: here\nalert_text_args: [rule_link]\njira_server: x"),
         &["rules/r.yaml:5:1: warning[W0604]: unknown option `num_event`"],
     );
 }
