@@ -5,7 +5,7 @@ use super::lookup::ArgumentPath;
 use super::{Alert, Process, TextError};
 use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
 use crate::event::Document;
-use crate::event::format::{Argument, Format};
+use crate::event::format::{Argument, Format, FormatError};
 use std::borrow::Cow;
 
 pub(super) const OPTIONS: &[OptionSpec] = &[
@@ -40,6 +40,9 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
     opt("jinja_root_name")
         .default("_data")
         .doc("The name under which a Jinja template finds all fields in one object."),
+    opt("jinja_filters")
+        .kind(Kind::Any)
+        .doc("Python classes with filters: not supported."),
     opt("alert_missing_value")
         .default("<MISSING VALUE>")
         .doc("Printed for a field that is absent or null."),
@@ -124,6 +127,13 @@ impl Text {
                 None => Self::Plain(text),
             });
         }
+        if properties.contains("jinja_filters") {
+            let span = span(properties, "jinja_filters");
+            let message = "`jinja_filters` names Python classes, and Python does not run here";
+            let problem = Problem::error("E0905", &span, message)
+                .help("remove it; Jinja's own filters are all there");
+            return Err(vec![problem]);
+        }
         let (text, span) = match properties.text("jinja_template_path") {
             Some(path) => {
                 let path = process.working_directory.join(path);
@@ -138,7 +148,7 @@ impl Text {
         };
         jinja(&text, properties).map_err(|broken| {
             let problem = |broken: Broken| {
-                let problem = Problem::error("E0701", &span, broken.message);
+                let problem = Problem::error("E0901", &span, broken.message);
                 match broken.help {
                     Some(help) => problem.help(help),
                     None => problem,
@@ -152,7 +162,11 @@ impl Text {
     pub(super) fn broken(&self) -> Option<String> {
         match self {
             Self::Plain(_) | Self::Jinja(_) => None,
-            Self::Format(format, _) => format.broken().map(ToString::to_string),
+            Self::Format(format, fields) => format
+                .broken()
+                .cloned()
+                .or_else(|| fields.lacking(format))
+                .map(|error| error.to_string()),
             Self::Broken(message) => Some(message.clone()),
         }
     }
@@ -205,6 +219,18 @@ fn kw(properties: &Properties) -> Option<Fields> {
 }
 
 impl Fields {
+    /// A placeholder that stands for no field.
+    fn lacking(&self, format: &Format) -> Option<FormatError> {
+        let value = || Argument::text("");
+        match self {
+            Self::Args(paths) => format.lacking(vec![value(); paths.len()].as_slice()),
+            Self::Kw(paths) => {
+                let named: Vec<_> = paths.iter().map(|(n, _)| (n.clone(), value())).collect();
+                format.lacking(named.as_slice())
+            }
+        }
+    }
+
     fn render(
         &self,
         format: &Format,

@@ -97,6 +97,31 @@ fn complete(loader: &Loader<'_>, path: &Path, own: &Mapping) -> Mapping {
     complete
 }
 
+/// The options with what ElastAlert works out for the rule: texts can print it.
+fn printable(properties: &Properties, path: &Path, realert: Duration) -> Properties {
+    let nowhere = Span::nowhere();
+    let node = |data| Node {
+        data,
+        span: nowhere.clone(),
+    };
+    let text = |text: &str| Node::text(text, &nowhere);
+    let duration = |duration: Duration| {
+        let seconds = node(Data::Float(duration.as_secs_f64()));
+        node(Data::Map(Mapping(vec![(text("seconds"), seconds)])))
+    };
+    let worked_out = [
+        ("rule_file", text(&path.display().to_string())),
+        ("realert", duration(realert)),
+        ("aggregation", duration(Duration::ZERO)),
+    ];
+    let lacking = worked_out
+        .into_iter()
+        .filter(|(name, _)| !properties.contains(name))
+        .map(|(name, value)| (text(name), value))
+        .collect();
+    properties.overlaid(&Mapping(lacking))
+}
+
 struct Builder<'a> {
     loader: &'a Loader<'a>,
     properties: Properties,
@@ -150,6 +175,7 @@ impl Builder<'_> {
             .ok()?;
         self.problems
             .extend((entry.advice)(&self.properties, &common));
+        let realert = self.realert();
         Some(Rule {
             file: path.to_owned(),
             index,
@@ -162,7 +188,7 @@ impl Builder<'_> {
                 .properties
                 .get("include")
                 .map(|_| self.properties.texts("include")),
-            realert: self.realert(),
+            realert,
             exponential_realert: self.properties.duration("exponential_realert"),
             realert_key: self
                 .properties
@@ -172,7 +198,7 @@ impl Builder<'_> {
             alert_time_limit: service.alert_time_limit,
             state_fingerprint: fingerprint::of(&self.properties, entry),
             name,
-            properties: std::mem::take(&mut self.properties),
+            properties: printable(&self.properties, path, realert),
         })
     }
 
