@@ -18,6 +18,7 @@ mod http_repeat;
 mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
+mod options;
 mod problems;
 mod real_rules;
 mod smtp;
