@@ -73,7 +73,15 @@ impl Compiler {
             Clause::Range {
                 field,
                 range: wanted,
-            } => self.test(field, span, &|kind| range(kind, wanted, &Zone::UTC)),
+            } => self.test(field, span, &|kind| {
+                match range(kind, wanted, &Zone::UTC)? {
+                    // Without bounds a text counts even when it has no terms.
+                    Test::Term(_) if wanted.lower.is_none() && wanted.upper.is_none() => {
+                        Ok(Test::Exists)
+                    }
+                    test => Ok(test),
+                }
+            }),
             Clause::Prefix {
                 field,
                 value,

@@ -122,7 +122,10 @@ impl Compiler {
         match leaf {
             Leaf::Words(text) => match (field, operator(text)) {
                 (Some(EXISTS), _) => Built::Plan(self.exists_named(text, context.span)),
-                (field, Some(bounds)) => self.lucene_range(field, &bounds, context),
+                // Not where the query lists its fields: the server's parser has no field then.
+                (field, Some(bounds)) if field.is_some() || context.query.fields.is_empty() => {
+                    self.lucene_range(field, &bounds, context)
+                }
                 (field, _) => self.lucene_text(field, text, None, context),
             },
             Leaf::Phrase { text, .. } if field == Some(EXISTS) => {

@@ -78,6 +78,11 @@ pub(in crate::filter) struct Phrase {
 }
 
 impl DateTest {
+    /// Whether a bound is counted from `now`.
+    pub(in crate::filter) fn is_relative(&self) -> bool {
+        let mut bounds = self.lower.iter().chain(&self.upper);
+        bounds.any(|(expression, _)| matches!(expression, DateExpression::FromNow(_)))
+    }
     /// First and last instant, both included.
     pub(in crate::filter) fn bounds(&self, now: WallTime) -> (i128, i128) {
         let now = i128::from(now.0) * 1000;
