@@ -44,8 +44,7 @@ pub(super) fn learn(mapping: &mut Mapping, document: &Document) -> Result<(), Re
     student.object(document, "", mapping.dynamic.policy, None)?;
     let found = student.found;
     for (name, field) in found {
-        mapping
-            .fields
+        Arc::make_mut(&mut mapping.fields)
             .entry(name.to_string())
             .or_insert_with(|| Arc::new(field));
     }

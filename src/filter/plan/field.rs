@@ -1,5 +1,6 @@
 //! Building plans on fields: by name, by pattern, on everything; known to the mapping or typed by the event.
 
+use super::super::analysis::Analyzer;
 use super::super::mapping::{Candidate, Field, Kind, Lookup, Mapping};
 use super::super::values::Path;
 use super::ranges::FieldError;
@@ -65,16 +66,16 @@ impl Scope {
             }
         };
         let with_suffix = |name: &str| {
-            let Lookup::Mapped(field) = self.mapping.lookup(&format!("{name}{}", suffix?)) else {
-                return None;
-            };
-            Some(field)
+            let name = format!("{name}{}", suffix?);
+            match self.mapping.lookup(&name) {
+                Lookup::Mapped(field) => Some(Target::Mapped(field)),
+                Lookup::ByEvent if self.is_sub_field(&name) => Some(Target::ByEvent(name)),
+                Lookup::ByEvent | Lookup::Absent => None,
+            }
         };
         for name in names {
             if !name.contains('*') {
-                if let Some(field) = with_suffix(name) {
-                    add(Target::Mapped(field));
-                } else if let Some(target) = self.target(name) {
+                if let Some(target) = with_suffix(name).or_else(|| self.target(name)) {
                     add(target);
                 }
                 continue;
@@ -84,9 +85,7 @@ impl Scope {
                 .fields_like(name)
                 .filter(|field| field.is_searched_by_all())
             {
-                add(Target::Mapped(
-                    with_suffix(&field.name).unwrap_or_else(|| Arc::clone(field)),
-                ));
+                add(with_suffix(&field.name).unwrap_or_else(|| Target::Mapped(Arc::clone(field))));
             }
             if self.mapping.is_open() {
                 add(Target::LikeByEvent(name.clone()));
@@ -127,6 +126,25 @@ impl Scope {
         Path::new(inside.unwrap_or(name))
     }
 
+    /// Whether a name that the mapping does not know may be a sub-field, such as `host.keyword` of a text `host`.
+    pub(super) fn is_sub_field(&self, name: &str) -> bool {
+        matches!(
+            self.names(name),
+            Names::One {
+                parent: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// The analyzer of texts that the mapping does not know.
+    pub(super) fn text_analyzer(&self) -> Option<&Arc<Analyzer>> {
+        match &self.mapping.candidates().first()?.field.kind {
+            Kind::Text(analyzer) => Some(analyzer),
+            _ => None,
+        }
+    }
+
     fn names(&self, name: &str) -> Names {
         let parent = name.rsplit_once('.').and_then(|(parent, end)| {
             let is_sub_field =
@@ -147,11 +165,12 @@ impl Scope {
             Err(_) => Plan::None("the clause does not work on values of this type"),
         };
         // A text without words drops out of the query, whatever else the field may hold.
-        let drops_out = self.mapping.candidates().first().is_some_and(|candidate| {
+        let is_text = matches!(names, Names::One { parent: None, .. });
+        let drops_out = |candidate: &Candidate| {
             matches!(candidate.field.kind, Kind::Text(_))
                 && matches!(build(&candidate.field), Ok(Built::NoWords))
-        });
-        if drops_out {
+        };
+        if is_text && self.mapping.candidates().first().is_some_and(drops_out) {
             return Ok(Built::NoWords);
         }
         let variants: Vec<Variant> = self

@@ -11,9 +11,10 @@ use super::super::lucene::{Conjunction, Item, Leaf, Modifier, Syntax};
 use super::super::mapping::{Field, Kind};
 use super::super::regexp::Options;
 use super::super::wildcard::normalize;
-use super::compile::{Compiler, Strictness, any, regexp, strings_only, wildcard};
+use super::compile::{Compiler, Strictness, regexp, strings_only, wildcard};
 use super::field::{Build, Target};
 use super::ranges::{FieldError, normalized, range};
+use super::several::{Manner, any};
 use super::words::{Built, Occur, near, tokens_on, words};
 use super::{Plan, StringTest, Test};
 use crate::config::Span;
@@ -47,11 +48,7 @@ impl Compiler {
             query,
             span,
             fields,
-            strictness: if query.lenient.unwrap_or(searches_all) {
-                Strictness::Lenient
-            } else {
-                Strictness::Strict
-            },
+            strictness: Strictness::lenient_if(query.lenient.unwrap_or(searches_all)),
             quote_analyzer: quote_analyzer.or_else(|| analyzer.clone()),
             analyzer,
             zone: query.time_zone.as_deref().and_then(Zone::parse),
@@ -164,12 +161,11 @@ impl Compiler {
     /// Builds on each field; any of them may match.
     fn on_each(&mut self, field: Option<&str>, context: &Context<'_>, build: Build<'_>) -> Built {
         let targets = self.lucene_targets(field, false, context);
-        let built: Vec<Built> = targets
+        let built = targets
             .iter()
             .map(|target| self.on_target(target, context.strictness, context.span, build))
-            .filter(|built| !matches!(built, Built::NoWords))
             .collect();
-        any(targets.len(), built, None)
+        any(built)
     }
 
     fn lucene_text(
@@ -194,7 +190,7 @@ impl Compiler {
         };
         let value = Scalar::Text(text.to_owned());
         if let (Some(zone), MultiKind::EachField(mode), None) = (&context.zone, kind, slop) {
-            let built: Vec<Built> = targets
+            let built = targets
                 .iter()
                 .map(|target| {
                     self.on_target(target, context.strictness, context.span, &|field| {
@@ -208,19 +204,16 @@ impl Compiler {
                         )))
                     })
                 })
-                .filter(|built| !matches!(built, Built::NoWords))
                 .collect();
-            return any(targets.len(), built, None);
+            return any(built);
         }
-        self.text_on(
-            &targets,
-            &value,
+        let manner = Manner {
             kind,
-            &options,
+            options: &options,
             analyzer,
-            context.strictness,
-            context.span,
-        )
+            strictness: context.strictness,
+        };
+        self.text_on(&targets, &value, manner, context.span)
     }
 
     fn lucene_range(&mut self, field: Option<&str>, leaf: &Leaf, context: &Context<'_>) -> Built {

@@ -285,7 +285,7 @@ fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), FieldError> {
             Ok(number) if (limits.first..=limits.last).contains(&number) => Ok((number, cut)),
             _ => Err(out_of_range(&text)),
         },
-        Err(NumberError::OutOfRange | NumberError::Fraction) => Err(out_of_range(&text)),
+        Err(NumberError::OutOfRange) => Err(out_of_range(&text)),
         Err(NumberError::NotANumber) => Err(FieldError::new(format!(
             "{text:?} is not a number, and the field holds numbers"
         ))
