@@ -1,1 +1,4 @@
 //! The commands.
+
+/// Why a filter picks an event or does not.
+pub mod explain;

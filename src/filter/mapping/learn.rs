@@ -51,6 +51,9 @@ pub(super) fn learn(mapping: &mut Mapping, document: &Document) -> Result<(), Re
     Ok(())
 }
 
+/// What holds inside an object: the policy for unknown members, and the nested object it belongs to.
+type Inside = (Policy, Option<Arc<str>>);
+
 struct Student<'m> {
     mapping: &'m Mapping,
     /// Fields this document adds.
@@ -99,7 +102,7 @@ impl Student<'_> {
         name: &str,
         policy: Policy,
         nested: Option<&Arc<str>>,
-    ) -> Result<Option<(Policy, Option<Arc<str>>)>, Rejected> {
+    ) -> Result<Option<Inside>, Rejected> {
         match self.known(name) {
             Some(field) => match field.kind {
                 Kind::Disabled => Ok(None),

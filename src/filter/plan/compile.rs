@@ -23,6 +23,7 @@ pub(in crate::filter) fn compile(
         scope: Scope {
             mapping: Arc::clone(mapping),
             nested: None,
+            counts_words: false,
         },
         problems: Vec::new(),
     };

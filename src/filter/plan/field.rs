@@ -27,6 +27,8 @@ pub(super) struct Scope {
     pub(super) mapping: Arc<Mapping>,
     /// The nested object around the clause.
     pub(super) nested: Option<Arc<str>>,
+    /// Whether the words of a text must stay clauses of their own, to be counted.
+    pub(super) counts_words: bool,
 }
 
 impl Plan {
@@ -106,16 +108,16 @@ impl Scope {
                     "the field belongs to another nested object",
                 )))
             }
-            Target::ByEvent(name) => self.by_event(self.names(name), build),
+            Target::ByEvent(name) => self.by_event(&self.names(name), build),
             Target::LikeByEvent(pattern) => {
-                self.by_event(Names::Like(pattern.as_str().into()), build)
+                self.by_event(&Names::Like(pattern.as_str().into()), build)
             }
         }
     }
 
     /// Any member below an object.
     pub(super) fn build_below(&self, object: &str, build: Build<'_>) -> Result<Built, FieldError> {
-        self.by_event(Names::Below(self.path(object)), build)
+        self.by_event(&Names::Below(self.path(object)), build)
     }
 
     fn path(&self, name: &str) -> Path {
@@ -159,7 +161,7 @@ impl Scope {
         }
     }
 
-    fn by_event(&self, names: Names, build: Build<'_>) -> Result<Built, FieldError> {
+    fn by_event(&self, names: &Names, build: Build<'_>) -> Result<Built, FieldError> {
         let plan = |field: &Arc<Field>| match build(field) {
             Ok(built) => built.into_plan(),
             Err(_) => Plan::None("the clause does not work on values of this type"),
@@ -173,19 +175,45 @@ impl Scope {
         if is_text && self.mapping.candidates().first().is_some_and(drops_out) {
             return Ok(Built::NoWords);
         }
-        let variants: Vec<Variant> = self
-            .mapping
-            .candidates()
-            .iter()
-            .map(|candidate| Variant {
+        let variants = |plan: &dyn Fn(&Arc<Field>) -> Plan| -> Vec<Variant> {
+            let variant = |candidate: &Candidate| Variant {
                 main: plan(&candidate.field),
                 sub_fields: candidate
                     .sub_fields
                     .iter()
                     .map(|(end, field)| (Arc::clone(end), plan(field)))
                     .collect(),
-            })
-            .collect();
+            };
+            self.mapping.candidates().iter().map(variant).collect()
+        };
+        let by_event = |variants| {
+            Plan::ByEvent(Arc::new(ByEvent {
+                names: names.clone(),
+                variants,
+                mapping: Arc::clone(&self.mapping),
+            }))
+        };
+        if self.counts_words
+            && is_text
+            && let Some(candidate) = self.mapping.candidates().first()
+            && let Ok(Built::Clauses(words)) = build(&candidate.field)
+        {
+            // A value of another type than text is compared as a whole, and stands in for every word.
+            let word = |at: usize| {
+                variants(&|field| match build(field) {
+                    Ok(Built::Clauses(mut words)) if at < words.len() => {
+                        words.swap_remove(at).1.into_plan()
+                    }
+                    _ => plan(field),
+                })
+            };
+            let clauses = words
+                .iter()
+                .enumerate()
+                .map(|(at, (occur, _))| (*occur, Built::Plan(by_event(word(at)))));
+            return Ok(Built::Clauses(clauses.collect()));
+        }
+        let variants = variants(&plan);
         let possible = variants.iter().any(|variant| {
             let mut plans = variant
                 .sub_fields
@@ -201,10 +229,6 @@ impl Scope {
             }
             return Ok(Built::Plan(Plan::None("no value of any type can match")));
         }
-        Ok(Built::Plan(Plan::ByEvent(Arc::new(ByEvent {
-            names,
-            variants,
-            mapping: Arc::clone(&self.mapping),
-        }))))
+        Ok(Built::Plan(by_event(variants)))
     }
 }

@@ -56,8 +56,10 @@ impl Compiler {
         if query.items.is_empty() {
             return Plan::None("the query is empty");
         }
-        self.group(&query.items, &context)
-            .into_plan_with(query.minimum_should_match.as_ref())
+        self.scope.counts_words = query.minimum_should_match.is_some();
+        let built = self.group(&query.items, &context);
+        self.scope.counts_words = false;
+        built.into_plan_with(query.minimum_should_match.as_ref())
     }
 
     /// Clauses and operators in the way of Lucene's classic parser: there is no precedence, each operator changes how its two neighbours
