@@ -28,13 +28,9 @@ const RENAMED: &[(&str, &str)] = &[
 
 /// ElastAlert's alerters that this version does not have.
 const LATER: &[&str] = &[
-    "alerta",
-    "alertmanager",
-    "dingtalk",
     "gelf",
     "hivealerter",
     "indexer",
-    "iris",
     "jira",
     "ses",
     "sns",

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod alerter_docs;
 mod create_index;
 mod golden;
 #[path = "inputs_http.rs"]
