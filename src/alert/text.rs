@@ -138,7 +138,7 @@ impl Text {
         };
         jinja(&text, properties).map_err(|broken| {
             let problem = |broken: Broken| {
-                let problem = Problem::error("E0501", &span, broken.message);
+                let problem = Problem::error("E0701", &span, broken.message);
                 match broken.help {
                     Some(help) => problem.help(help),
                     None => problem,

@@ -1,11 +1,11 @@
 //! The commands. This is where everything is put together; nothing uses it.
 
 pub mod args;
-pub mod check;
+mod check;
 mod clock;
 pub mod create_index;
 mod data;
-pub mod exit;
+mod exit;
 mod links;
 mod log;
 mod output;
@@ -18,7 +18,7 @@ mod test_rule;
 use crate::alert::Process;
 use crate::alerter::World;
 use crate::config::service::Sources;
-use crate::config::{Colours, Problem, Service as Config, Severity};
+use crate::config::{Problem, Service as Config, Severity, yaml_files};
 use anyhow::Context as _;
 use clap::Parser;
 use jiff::tz::TimeZone;
@@ -50,7 +50,14 @@ enum Command {
     /// Make the writeback indices; also called as `elastalert-create-index`
     CreateIndex(Box<create_index::Args>),
     /// Show the problems of configuration and rules
-    Check(check::Args),
+    Check {
+        /// Rule files, or folders with rules [default: the configured rules folders]
+        #[arg(value_name = "FILE|DIR")]
+        paths: Vec<PathBuf>,
+        /// The configuration file [default: config.yaml, else config.yml, else none]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -80,7 +87,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Run(args) => start(&args),
         Command::TestRule(args) => test_rule::run(&args),
         Command::CreateIndex(args) => make_indices(&args),
-        Command::Check(args) => check_rules(&args),
+        Command::Check { paths, config } => check_rules(&paths, config.as_deref()),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {
@@ -169,31 +176,29 @@ fn report_rules(loaded: &Loaded) {
     tracing::info!(rules, disabled, problems, "loaded");
 }
 
-fn check_rules(args: &check::Args) -> anyhow::Result<i32> {
-    let (config, mut problems) = load_config(args.config.as_deref(), true)?;
+fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {
+    let (config, mut problems) = load_config(config, true)?;
     let subfolders = config.scan_subdirectories;
     let loader = loader(config, None, false)?;
-    let loaded = match check::files(&args.paths, subfolders) {
-        _ if args.paths.is_empty() => loader.load(0),
-        Ok(files) => loader.load_files(&files),
-        Err(found) => {
-            problems.extend(found);
-            loader.load_files(&[])
+    let mut files = Vec::new();
+    for path in paths {
+        match yaml_files(path, subfolders) {
+            _ if !path.is_dir() => files.push(path.clone()),
+            Ok(found) => files.extend(found),
+            Err(problem) => problems.push(problem),
         }
+    }
+    let loaded = if paths.is_empty() {
+        loader.load(0)
+    } else {
+        loader.load_files(&files)
     };
     problems.extend(loaded.problems);
-    let found = check::Found {
-        rules: loaded.rules.rules.len(),
-        disabled: loaded.disabled.len(),
-        problems,
-    };
-    let mut out = std::io::stdout();
-    let colours = if log::colours(&out) {
-        Colours::On
-    } else {
-        Colours::Off
-    };
-    check::report(&found, colours, &mut out).context("standard output cannot be written")
+    Ok(check::print(
+        &problems,
+        loaded.rules.rules.len(),
+        loaded.disabled.len(),
+    ))
 }
 
 /// What loads the rules of a configuration.

@@ -43,7 +43,7 @@ pub fn unknown(
                 key.key_text()
             );
             problems.push(
-                Problem::warning("W0204", &key.span, message)
+                Problem::warning("W0604", &key.span, message)
                     .help("quote it if it is meant as text"),
             );
             continue;
@@ -51,7 +51,7 @@ pub fn unknown(
         if known(name) || specs().any(|spec| spec.name == name) {
             continue;
         }
-        let problem = Problem::warning("W0204", &key.span, format!("unknown option `{name}`"));
+        let problem = Problem::warning("W0604", &key.span, format!("unknown option `{name}`"));
         problems.push(match nearest(name, specs().map(|spec| spec.name)) {
             Some(near) => problem.help(format!("did you mean `{near}`?")),
             None => problem,
@@ -73,7 +73,7 @@ pub fn without_effect(options: &Mapping, tables: &[&[OptionSpec]]) -> Vec<Proble
             problems.push(Problem {
                 severity: Severity::Note,
                 ..Problem::warning(
-                    "N0206",
+                    "N0606",
                     &key.span,
                     format!("`{}` has no effect here: {why}", spec.name),
                 )
@@ -100,7 +100,7 @@ fn missing(spec: &OptionSpec, place: &Span) -> Problem {
     if !spec.doc.is_empty() {
         let _infallible = write!(message, ": {}", lower(spec.doc.trim_end_matches('.')));
     }
-    let problem = Problem::error("E0202", place, message);
+    let problem = Problem::error("E0602", place, message);
     match spec.hint {
         Some(hint) => problem.help(hint),
         None => problem.help(format!("it takes {}", expected(spec.kind))),
@@ -153,9 +153,9 @@ fn mismatch(name: &str, kind: Kind, value: &Node, secret: bool) -> Option<Proble
     );
     let problem = Problem::error(
         if matches!(kind, Kind::OneOf(_)) {
-            "E0203"
+            "E0603"
         } else {
-            "E0201"
+            "E0601"
         },
         &value.span,
         message,
@@ -193,7 +193,7 @@ fn check_duration(name: &str, value: &Node) -> Option<Problem> {
                 "`{name}` has no unit `{unit_name}`, only {}",
                 quoted(&duration::UNITS)
             );
-            let problem = Problem::error("E0205", &unit.span, message);
+            let problem = Problem::error("E0605", &unit.span, message);
             return Some(match nearest(&unit_name, duration::UNITS.iter().copied()) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem,
@@ -206,7 +206,7 @@ fn check_duration(name: &str, value: &Node) -> Option<Problem> {
     }
     duration(value).is_none().then(|| {
         Problem::error(
-            "E0205",
+            "E0605",
             &value.span,
             format!("`{name}` is negative or beyond what a duration can be"),
         )

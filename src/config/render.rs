@@ -104,11 +104,11 @@ mod tests {
     #[test]
     fn the_place_is_shown_with_a_caret() {
         let rule = file("rules/a.yaml", "name: x\nタイトル: 値\ntimeframe: 5m\n");
-        let problem = Problem::error("E0201", &span(&rule, "5m"), "`timeframe` takes an object")
+        let problem = Problem::error("E0601", &span(&rule, "5m"), "`timeframe` takes an object")
             .help("write {minutes: 5}");
         assert_eq!(
             render(&problem, Colours::Off),
-            "error[E0201]: `timeframe` takes an object
+            "error[E0601]: `timeframe` takes an object
  --> rules/a.yaml:3:12
   |
 3 | timeframe: 5m
@@ -122,7 +122,7 @@ mod tests {
     fn a_second_place_may_be_in_another_file() {
         let one = file("a.yaml", "name: x\n");
         let two = file("b.yaml", "type: any\nname: x\n");
-        let problem = Problem::error("E0303", &span(&two, "x"), "two rules have this name")
+        let problem = Problem::error("E0704", &span(&two, "x"), "two rules have this name")
             .related(&span(&one, "x"), "the other one is here");
         let text = render(&problem, Colours::Off);
         assert!(

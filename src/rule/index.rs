@@ -49,7 +49,12 @@ impl IndexPattern {
     /// The index, when the pattern is the name of one: events that do not say where they go must go there.
     pub fn only(&self) -> Option<&str> {
         match self.patterns.as_slice() {
-            [Pattern { excludes: false, parts }] => match parts.as_slice() {
+            [
+                Pattern {
+                    excludes: false,
+                    parts,
+                },
+            ] => match parts.as_slice() {
                 [Part::Literal(name)] => Some(name),
                 _ => None,
             },

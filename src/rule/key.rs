@@ -3,6 +3,7 @@
 use crate::event::{Field, FieldPath, Fields, python};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
+use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
 /// `query_key`, `aggregation_key`: one field or several.
@@ -89,6 +90,15 @@ impl Key {
         python::str(&self.to_value())
     }
 
+    fn rank(&self) -> u8 {
+        match self {
+            Self::All => 0,
+            Self::Null => 1,
+            Self::Bool(_) | Self::Number(_) => 2,
+            Self::Text(_) => 3,
+        }
+    }
+
     fn identity(&self) -> Identity<'_> {
         match self {
             Self::All => Identity::All,
@@ -160,6 +170,27 @@ impl Eq for Key {}
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.identity().hash(state);
+    }
+}
+
+/// Null first, then numbers by value, then text: as Elasticsearch sorts the values of one field.
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let number = |key: &Self| python::number_value(&key.to_value()).unwrap_or(f64::NAN);
+        match (self, other) {
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            _ if self == other => Ordering::Equal,
+            _ if self.rank() == other.rank() => number(self)
+                .total_cmp(&number(other))
+                .then_with(|| self.text().cmp(&other.text())),
+            _ => self.rank().cmp(&other.rank()),
+        }
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::key::joined_text;
 use super::{Match, MatchBody, QueryKey, Rule};
+use crate::config::Properties;
 use crate::event::json::parse_document;
 use crate::event::{Document, Field, RawEvent, Timestamp};
 use serde_json::Value;
@@ -47,14 +48,11 @@ impl Rule {
                 }
             }
         }
-        let aggregation_key = self.aggregation.as_ref().and_then(|a| a.key.as_ref());
-        for key in [self.query_key.as_ref(), aggregation_key]
-            .into_iter()
-            .flatten()
-        {
-            if key.is_compound() {
-                document.insert(key.name.clone(), Value::from(compound_text(key, &whole)));
-            }
+        let query_key = self.query_key.clone().filter(QueryKey::is_compound);
+        let aggregation_key = listed_aggregation_key(&self.properties);
+        for key in [query_key, aggregation_key].into_iter().flatten() {
+            let text = compound_text(&key, &whole);
+            document.insert(key.name, Value::from(text));
         }
         document
     }
@@ -78,6 +76,12 @@ impl Rule {
     }
 }
 
+/// `aggregation_key`, when it is a list: ElastAlert then joins it even if it is of one field.
+fn listed_aggregation_key(properties: &Properties) -> Option<QueryKey> {
+    properties.get("aggregation_key")?.as_seq()?;
+    QueryKey::new(&properties.texts("aggregation_key"))
+}
+
 fn compound_text(key: &QueryKey, document: &Document) -> String {
     let parts = key.fields.iter().map(|path| path.get_some(document));
     joined_text(parts.map(|part| part.unwrap_or(&Value::Null)))
@@ -91,15 +95,14 @@ struct Kept {
 impl Kept {
     fn new(rule: &Rule, include: &[String]) -> Self {
         let mut patterns = include.to_vec();
-        let aggregation_key = rule.aggregation.as_ref().and_then(|a| a.key.as_ref());
-        for key in [rule.query_key.as_ref(), aggregation_key]
-            .into_iter()
-            .flatten()
-        {
-            patterns.extend(key.fields.iter().map(|path| path.as_str().to_owned()));
+        for option in [
+            "query_key",
+            "aggregation_key",
+            "compare_key",
+            "top_count_keys",
+        ] {
+            patterns.extend(rule.properties.texts(option));
         }
-        patterns.extend(rule.properties.texts("compare_key"));
-        patterns.extend(rule.properties.texts("top_count_keys"));
         patterns.push(rule.time.path.as_str().to_owned());
         let own_field = |pattern: &String| pattern.strip_suffix(".keyword").map(str::to_owned);
         let own_fields: Vec<String> = patterns.iter().filter_map(own_field).collect();

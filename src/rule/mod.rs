@@ -21,8 +21,8 @@ pub use evaluator::Evaluator;
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
-    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
-    Verdict,
+    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample,
+    StateSize, Verdict,
 };
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};

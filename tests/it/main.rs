@@ -18,6 +18,7 @@ mod http;
 mod http_repeat;
 mod inputs_stage;
 mod mail_server;
+mod problems;
 mod real_rules;
 mod smtp;
 #[path = "inputs_stdin.rs"]

@@ -14,7 +14,7 @@ use tripline::rule::load::Loader;
 
 /// The codes a rule that elastalert2 loads may be refused for, and why.
 const REASONS: &[(&str, &str)] = &[
-    ("E0510", "its rule type arrives with a later version"),
+    ("E0710", "its rule type arrives with a later version"),
     ("E0303", "its alerter arrives with a later version"),
 ];
 
@@ -109,6 +109,7 @@ fn errors(path: &Path) -> Vec<Problem> {
         let process = Process {
             zone: jiff::tz::TimeZone::UTC,
             working_directory: directory.to_owned(),
+            enhancements: tripline::alert::enhancements::ENHANCEMENTS,
         };
         let build = Build {
             span: Span::nowhere(),

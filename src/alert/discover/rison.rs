@@ -64,7 +64,7 @@ fn is_bare(text: &str) -> bool {
     let line = text.split('\n').next().unwrap_or_default();
     let allowed = |c: char| {
         c.is_ascii_alphanumeric()
-            || matches!(c, '_' | '-' | '.' | '/' | '~' | '%' | '+')
+            || matches!(c, '_' | '-' | '.' | '/' | '~' | '%' | '+' | '\\')
             || c > '\u{7e}'
     };
     !line.is_empty()

@@ -1,10 +1,9 @@
 //! Filters of Jinja2 that minijinja lacks, or that print values.
 
-use super::values::{pairs, text, to_json};
+use super::conversions;
+use super::urlize::Links;
+use super::values::{pairs, text};
 use crate::alert::wrap::{Wrap, wrap};
-use crate::event::dumps::Dumps;
-use crate::event::format::Argument;
-use crate::event::format::percent::{self, Operand};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 use std::borrow::Cow;
@@ -17,42 +16,51 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("join", join);
     environment.add_filter("center", center);
     environment.add_filter("truncate", truncate);
-    environment.add_filter("tojson", tojson);
-    environment.add_filter("format", format);
+    environment.add_filter("tojson", conversions::tojson);
+    environment.add_filter("format", conversions::format);
     environment.add_filter("pprint", super::pprint::pprint);
-    environment.add_filter("filesizeformat", filesizeformat);
+    environment.add_filter("filesizeformat", conversions::filesizeformat);
     environment.add_filter("xmlattr", xmlattr);
     environment.add_filter("wordcount", minijinja_contrib::filters::wordcount);
     environment.add_filter("wordwrap", wordwrap);
     environment.add_filter("striptags", minijinja_contrib::filters::striptags);
-    environment.add_function("cycler", minijinja_contrib::globals::cycler);
+    environment.add_filter("urlize", urlize);
+    environment.add_filter("urlencode", conversions::urlencode);
+    environment.add_filter("indent", indent);
+    environment.add_filter("int", conversions::int);
+    environment.add_filter("float", conversions::float);
+    environment.add_filter("dictsort", conversions::dictsort);
+    environment.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
+    environment.add_function("cycler", |items: Rest<Value>| {
+        minijinja_contrib::globals::cycler(items.0)
+    });
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
 }
 
-fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
+pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
 }
 
 /// A filter's parameters, each given by position or by name.
-struct Given {
+pub(super) struct Given {
     positional: Rest<Value>,
     named: Kwargs,
 }
 
 impl Given {
-    fn new(positional: Rest<Value>, named: Kwargs) -> Self {
+    pub(super) fn new(positional: Rest<Value>, named: Kwargs) -> Self {
         Self { positional, named }
     }
 
     /// The parameter at a position, or of that name; `None` when neither is given.
-    fn value(&self, position: usize, name: &str) -> Result<Option<Value>, Error> {
+    pub(super) fn value(&self, position: usize, name: &str) -> Result<Option<Value>, Error> {
         match self.positional.get(position) {
             Some(value) => Ok(Some(value.clone())),
             None => self.named.get(name),
         }
     }
 
-    fn get<T>(&self, position: usize, name: &str) -> Result<Option<T>, Error>
+    pub(super) fn get<T>(&self, position: usize, name: &str) -> Result<Option<T>, Error>
     where
         T: TryFrom<Value, Error = Error>,
     {
@@ -145,88 +153,54 @@ fn wordwrap(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<String,
     Ok(lines.join(&between))
 }
 
-/// `jinja2.utils.htmlsafe_json_dumps`.
-fn tojson(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let indent = Given::new(given, kwargs).value(0, "indent")?;
-    let indent = indent
-        .filter(|indent| !indent.is_none())
-        .map(usize::try_from)
-        .transpose()?;
-    if value.is_undefined() {
-        return Err(Error::new(
-            ErrorKind::UndefinedError,
-            "tojson: the value is undefined",
-        ));
+fn urlize(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let given = Given::new(given, kwargs);
+    let nofollow = given.get(1, "nofollow")?.unwrap_or(false);
+    let rel = given.text(3, "rel")?.unwrap_or_default();
+    // Jinja2 gives the words of `rel` in alphabetical order.
+    let mut rel: Vec<&str> = rel.split_whitespace().chain(["noopener"]).collect();
+    if nofollow {
+        rel.push("nofollow");
     }
-    let dumps = Dumps {
-        indent,
-        sort_keys: true,
-        ascii: true,
-        compact: false,
+    rel.sort_unstable();
+    rel.dedup();
+    let mut attributes = format!(" rel=\"{}\"", text(&escaped(&rel.join(" "))));
+    if let Some(target) = given.text(2, "target")? {
+        attributes.push_str(&format!(" target=\"{}\"", text(&escaped(&target))));
+    }
+    let links = Links {
+        limit: given.get(0, "trim_url_limit")?,
+        attributes,
     };
-    let json = dumps.to_text(&to_json(value));
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' => out.push_str("\\u003c"),
-            '>' => out.push_str("\\u003e"),
-            '&' => out.push_str("\\u0026"),
-            '\'' => out.push_str("\\u0027"),
-            c => out.push(c),
+    let linked = super::urlize::urlize(&text(&escape(value)), &links);
+    Ok(Value::from_safe_string(linked))
+}
+
+fn indent(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
+    let given = Given::new(given, kwargs);
+    let width = given.value(0, "width")?.unwrap_or_else(|| Value::from(4));
+    let first = given.get(1, "first")?.unwrap_or(false);
+    let blank = given.get(2, "blank")?.unwrap_or(false);
+    let indention = match width.as_str() {
+        Some(text) => text.to_owned(),
+        None => super::methods::centre("", usize::try_from(width)?, ' ')?,
+    };
+    let mut out = String::new();
+    for (at, line) in text(value).split('\n').enumerate() {
+        if at > 0 {
+            out.push('\n');
         }
-    }
-    Ok(Value::from_safe_string(out))
-}
-
-/// `%` formatting: `{{ "%05d"|format(n) }}`.
-#[expect(clippy::needless_pass_by_value, reason = "minijinja hands them over")]
-fn format(pattern: &Value, values: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
-    let pattern = text(pattern);
-    let names: Vec<&str> = kwargs.args().collect();
-    let found = if names.is_empty() {
-        let values: Vec<Argument<'_>> = values.iter().map(argument).collect();
-        percent::format(&pattern, &Operand::Values(&values))
-    } else {
-        let get = |key: &str| kwargs.get::<Option<Value>>(key).ok()?.map(|v| argument(&v));
-        percent::format(&pattern, &Operand::Mapping(&get))
-    };
-    found.map_err(|error| invalid(error.to_string()))
-}
-
-pub(super) fn argument<'a>(value: &Value) -> Argument<'a> {
-    Argument::Value(Cow::Owned(to_json(value)))
-}
-
-fn filesizeformat(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
-    let binary = Given::new(given, kwargs).get(0, "binary")?.unwrap_or(false);
-    let bytes = match value.as_str() {
-        Some(text) => text.trim().parse().ok(),
-        None => f64::try_from(value.clone()).ok(),
-    };
-    let bytes = bytes.ok_or_else(|| invalid("filesizeformat: not a number"))?;
-    let (base, units) = if binary {
-        (
-            1024.0,
-            ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"],
-        )
-    } else {
-        (1000.0, ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"])
-    };
-    if bytes == 1.0 {
-        return Ok("1 Byte".to_owned());
-    }
-    if bytes < base {
-        return Ok(format!("{:.0} Bytes", bytes.trunc()));
-    }
-    let mut amount = bytes / base;
-    let mut units = units.iter().peekable();
-    while let Some(unit) = units.next() {
-        if amount < base || units.peek().is_none() {
-            return Ok(format!("{amount:.1} {unit}"));
+        let indented = if at == 0 {
+            first
+        } else {
+            blank || !line.is_empty()
+        };
+        if indented {
+            out.push_str(&indention);
         }
-        amount /= base;
+        out.push_str(line);
     }
-    Err(invalid("filesizeformat: not a number"))
+    Ok(out)
 }
 
 fn xmlattr(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {

@@ -1,6 +1,6 @@
 //! Methods of Python's types that minijinja's Python mode lacks.
 
-use super::filters::argument;
+use super::values::argument;
 use crate::alert::wrap::expand_tabs;
 use crate::event::format::{Argument, Arguments, Format};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, from_args};
@@ -47,6 +47,9 @@ fn string(value: &str, method: &str, args: &[Value]) -> Option<Result<Value, Err
         "expandtabs" => Ok(Value::from(expand_tabs(value))),
         "isdecimal" => Ok(Value::from(
             !value.is_empty() && value.chars().all(|c| c.is_ascii_digit()),
+        )),
+        "istitle" => Ok(Value::from(
+            value.chars().any(char::is_alphabetic) && title(value) == value,
         )),
         "title" => Ok(Value::from(title(value))),
         "join" => join(value, args),

@@ -5,9 +5,11 @@
 //! it is loaded ([`check`]).
 
 mod check;
+mod conversions;
 mod filters;
 mod methods;
 mod pprint;
+mod urlize;
 mod values;
 
 use super::TextError;
@@ -53,15 +55,16 @@ impl Jinja {
     ) -> Result<Self, Vec<Broken>> {
         static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(environment);
         let mut environment = ENVIRONMENT.clone();
+        let source = source.replace("\r\n", "\n").replace('\r', "\n");
         environment
-            .add_template_owned(NAME, source.to_owned())
+            .add_template_owned(NAME, source.clone())
             .map_err(|error| {
                 vec![Broken {
                     message: message(&error),
                     help: None,
                 }]
             })?;
-        let broken = check::check(source, &environment);
+        let broken = check::check(&source, &environment);
         if !broken.is_empty() {
             return Err(broken);
         }
@@ -118,6 +121,8 @@ fn environment() -> Environment<'static> {
     });
     environment.set_unknown_method_callback(methods::call);
     filters::add(&mut environment);
+    // It would print everything there is.
+    environment.remove_global("debug");
     environment
 }
 

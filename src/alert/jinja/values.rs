@@ -1,10 +1,12 @@
 //! Values on their way into a template and out of it.
 
 use crate::config::{Data, Node, duration};
+use crate::event::format::Argument;
 use crate::event::python;
 use crate::event::time::duration_text;
 use minijinja::value::{Object, Value, ValueKind};
 use serde_json::Number;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,4 +183,9 @@ pub(super) fn to_json(value: &Value) -> serde_json::Value {
 fn number(text: &str) -> serde_json::Value {
     text.parse::<Number>()
         .map_or_else(|_| serde_json::Value::from(text), serde_json::Value::Number)
+}
+
+/// The value for Python's formatting languages.
+pub(super) fn argument<'a>(value: &Value) -> Argument<'a> {
+    Argument::Value(Cow::Owned(to_json(value)))
 }

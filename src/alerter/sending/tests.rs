@@ -5,7 +5,7 @@ use crate::config::{Properties, Span};
 use crate::engine::{AlertId, PendingAlert};
 use crate::event::{Document, FieldPath};
 use crate::filter::{Filter, Mapping};
-use crate::rule::{Common, IndexPattern, IndexStyle, TimeField, TimeFormat, types};
+use crate::rule::{Common, IndexPattern, TimeField, TimeFormat, types};
 use futures_util::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -133,7 +133,7 @@ fn outlet(name: &str, alerter: &Arc<dyn Alerter>) -> Outlet {
     let process = Process {
         zone: jiff::tz::TimeZone::UTC,
         working_directory: PathBuf::new(),
-        enhancements: &[],
+        enhancements: crate::alert::enhancements::ENHANCEMENTS,
     };
     let template = Template::new(&Properties::default(), &process).unwrap();
     Outlet {
@@ -167,7 +167,7 @@ fn rule(name: &str) -> Rule {
     Rule {
         name: name.to_owned(),
         file: PathBuf::new(),
-        index: IndexPattern::new("", IndexStyle::Plain),
+        index: IndexPattern::new(String::new(), crate::rule::IndexStyle::Plain),
         filter: Filter::load(&[], &Mapping::default()).unwrap(),
         type_name: "any",
         kind: (any.build)(&Properties::default(), &common).unwrap(),

@@ -66,87 +66,87 @@ fn check_one(line: &str, expected: &str) {
 fn one_line_says_key_place_found_expected() {
     check_one(
         "timeframe: 5m",
-        "r.yaml:3:12: error[E0201]: `timeframe` takes an object such as {minutes: 5}, found text `5m` (write timeframe: {minutes: 5})",
+        "r.yaml:3:12: error[E0601]: `timeframe` takes an object such as {minutes: 5}, found text `5m` (write timeframe: {minutes: 5})",
     );
     check_one(
         "timeframe: 300",
-        "r.yaml:3:12: error[E0201]: `timeframe` takes an object such as {minutes: 5}, found an integer `300` (write timeframe: {seconds: 300})",
+        "r.yaml:3:12: error[E0601]: `timeframe` takes an object such as {minutes: 5}, found an integer `300` (write timeframe: {seconds: 300})",
     );
     check_one(
         "timeframe: {minute: 5}",
-        "r.yaml:3:13: error[E0205]: `timeframe` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+        "r.yaml:3:13: error[E0605]: `timeframe` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
     );
     check_one(
         "timeframe: {minutes: \"5\"}",
-        "r.yaml:3:22: error[E0201]: `timeframe.minutes` takes a number, found text `\"5\"` (remove the quotes: 5)",
+        "r.yaml:3:22: error[E0601]: `timeframe.minutes` takes a number, found text `\"5\"` (remove the quotes: 5)",
     );
     check_one(
         "timeframe: {minutes: -5}",
-        "r.yaml:3:12: error[E0205]: `timeframe` is negative or beyond what a duration can be",
+        "r.yaml:3:12: error[E0605]: `timeframe` is negative or beyond what a duration can be",
     );
     check_one(
         "timeframe:",
-        "r.yaml:3:1: error[E0201]: `timeframe` takes an object such as {minutes: 5}, found nothing",
+        "r.yaml:3:1: error[E0601]: `timeframe` takes an object such as {minutes: 5}, found nothing",
     );
     check_one(
         "num_events: \"5\"",
-        "r.yaml:3:13: error[E0201]: `num_events` takes a whole number, found text `\"5\"` (remove the quotes: 5)",
+        "r.yaml:3:13: error[E0601]: `num_events` takes a whole number, found text `\"5\"` (remove the quotes: 5)",
     );
     check_one(
         "num_events: 5.5",
-        "r.yaml:3:13: error[E0201]: `num_events` takes a whole number, found a number `5.5`",
+        "r.yaml:3:13: error[E0601]: `num_events` takes a whole number, found a number `5.5`",
     );
     check_one(
         "num_events: true",
-        "r.yaml:3:13: error[E0201]: `num_events` takes a whole number, found a boolean `true`",
+        "r.yaml:3:13: error[E0601]: `num_events` takes a whole number, found a boolean `true`",
     );
     check_one(
         "spike_height: three",
-        "r.yaml:3:15: error[E0201]: `spike_height` takes a number, found text `three`",
+        "r.yaml:3:15: error[E0601]: `spike_height` takes a number, found text `three`",
     );
     check_one(
         "blacklist: [\"1\", 0]",
-        "r.yaml:3:18: error[E0201]: `blacklist[1]` takes text, found an integer `0` (quote it: \"0\"; the text \"0\" is not the number 0)",
+        "r.yaml:3:18: error[E0601]: `blacklist[1]` takes text, found an integer `0` (quote it: \"0\"; the text \"0\" is not the number 0)",
     );
     check_one(
         "blacklist: [yes]",
-        "r.yaml:3:13: error[E0201]: `blacklist[0]` takes text, found a boolean `yes` (quote it: \"yes\"; the text \"0\" is not the number 0)",
+        "r.yaml:3:13: error[E0601]: `blacklist[0]` takes text, found a boolean `yes` (quote it: \"yes\"; the text \"0\" is not the number 0)",
     );
     check_one(
         "blacklist: \"1\"",
-        "r.yaml:3:12: error[E0201]: `blacklist` takes a list of texts, found text `\"1\"` (write it as a list: [\"1\"]; the text \"0\" is not the number 0)",
+        "r.yaml:3:12: error[E0601]: `blacklist` takes a list of texts, found text `\"1\"` (write it as a list: [\"1\"]; the text \"0\" is not the number 0)",
     );
     check_one(
         "ignore_null: \"yes\"",
-        "r.yaml:3:14: error[E0201]: `ignore_null` takes true or false, found text `\"yes\"` (remove the quotes: yes; add `ignore_null: true` or `ignore_null: false`)",
+        "r.yaml:3:14: error[E0601]: `ignore_null` takes true or false, found text `\"yes\"` (remove the quotes: yes; add `ignore_null: true` or `ignore_null: false`)",
     );
     check_one(
         "spike_type: Up",
-        "r.yaml:3:13: error[E0203]: `spike_type` takes one of `up`, `down`, `both`, found text `Up` (did you mean `up`?)",
+        "r.yaml:3:13: error[E0603]: `spike_type` takes one of `up`, `down`, `both`, found text `Up` (did you mean `up`?)",
     );
     check_one(
         "spike_type: 5",
-        "r.yaml:3:13: error[E0203]: `spike_type` takes one of `up`, `down`, `both`, found an integer `5`",
+        "r.yaml:3:13: error[E0603]: `spike_type` takes one of `up`, `down`, `both`, found an integer `5`",
     );
     check_one(
         "query_key: 5",
-        "r.yaml:3:12: error[E0201]: `query_key` takes text or a list of texts, found an integer `5` (quote it: \"5\")",
+        "r.yaml:3:12: error[E0601]: `query_key` takes text or a list of texts, found an integer `5` (quote it: \"5\")",
     );
     check_one(
         "query_key: [a, 5]",
-        "r.yaml:3:16: error[E0201]: `query_key[1]` takes text, found an integer `5` (quote it: \"5\")",
+        "r.yaml:3:16: error[E0601]: `query_key[1]` takes text, found an integer `5` (quote it: \"5\")",
     );
     check_one(
         "query_key: {a: 5}",
-        "r.yaml:3:12: error[E0201]: `query_key` takes text or a list of texts, found an object `{a: 5}`",
+        "r.yaml:3:12: error[E0601]: `query_key` takes text or a list of texts, found an object `{a: 5}`",
     );
     check_one(
         "alert_text_kw: x",
-        "r.yaml:3:16: error[E0201]: `alert_text_kw` takes an object, found text `x`",
+        "r.yaml:3:16: error[E0601]: `alert_text_kw` takes an object, found text `x`",
     );
     check_one(
         "es_password: 1234",
-        "r.yaml:3:14: error[E0201]: `es_password` takes text, found an integer",
+        "r.yaml:3:14: error[E0601]: `es_password` takes text, found an integer",
     );
 }
 
@@ -175,8 +175,8 @@ fn missing_options_say_what_they_are_for() {
     assert_eq!(
         text,
         [
-            "r.yaml:1:7: error[E0202]: the option `timeframe` is missing: how long a window is (it takes an object such as {minutes: 5})",
-            "r.yaml:1:7: error[E0202]: the option `ignore_null` is missing: whether events without the field are skipped (add `ignore_null: true` or `ignore_null: false`)",
+            "r.yaml:1:7: error[E0602]: the option `timeframe` is missing: how long a window is (it takes an object such as {minutes: 5})",
+            "r.yaml:1:7: error[E0602]: the option `ignore_null` is missing: whether events without the field are skipped (add `ignore_null: true` or `ignore_null: false`)",
         ]
     );
 }
@@ -194,11 +194,11 @@ fn unknown_options_get_the_nearest_name() {
     assert_eq!(
         text,
         [
-            "r.yaml:1:1: warning[W0204]: unknown option `num_event` (did you mean `num_events`?)",
-            "r.yaml:2:1: warning[W0204]: unknown option `zzz`",
-            "r.yaml:3:1: warning[W0204]: unknown option `Query-Key` (did you mean `query_key`?)",
-            "r.yaml:5:1: warning[W0204]: a key that is a boolean (`True`) is no option (quote it if it is meant as text)",
-            "r.yaml:6:1: note[N0206]: `scroll_keepalive` has no effect here: nothing is polled",
+            "r.yaml:1:1: warning[W0604]: unknown option `num_event` (did you mean `num_events`?)",
+            "r.yaml:2:1: warning[W0604]: unknown option `zzz`",
+            "r.yaml:3:1: warning[W0604]: unknown option `Query-Key` (did you mean `query_key`?)",
+            "r.yaml:5:1: warning[W0604]: a key that is a boolean (`True`) is no option (quote it if it is meant as text)",
+            "r.yaml:6:1: note[N0606]: `scroll_keepalive` has no effect here: nothing is polled",
         ]
     );
 }

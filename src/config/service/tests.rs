@@ -157,21 +157,21 @@ inputs:
 store: /state
 ",
         &[
-            "config.yml:1:12: error[E0201]: `run_every` takes an object such as {minutes: 5}, found text `5m` (write run_every: {minutes: 5})",
+            "config.yml:1:12: error[E0601]: `run_every` takes an object such as {minutes: 5}, found text `5m` (write run_every: {minutes: 5})",
             "config.yml:2:15: error[E0810]: rules are loaded from files only (remove `rules_loader`: a Python class cannot be used)",
-            "config.yml:3:1: warning[W0204]: unknown option `bufer_time` (did you mean `buffer_time`?)",
-            "config.yml:4:1: note[N0206]: `scroll_keepalive` has no effect here: events come in by themselves, nothing is queried",
+            "config.yml:3:1: warning[W0604]: unknown option `bufer_time` (did you mean `buffer_time`?)",
+            "config.yml:4:1: note[N0606]: `scroll_keepalive` has no effect here: events come in by themselves, nothing is queried",
             "config.yml:6:18: error[E0801]: `localhost` is no address to listen on (write an IP address and a port: \"127.0.0.1:8555\", \"0.0.0.0:8555\")",
             "config.yml:6:44: error[E0802]: `many` is no size in bytes (write a number, or one with a unit: 64MiB)",
             "config.yml:7:3: error[E0805]: there is no input `tpc` (did you mean `tcp`?)",
             "config.yml:8:17: warning[W0808]: the input `tcp` takes events from anyone who reaches 0.0.0.0:1 (give it tls with client_ca, or let it listen on 127.0.0.1)",
-            "config.yml:8:35: error[E0202]: the option `key` is missing: PEM file with its private key (it takes text)",
+            "config.yml:8:35: error[E0602]: the option `key` is missing: PEM file with its private key (it takes text)",
             "config.yml:9:3: error[E0806]: two inputs are called `http` (give one of them another `name`)",
             "config.yml:9:16: error[E0807]: basic auth takes a user name and a password (give username and password, or bearer)",
             "config.yml:10:3: error[E0805]: an input is an object with its kind as the only key, found a list (write - http: {listen: \"127.0.0.1:8555\"}, - tcp: {…} or - stdin)",
             "config.yml:11:3: error[E0806]: two inputs are called `tcp` (give one of them another `name`)",
-            "config.yml:11:9: warning[W0204]: unknown option `port`",
-            "config.yml:12:8: error[E0201]: `store` takes an object, found text `/state`",
+            "config.yml:11:9: warning[W0604]: unknown option `port`",
+            "config.yml:12:8: error[E0601]: `store` takes an object, found text `/state`",
         ],
     );
 }

@@ -61,7 +61,7 @@ pub(super) fn float(
         };
     }
     let text = match (notation, precision) {
-        (Notation::Plain, None) => float_text(value),
+        (Notation::Plain, None) => shortest(value, alternate),
         (Notation::Exponent, precision) => {
             exponent(&format!("{value:.*e}", precision.unwrap_or(6)), alternate)
         }
@@ -86,6 +86,17 @@ pub(super) fn float(
         whole: whole.to_owned(),
         rest: format!("{rest}{percent}"),
         finite: true,
+    }
+}
+
+/// The shortest text; with `#` it has a point whatever it is.
+fn shortest(value: f64, alternate: bool) -> String {
+    let text = float_text(value);
+    match text.split_once('e') {
+        Some((mantissa, power)) if alternate && !mantissa.contains('.') => {
+            format!("{mantissa}.e{power}")
+        }
+        _ => text,
     }
 }
 

@@ -160,7 +160,7 @@ fn convert(mut spec: Spec, left: bool, value: &Argument<'_>) -> Result<String, F
         's' => text(value.str()),
         'r' => text(value.repr()),
         'a' => text(ascii(&value.repr())),
-        'c' => text(character(value)?),
+        'c' => Ok(pad(&character(value)?, spec.width, ' ', text_align)),
         'd' | 'i' | 'u' | 'o' | 'x' | 'X' => {
             let decimal = whole(value, matches!(kind, 'd' | 'i' | 'u'))?;
             spec.kind = Some(if matches!(kind, 'i' | 'u') { 'd' } else { kind });
@@ -185,22 +185,23 @@ fn integer(mut spec: Spec, decimal: &str) -> Result<String, FormatError> {
     let width = std::mem::take(&mut spec.width);
     let zero = std::mem::take(&mut spec.zero);
     let text = spec.integer(decimal)?;
-    let at = text.find(|c: char| c.is_ascii_hexdigit()).unwrap_or(0);
-    let (before, number) = text.split_at(at);
-    let number = match number.split_at_checked(2) {
-        Some((prefix @ ("0x" | "0X" | "0o"), number)) => {
-            format!("{prefix}{}", pad(number, precision, '0', Align::Right))
-        }
-        _ => pad(number, precision, '0', Align::Right),
+    let at = match text.find(['x', 'X', 'o']) {
+        Some(prefix) => prefix + 1,
+        None => text.find(|c: char| c.is_ascii_hexdigit()).unwrap_or(0),
     };
-    let fill = if zero { '0' } else { ' ' };
+    let (before, number) = text.split_at(at);
+    let number = pad(number, precision, '0', Align::Right);
     match spec.align {
-        Some(align) => Ok(pad(&format!("{before}{number}"), width, fill, align)),
         None if zero => {
             let room = width.saturating_sub(before.len());
             Ok(format!("{before}{}", pad(&number, room, '0', Align::Right)))
         }
-        None => Ok(pad(&format!("{before}{number}"), width, fill, Align::Right)),
+        align => Ok(pad(
+            &format!("{before}{number}"),
+            width,
+            ' ',
+            align.unwrap_or(Align::Right),
+        )),
     }
 }
 
@@ -244,6 +245,7 @@ fn character(value: &Argument<'_>) -> Result<String, FormatError> {
     };
     match value.as_ref() {
         Value::String(text) if text.chars().count() == 1 => Ok(text.clone()),
+        Value::Bool(b) => Ok(char::from(u8::from(*b)).to_string()),
         other => other
             .as_u64()
             .and_then(|code| u32::try_from(code).ok())

@@ -11,6 +11,13 @@ use serde_json::json;
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
+/// Whether a body came for the first time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arrived {
+    New,
+    Repeated,
+}
+
 /// What the sender is told about its events.
 #[derive(Serialize)]
 pub(super) struct Told<'a> {
@@ -30,7 +37,7 @@ impl<'a> Told<'a> {
         receipt: &'a Receipt,
         positions: &[usize],
         unusable: &'a [Unusable],
-        repeated: bool,
+        arrived: Arrived,
     ) -> Self {
         let evaluated = receipt.rejected.iter().map(|(index, reason)| ToldRejected {
             at: positions.get(*index).copied().unwrap_or(*index),
@@ -42,10 +49,9 @@ impl<'a> Told<'a> {
         });
         let mut rejected: Vec<_> = evaluated.chain(before).collect();
         rejected.sort_by_key(|event| event.at);
-        let (accepted, repeated) = if repeated {
-            (0, receipt.accepted)
-        } else {
-            (receipt.accepted, 0)
+        let (accepted, repeated) = match arrived {
+            Arrived::New => (receipt.accepted, 0),
+            Arrived::Repeated => (0, receipt.accepted),
         };
         Self {
             accepted,

@@ -86,7 +86,7 @@ pub(super) async fn read(body: &mut Incoming, limits: &Limits<'_>) -> Result<Rea
 
 impl Limits<'_> {
     /// A permit to hold much memory.
-    pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, ReadError> {
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, ReadError> {
         match timeout(self.patience, Arc::clone(self.heavy).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(ReadError::Busy),

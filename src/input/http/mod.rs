@@ -7,6 +7,7 @@
 mod answer;
 mod auth;
 pub mod body;
+mod connection;
 mod digest;
 pub mod repeat;
 mod request;

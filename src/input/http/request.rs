@@ -1,15 +1,14 @@
-//! One connection's requests and their answers.
+//! Requests and their answers.
 
-use super::answer::{self, Answer, Told};
+use super::answer::{self, Answer, Arrived, Told};
 use super::auth;
 use super::body::{self, Limits, ReadError};
+use super::connection::{Exchange, HangUp};
 use super::digest::{Digest, Work};
-use super::repeat::{self, Answered, Arrival, Claim, RepeatGuard};
-use super::split::{Split, Unusable};
+use super::repeat::{self, Arrival, Claim, RepeatGuard};
+use super::split::Unusable;
 use crate::config::HttpConfig;
-use crate::input::listener::Handler;
 use crate::input::source::Source;
-use crate::input::watch::Watch;
 use crate::input::{Batch, IntakeError, Receipt};
 use crate::telemetry::{Allowed, RateLimit, Readiness};
 use hyper::body::Incoming;
@@ -18,27 +17,27 @@ use hyper::header::{
     HeaderValue, WWW_AUTHENTICATE,
 };
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-
-/// Request heads may be this long; longer ones get 431.
-const MAX_HEAD: usize = 64 * 1024;
+use tokio::task::JoinError;
+use tokio::time::timeout;
 
 /// Large bodies are read, and compressed ones decompressed, so many at a time.
 const HEAVY_AT_ONCE: usize = 16;
 
 /// Bodies over this size are cut up on a thread where that keeps nobody waiting.
 const BLOCKING: usize = 256 * 1024;
+
+/// As many rejected events are put to the dead letters at once.
+const FEW: usize = 100;
+
+/// How often the log tells of the same trouble with senders.
+fn told() -> RateLimit {
+    RateLimit::new(1, Duration::from_secs(10))
+}
 
 /// Serves the connections of one `http` input.
 #[derive(Debug)]
@@ -50,23 +49,15 @@ pub(in crate::input) struct Http {
     heavy: Arc<Semaphore>,
     full: RateLimit,
     too_large: RateLimit,
+    unavailable: RateLimit,
+    unauthorized: RateLimit,
 }
 
-/// The connection is closed without an answer.
-#[derive(Debug, thiserror::Error)]
-#[error("the request's sender has gone")]
-struct HangUp;
-
 /// A batch was not taken.
+#[derive(Debug, Clone, Copy)]
 enum Refused {
     Full,
     Stopping,
-}
-
-/// What is known of a connection between its requests.
-struct Exchange {
-    watch: Arc<Watch>,
-    last: Mutex<Option<Answered>>,
 }
 
 impl Http {
@@ -82,65 +73,23 @@ impl Http {
             config,
             readiness,
             heavy: Arc::new(Semaphore::new(HEAVY_AT_ONCE)),
-            full: RateLimit::new(1, Duration::from_secs(10)),
-            too_large: RateLimit::new(1, Duration::from_secs(10)),
+            full: told(),
+            too_large: told(),
+            unavailable: told(),
+            unauthorized: told(),
         }
     }
-}
 
-impl Handler for Http {
-    async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
-        &self,
-        stream: S,
-        watch: &Arc<Watch>,
-        shutdown: &CancellationToken,
-    ) {
-        let exchange = Exchange {
-            watch: Arc::clone(watch),
-            last: Mutex::new(None),
-        };
-        let first = CancellationToken::new();
-        let service = service_fn(|request| {
-            first.cancel();
-            self.answer(request, &exchange)
-        });
-        // hyper's time for reading a head runs from the end of the answer before: it is the idle timeout, too.
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.config.idle_timeout)
-            .max_header_size(MAX_HEAD)
-            .serve_connection(TokioIo::new(stream), service);
-        let mut connection = pin!(connection);
-        let mut first_head = pin!(sleep(self.config.read_timeout));
-        let mut is_first = true;
-        loop {
-            // Cancel-safe: the connection is only borrowed, and goes on in the next round.
-            tokio::select! {
-                result = &mut connection => {
-                    if let Err(error) = result {
-                        tracing::debug!(input = self.source.name(), %error, "connection broken");
-                    }
-                    return;
-                }
-                () = &mut first_head, if is_first => {
-                    if !first.is_cancelled() {
-                        self.source.metrics().refused("no_request");
-                        return;
-                    }
-                    is_first = false;
-                }
-                () = shutdown.cancelled() => break,
-            }
-        }
-        connection.as_mut().graceful_shutdown();
-        if let Err(error) = connection.await {
-            tracing::debug!(input = self.source.name(), %error, "connection broken");
-        }
+    pub(super) fn source(&self) -> &Source {
+        &self.source
     }
-}
 
-impl Http {
-    async fn answer(
+    pub(super) fn config(&self) -> &HttpConfig {
+        &self.config
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         exchange: &Exchange,
@@ -173,7 +122,7 @@ impl Http {
             "/readyz" if get => answer::error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str()),
             _ if !self.is_allowed(&head.headers) => self.unauthorized(),
             _ if post && ready == Readiness::Ready => return None,
-            _ if post => answer::error(StatusCode::SERVICE_UNAVAILABLE, ready.as_str()),
+            _ if post => self.unavailable(ready.as_str()),
             "/" if get => {
                 let about = json!({"name": "tripline", "version": env!("CARGO_PKG_VERSION")});
                 answer::json(StatusCode::OK, &about)
@@ -202,6 +151,13 @@ impl Http {
     }
 
     fn unauthorized(&self) -> Answer {
+        if let Some(Allowed { suppressed }) = self.unauthorized.allow(self.source.now()) {
+            tracing::warn!(
+                input = self.source.name(),
+                suppressed,
+                "sender turned away: credentials missing or wrong"
+            );
+        }
         let mut answer = answer::error(StatusCode::UNAUTHORIZED, "credentials missing or wrong");
         for challenge in self.config.auth.iter().flat_map(auth::challenges) {
             answer.headers_mut().append(WWW_AUTHENTICATE, challenge);
@@ -229,8 +185,8 @@ impl Http {
             heavy: &self.heavy,
             patience: self.config.reply_timeout,
         };
-        let digested = match self.digest(headers, body, &limits).await {
-            Ok(digested) => digested,
+        let raw = match body::read(body, &limits).await {
+            Ok(raw) => raw,
             Err(ReadError::Gone) => return Err(HangUp),
             Err(ReadError::Busy) => {
                 self.discard(headers, body).await;
@@ -241,20 +197,87 @@ impl Http {
                 return Ok(self.too_large(&error.to_string()));
             }
         };
-        match digested {
-            Ok(digest) => self.decide(digest, exchange).await,
-            Err(too_large) => Ok(self.too_large(&too_large)),
+        // From here the sender waits for us. When it has waited too long it is told to come back: its claim to the body is
+        // dropped unanswered, so that it gets the outcome then.
+        let answer = timeout(
+            self.config.reply_timeout,
+            self.evaluate(headers, raw, exchange),
+        );
+        let (answer, claim) = answer
+            .await
+            .unwrap_or_else(|_elapsed| (self.unavailable("not yet evaluated"), None));
+        if let Some(claim) = claim {
+            exchange.answered(claim);
+        }
+        Ok(answer)
+    }
+
+    /// Cuts the body into events and waits for what becomes of them. The claim is to be settled by how the answer arrives.
+    async fn evaluate(
+        &self,
+        headers: &HeaderMap,
+        raw: body::Read,
+        exchange: &Exchange,
+    ) -> (Answer, Option<Claim>) {
+        let digest = match self.digest(headers, raw).await {
+            Ok(Ok(digest)) => digest,
+            Ok(Err(too_large)) => return (self.too_large(&too_large), None),
+            Err(error) => return (self.unavailable(&error.to_string()), None),
+        };
+        let Digest {
+            fingerprint,
+            events,
+            positions,
+            unusable,
+        } = digest;
+        let count = events.len();
+        let (reply, outcome) = repeat::outcome();
+        let (claim, outcome, arrived) =
+            match self.guard.arrive(fingerprint, &outcome, exchange.sender()) {
+                Arrival::New(claim) => {
+                    let mut batch =
+                        Batch::new(Arc::clone(self.source.origin()), events, self.source.now());
+                    batch.fingerprint = Some(fingerprint);
+                    batch.reply = Some(reply);
+                    if let Err(refused) = self.submit(batch) {
+                        claim.forget();
+                        return (self.refused(refused), None);
+                    }
+                    self.reject(&unusable).await;
+                    (claim, Some(outcome), Arrived::New)
+                }
+                Arrival::Repeat(claim, outcome) => {
+                    self.source.metrics().repeated(count);
+                    (claim, outcome, Arrived::Repeated)
+                }
+            };
+        let receipt = match outcome {
+            Some(outcome) => outcome.await,
+            // It was journalled before the program was started; what became of each event is no longer known.
+            None => Ok(Receipt {
+                accepted: count,
+                rejected: Vec::new(),
+            }),
+        };
+        match receipt {
+            Ok(receipt) => {
+                let told = Told::new(&receipt, &positions, &unusable, arrived);
+                (answer::json(StatusCode::OK, &told), Some(claim))
+            }
+            Err(_dropped) => {
+                claim.forget();
+                (self.unavailable("the events could not be journalled"), None)
+            }
         }
     }
 
-    /// Reads the body, undoes its compression and cuts it into events; the inner error says in what way it is too large.
+    /// Undoes the compression and cuts the body into events; the inner error says in what way it is too large.
     async fn digest(
         &self,
         headers: &HeaderMap,
-        body: &mut Incoming,
-        limits: &Limits<'_>,
-    ) -> Result<Result<Digest, String>, ReadError> {
-        let body::Read { bytes, mut permit } = body::read(body, limits).await?;
+        raw: body::Read,
+    ) -> Result<Result<Digest, String>, JoinError> {
+        let body::Read { bytes, permit } = raw;
         let work = Work {
             content_type: text(headers, &CONTENT_TYPE),
             encoding: text(headers, &CONTENT_ENCODING),
@@ -264,84 +287,30 @@ impl Http {
         if work.encoding.is_none() && bytes.len() <= BLOCKING {
             return Ok(work.digest(&bytes));
         }
-        if permit.is_none() {
-            permit = Some(limits.permit().await?);
-        }
-        let digested = tokio::task::spawn_blocking(move || work.digest(&bytes)).await;
+        let permit = match permit {
+            Some(permit) => Some(permit),
+            // The semaphore is never closed.
+            None => Arc::clone(&self.heavy).acquire_owned().await.ok(),
+        };
+        let digest = tokio::task::spawn_blocking(move || work.digest(&bytes)).await;
         drop(permit);
-        // The thread ends early only when the program does.
-        digested.map_err(|_| ReadError::Gone)
+        digest
     }
 
-    /// Hands the events over, or finds that they came before, and tells what became of them.
-    async fn decide(&self, digest: Digest, exchange: &Exchange) -> Result<Answer, HangUp> {
-        let Digest { fingerprint, split } = digest;
-        let Split {
-            events,
-            positions,
-            unusable,
-        } = split;
-        let count = events.len();
-        let (reply, outcome) = repeat::outcome();
-        let (claim, outcome, repeated) = match self.guard.arrive(fingerprint, &outcome) {
-            Arrival::New(claim) => {
-                let mut batch =
-                    Batch::new(Arc::clone(self.source.origin()), events, self.source.now());
-                batch.fingerprint = Some(fingerprint);
-                batch.reply = Some(reply);
-                if let Err(refused) = self.submit(batch) {
-                    claim.forget();
-                    return Ok(match refused {
-                        Refused::Full => self.is_full(),
-                        Refused::Stopping => answer::error(
-                            StatusCode::SERVICE_UNAVAILABLE,
-                            Readiness::Draining.as_str(),
-                        ),
-                    });
-                }
-                for event in &unusable {
-                    let Unusable {
-                        at,
-                        reason,
-                        detail,
-                        event,
-                    } = event;
-                    self.source.reject(*reason, detail, event, Some(*at));
-                }
-                (claim, Some(outcome), false)
-            }
-            Arrival::Repeat(claim, outcome) => {
-                self.source.metrics().repeated(count);
-                (claim, outcome, true)
+    /// Puts the events to the dead letters; many of them on a thread where that keeps nobody waiting.
+    async fn reject(&self, unusable: &Arc<[Unusable]>) {
+        let source = self.source.clone();
+        let events = Arc::clone(unusable);
+        let put = move || {
+            for event in events.iter() {
+                source.reject(event.reason, &event.detail, &event.event, Some(event.at));
             }
         };
-        let receipt = match outcome {
-            Some(outcome) => match timeout(self.config.reply_timeout, outcome).await {
-                Ok(Ok(receipt)) => receipt,
-                Ok(Err(_dropped)) => {
-                    claim.forget();
-                    return Ok(answer::error(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        "the events could not be journalled",
-                    ));
-                }
-                // The claim goes unanswered: when the body comes again, it gets this outcome.
-                Err(_elapsed) => {
-                    return Ok(answer::error(
-                        StatusCode::SERVICE_UNAVAILABLE,
-                        "not yet evaluated",
-                    ));
-                }
-            },
-            // It was journalled before the program was started; what became of each event is no longer known.
-            None => Receipt {
-                accepted: count,
-                rejected: Vec::new(),
-            },
-        };
-        let told = Told::new(&receipt, &positions, &unusable, repeated);
-        exchange.answered(claim);
-        Ok(answer::json(StatusCode::OK, &told))
+        if unusable.len() <= FEW {
+            put();
+        } else if let Err(error) = tokio::task::spawn_blocking(put).await {
+            tracing::error!(input = self.source.name(), %error, "dead letters lost");
+        }
     }
 
     fn submit(&self, mut batch: Batch) -> Result<(), Refused> {
@@ -366,6 +335,25 @@ impl Http {
         }
     }
 
+    fn refused(&self, refused: Refused) -> Answer {
+        match refused {
+            Refused::Full => self.is_full(),
+            Refused::Stopping => self.unavailable(Readiness::Draining.as_str()),
+        }
+    }
+
+    fn unavailable(&self, why: &str) -> Answer {
+        if let Some(Allowed { suppressed }) = self.unavailable.allow(self.source.now()) {
+            tracing::warn!(
+                input = self.source.name(),
+                why,
+                suppressed,
+                "sender told to come back"
+            );
+        }
+        answer::error(StatusCode::SERVICE_UNAVAILABLE, why)
+    }
+
     fn is_full(&self) -> Answer {
         if let Some(Allowed { suppressed }) = self.full.allow(self.source.now()) {
             tracing::warn!(
@@ -382,20 +370,6 @@ impl Http {
             tracing::warn!(input = self.source.name(), why, suppressed, "body refused");
         }
         answer::error(StatusCode::PAYLOAD_TOO_LARGE, why)
-    }
-}
-
-impl Exchange {
-    fn take_last(&self) -> Option<Answered> {
-        self.last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-    }
-
-    fn answered(&self, claim: Claim) {
-        let answered = claim.answered(&self.watch);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
     }
 }
 

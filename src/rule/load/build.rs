@@ -11,6 +11,7 @@ use crate::config::{
 use crate::event::python;
 use crate::filter::Filter;
 use crate::rule::time_field::{self, TimeField};
+use crate::rule::types::RULE_TYPES;
 use crate::rule::{
     Aggregation, Common, Due, IndexPattern, IndexStyle, QueryKey, Rule, RuleTypeEntry, Schedule,
     types,
@@ -51,9 +52,16 @@ pub(super) fn build(
     tables.extend(loader.alerter_options);
     problems.extend(without_effect(&written.options, &tables));
     // Without its type nobody knows which options the rule may have.
-    if entry.is_some() {
+    if let Some(entry) = entry {
+        problems.extend(of_other_types(&written.options, &tables, entry.name));
+        tables.extend(RULE_TYPES.iter().map(|entry| entry.options));
         let named = |name: &str| is_of_elastalert(name) || is_named(&complete, name);
         problems.extend(unknown(&written.options, &tables, &named));
+    }
+    if let Some((key, _)) = written.options.entry("limit_execution") {
+        let message =
+            "`limit_execution` arrives with a later version, until then the rule runs at all hours";
+        problems.push(Problem::warning("W0708", &key.span, message));
     }
     let properties = Properties::new(references::resolve(&complete));
     let mut builder = Builder {
@@ -105,6 +113,26 @@ fn complete(loader: &Loader<'_>, path: &Path, own: &Mapping) -> Mapping {
     complete
 }
 
+/// Options that only rules of other types have.
+fn of_other_types(options: &Mapping, tables: &[&[OptionSpec]], type_name: &str) -> Vec<Problem> {
+    let has = |table: &[OptionSpec], name: &str| table.iter().any(|spec| spec.name == name);
+    let mut problems = Vec::new();
+    for (key, _) in options.iter() {
+        let Some(name) = key.as_str() else { continue };
+        if tables.iter().any(|table| has(table, name)) {
+            continue;
+        }
+        let owners = RULE_TYPES.iter().filter(|entry| has(entry.options, name));
+        let owners: Vec<&str> = owners.map(|entry| entry.name).collect();
+        if !owners.is_empty() {
+            let message = format!("`{name}` has no effect in a rule of type `{type_name}`");
+            let help = format!("it is an option of {}", owners.join(", "));
+            problems.push(Problem::warning("W0709", &key.span, message).help(help));
+        }
+    }
+    problems
+}
+
 /// Whether the rule's texts name one of its options: people put their own there for that.
 fn is_named(options: &Mapping, name: &str) -> bool {
     let named = |list: &str| {
@@ -154,7 +182,7 @@ impl Builder<'_> {
             let span = self.span("use_terms_query");
             self.problems.push(
                 Problem::error(
-                    "E0505",
+                    "E0705",
                     &span,
                     "`use_terms_query` counts per `query_key`, and there is none",
                 )
@@ -237,7 +265,7 @@ impl Builder<'_> {
         if self.properties.bool("use_strftime_index") != Some(true) {
             if text.contains("%Y") || text.contains("%m") {
                 let problem = Problem::warning(
-                    "W0507",
+                    "W0707",
                     &self.span("index"),
                     "`%` stands for itself in this index",
                 );
@@ -254,7 +282,7 @@ impl Builder<'_> {
             if text.contains(token) {
                 let message = format!("`{token}` in an index stands for {meaning}");
                 self.problems.push(
-                    Problem::warning("W0507", &self.span("index"), message)
+                    Problem::warning("W0707", &self.span("index"), message)
                         .help("`%Y.%m.%d` is most common"),
                 );
             }
@@ -309,7 +337,7 @@ impl Builder<'_> {
         };
         let wrong = |error| {
             Problem::error(
-                "E0506",
+                "E0706",
                 &node.span,
                 format!("`aggregation.schedule` is no cron expression: {error}"),
             )

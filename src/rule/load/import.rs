@@ -107,7 +107,7 @@ impl Reader<'_> {
                     imports.kind_name()
                 );
                 self.problems
-                    .push(Problem::error("E0501", &imports.span, message));
+                    .push(Problem::error("E0701", &imports.span, message));
                 None
             }
         }
@@ -125,7 +125,7 @@ impl Reader<'_> {
                 .unwrap_or_default();
             self.problems.push(
                 Problem::error(
-                    "E0502",
+                    "E0702",
                     &import.span,
                     format!("the imported file {tried} does not exist"),
                 )
@@ -136,7 +136,7 @@ impl Reader<'_> {
         if self.chain.contains(path) {
             let message = format!("{} imports itself", path.display());
             self.problems.push(
-                Problem::error("E0503", &import.span, message).help("remove one of the imports"),
+                Problem::error("E0703", &import.span, message).help("remove one of the imports"),
             );
             return None;
         }

@@ -15,6 +15,7 @@ use super::Rule;
 use crate::config::{Environment, Node, OptionSpec, Problem, Service, Span, yaml_files};
 use crate::event::python;
 use crate::filter::Mapping;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -76,27 +77,21 @@ impl Loader<'_> {
     /// Loads rule files, whatever their names end in.
     pub fn files(&self, files: &[PathBuf]) -> Loaded {
         let mut loaded = Loaded::default();
+        let mut names = HashMap::new();
         for file in files {
-            self.file(file, &mut loaded);
+            self.file(file, &mut names, &mut loaded);
         }
-        let mut seen: Vec<(PathBuf, usize, String)> = Vec::new();
         // A default in the configuration, or an import, is wrong once, not once per rule.
+        let mut seen = HashSet::new();
         loaded.problems.retain(|problem| {
-            let this = (
-                problem.span.path().to_owned(),
-                problem.span.start,
-                problem.message.clone(),
-            );
-            let new = !seen.contains(&this);
-            if new {
-                seen.push(this);
-            }
-            new
+            let place = (problem.span.path().to_owned(), problem.span.start);
+            seen.insert((place, problem.message.clone()))
         });
         loaded
     }
 
-    fn file(&self, path: &Path, loaded: &mut Loaded) {
+    /// Loads one file; `names` are those of the rules so far, with where they are written.
+    fn file(&self, path: &Path, names: &mut HashMap<String, Span>, loaded: &mut Loaded) {
         let Some(written) = import::read(
             path,
             self.environment,
@@ -117,14 +112,16 @@ impl Loader<'_> {
         let Some(rule) = rule else {
             return;
         };
-        if let Some(other) = loaded.rules.iter().find(|other| other.name == rule.name) {
+        let place = name_place(&rule);
+        if let Some(other) = names.get(&rule.name) {
             let message = format!("two rules are called `{}`", rule.name);
-            let problem = Problem::error("E0504", &name_place(&rule), message)
-                .related(&name_place(other), "the other one is here, and runs")
+            let problem = Problem::error("E0704", &place, message)
+                .related(other, "the other one is here, and runs")
                 .help("give it another `name`");
             loaded.problems.push(problem);
             return;
         }
+        names.insert(rule.name.clone(), place);
         loaded.rules.push(Arc::new(rule));
     }
 }

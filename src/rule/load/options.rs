@@ -4,7 +4,6 @@ use crate::config::{Kind, OptionSpec, TEXTS, opt};
 
 const NOT_POLLED: &str = "events come in by themselves, nothing is queried";
 const WHOLE_EVENT: &str = "an event is looked at as it comes in";
-const LATER: &str = "it arrives with a later version";
 
 /// The options every rule may have.
 pub const OPTIONS: &[OptionSpec] = &[
@@ -96,12 +95,9 @@ pub const OPTIONS: &[OptionSpec] = &[
         .bool()
         .default("false")
         .doc("Whether the type gets counts per query_key instead of events."),
-    opt("limit_execution")
-        .no_effect(LATER)
-        .doc("A cron expression of the minutes in which the rule runs."),
+    opt("limit_execution").doc("A cron expression of the minutes in which the rule runs."),
     opt("limit_execution_coverage")
         .kind(Kind::Any)
-        .no_effect(LATER)
         .doc("Whether events outside of limit_execution are ignored."),
     opt("query_delay")
         .duration()

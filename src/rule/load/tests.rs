@@ -108,7 +108,7 @@ smtp_host: \"127.0.0.1\"
         panic!("{problems:?}")
     };
     assert!(
-        problem.contains("note[N0206]: `timeframe` has no effect here"),
+        problem.contains("note[N0606]: `timeframe` has no effect here"),
         "{problem}"
     );
 }
@@ -118,12 +118,12 @@ fn every_problem_is_reported_at_once() {
     check(
         "name: x\ntype: whitelist\nindex: 5\ncompare_key: a\nwhitelist: [\"1\"]\ntimeframe: 5m\nalert_sujbect: y\nrealert: {minute: 1}\n",
         &[
-            "rules/r.yaml:2:7: error[E0202]: the option `ignore_null` is missing: whether events without the field are no match (true) or a match (false) (add `ignore_null: true` to let events without the field pass, or `ignore_null: false` to make each of them a match)",
-            "rules/r.yaml:2:7: error[E0202]: the option `alert` is missing: the alerters (name an alerter: `alert: debug` prints alerts)",
-            "rules/r.yaml:3:8: error[E0201]: `index` takes text, found an integer `5` (quote it: \"5\"; name the index events belong to, or `index: \"*\"`)",
-            "rules/r.yaml:6:1: note[N0206]: `timeframe` has no effect here: this type looks at each event alone",
-            "rules/r.yaml:6:12: error[E0201]: `timeframe` takes an object such as {minutes: 5}, found text `5m` (write timeframe: {minutes: 5})",
-            "rules/r.yaml:8:11: error[E0205]: `realert` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+            "rules/r.yaml:2:7: error[E0602]: the option `ignore_null` is missing: whether events without the field are no match (true) or a match (false) (add `ignore_null: true` to let events without the field pass, or `ignore_null: false` to make each of them a match)",
+            "rules/r.yaml:2:7: error[E0602]: the option `alert` is missing: the alerters (name an alerter: `alert: debug` prints alerts)",
+            "rules/r.yaml:3:8: error[E0601]: `index` takes text, found an integer `5` (quote it: \"5\"; name the index events belong to, or `index: \"*\"`)",
+            "rules/r.yaml:6:1: note[N0606]: `timeframe` has no effect here: this type looks at each event alone",
+            "rules/r.yaml:6:12: error[E0601]: `timeframe` takes an object such as {minutes: 5}, found text `5m` (write timeframe: {minutes: 5})",
+            "rules/r.yaml:8:11: error[E0605]: `realert` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
         ],
     );
     check(
@@ -135,34 +135,30 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
-fn a_type_that_is_not_here_is_told_from_a_misspelling() {
+fn a_python_class_is_told_from_a_misspelling() {
     let with = |name: &str| BASE.replace("any", name);
-    check(
-        &with("frequency"),
-        &["rules/r.yaml:4:7: error[E0510]: the rule type `frequency` arrives with a later version"],
-    );
     check(
         &with("whitelists"),
         &[
-            "rules/r.yaml:4:7: error[E0512]: there is no rule type `whitelists` (did you mean `whitelist`?)",
+            "rules/r.yaml:4:7: error[E0712]: there is no rule type `whitelists` (did you mean `whitelist`?)",
         ],
     );
     check(
         &with("my.rules.Type"),
         &[
-            "rules/r.yaml:4:7: error[E0511]: `my.rules.Type` is a Python class, which cannot be run here (say it with one of ElastAlert's own types; what a class decides from one event alone, a filter often can)",
+            "rules/r.yaml:4:7: error[E0711]: `my.rules.Type` is a Python class, which cannot be run here (say it with one of ElastAlert's own types; what a class decides from one event alone, a filter often can)",
         ],
     );
     check(
         &with("nonsense"),
         &[
-            "rules/r.yaml:4:7: error[E0512]: there is no rule type `nonsense` (there are any, blacklist, cardinality, change, flatline, frequency, metric_aggregation, new_term, percentage_match, spike, spike_aggregation, whitelist)",
+            "rules/r.yaml:4:7: error[E0712]: there is no rule type `nonsense` (there are any, blacklist, cardinality, change, flatline, frequency, metric_aggregation, new_term, percentage_match, spike, spike_aggregation, whitelist)",
         ],
     );
     check(
         "name: x\nindex: i\nalert: debug\n",
         &[
-            "rules/r.yaml:1:1: error[E0202]: the option `type` is missing: the rule type (name a rule type: `type: any` matches every event the filter picks)",
+            "rules/r.yaml:1:1: error[E0602]: the option `type` is missing: the rule type (name a rule type: `type: any` matches every event the filter picks)",
         ],
     );
     check(
@@ -212,8 +208,8 @@ fn a_bad_rule_stops_no_other_rule() {
     assert_eq!(
         folder.problems(),
         [
-            "rules/a.yaml:4:7: error[E0512]: there is no rule type `ane` (did you mean `any`?)",
-            "rules/d.yaml:1:7: error[E0504]: two rules are called `x` (give it another `name`)",
+            "rules/a.yaml:4:7: error[E0712]: there is no rule type `ane` (did you mean `any`?)",
+            "rules/d.yaml:1:7: error[E0704]: two rules are called `x` (give it another `name`)",
         ]
     );
     let related = loaded.problems[1].related.as_deref().unwrap();
@@ -276,19 +272,19 @@ fn imports_that_cannot_be_followed() {
             ("b.part", "import: c.part\n"),
             ("c.part", "import: b.part\n"),
         ],
-        "rules/c.part:1:9: error[E0503]: rules/b.part imports itself (remove one of the imports)",
+        "rules/c.part:1:9: error[E0703]: rules/b.part imports itself (remove one of the imports)",
     );
     check(
         &[("a.yaml", "import: a.yaml\n")],
-        "rules/a.yaml:1:9: error[E0503]: rules/a.yaml imports itself (remove one of the imports)",
+        "rules/a.yaml:1:9: error[E0703]: rules/a.yaml imports itself (remove one of the imports)",
     );
     check(
         &[("a.yaml", "import: none.yaml\n")],
-        "rules/a.yaml:1:9: error[E0502]: the imported file rules/none.yaml does not exist (imports are looked for beside the rule)",
+        "rules/a.yaml:1:9: error[E0702]: the imported file rules/none.yaml does not exist (imports are looked for beside the rule)",
     );
     check(
         &[("a.yaml", "import: {a: b}\n")],
-        "rules/a.yaml:1:9: error[E0501]: `import` takes a path or a list of paths, found an object",
+        "rules/a.yaml:1:9: error[E0701]: `import` takes a path or a list of paths, found an object",
     );
 }
 
@@ -336,25 +332,25 @@ fn what_does_not_fit_together() {
     check(
         &with("aggregation: {schedule: \"61 * * * *\"}"),
         &[
-            "rules/r.yaml:5:25: error[E0506]: `aggregation.schedule` is no cron expression: Component error: Number out of bounds. (five fields: minute, hour, day, month, day of the week, such as \"*/5 * * * *\")",
+            "rules/r.yaml:5:25: error[E0706]: `aggregation.schedule` is no cron expression: Component error: Number out of bounds. (five fields: minute, hour, day, month, day of the week, such as \"*/5 * * * *\")",
         ],
     );
     check(
         &with("aggregation: {minute: 5}"),
         &[
-            "rules/r.yaml:5:15: error[E0205]: `aggregation` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+            "rules/r.yaml:5:15: error[E0605]: `aggregation` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
         ],
     );
     check(
         &with("aggregation: 5m"),
         &[
-            "rules/r.yaml:5:14: error[E0201]: `aggregation` takes an object such as {minutes: 5}, found text `5m` (write aggregation: {minutes: 5})",
+            "rules/r.yaml:5:14: error[E0601]: `aggregation` takes an object such as {minutes: 5}, found text `5m` (write aggregation: {minutes: 5})",
         ],
     );
     check(
         &with("use_terms_query: true"),
         &[
-            "rules/r.yaml:5:18: error[E0505]: `use_terms_query` counts per `query_key`, and there is none (add `query_key`, or remove `use_terms_query`)",
+            "rules/r.yaml:5:18: error[E0705]: `use_terms_query` counts per `query_key`, and there is none (add `query_key`, or remove `use_terms_query`)",
         ],
     );
     check(
@@ -366,19 +362,31 @@ fn what_does_not_fit_together() {
     check(
         &with("use_strftime_index: true").replace("index: i", "index: log-%y.%M"),
         &[
-            "rules/r.yaml:2:8: warning[W0507]: `%y` in an index stands for a year of two digits (`%Y.%m.%d` is most common)",
-            "rules/r.yaml:2:8: warning[W0507]: `%M` in an index stands for minutes (`%Y.%m.%d` is most common)",
+            "rules/r.yaml:2:8: warning[W0707]: `%y` in an index stands for a year of two digits (`%Y.%m.%d` is most common)",
+            "rules/r.yaml:2:8: warning[W0707]: `%M` in an index stands for minutes (`%Y.%m.%d` is most common)",
         ],
     );
     check(
         &BASE.replace("index: i", "index: log-%Y.%m.%d"),
         &[
-            "rules/r.yaml:2:8: warning[W0507]: `%` stands for itself in this index (add `use_strftime_index: true` if a date is meant)",
+            "rules/r.yaml:2:8: warning[W0707]: `%` stands for itself in this index (add `use_strftime_index: true` if a date is meant)",
         ],
     );
     check(
         &with("num_event: 5\nrule_link: here\nalert_text_args: [rule_link]\nslack_webhook_url: x"),
-        &["rules/r.yaml:5:1: warning[W0204]: unknown option `num_event`"],
+        &["rules/r.yaml:5:1: warning[W0604]: unknown option `num_event`"],
+    );
+}
+
+#[test]
+fn options_of_other_types_are_told_from_misspellings() {
+    check(
+        &format!("{BASE}blacklist: []\nblackist: []\nlimit_execution: \"* 8-17 * * *\"\n"),
+        &[
+            "rules/r.yaml:5:1: warning[W0709]: `blacklist` has no effect in a rule of type `any` (it is an option of blacklist)",
+            "rules/r.yaml:6:1: warning[W0604]: unknown option `blackist` (did you mean `blacklist`?)",
+            "rules/r.yaml:7:1: warning[W0708]: `limit_execution` arrives with a later version, until then the rule runs at all hours",
+        ],
     );
 }
 
@@ -438,7 +446,7 @@ fn a_problem_in_the_configuration_is_said_once() {
     assert_eq!(
         folder.problems(),
         [
-            "config.yml:1:10: error[E0201]: `realert` takes an object such as {minutes: 5}, found text `5m` (write realert: {minutes: 5})"
+            "config.yml:1:10: error[E0601]: `realert` takes an object such as {minutes: 5}, found text `5m` (write realert: {minutes: 5})"
         ]
     );
     let source = SourceFile {

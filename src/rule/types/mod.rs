@@ -1,16 +1,25 @@
 //! The rule types, one file each. A new type is a file and a line here.
 
+mod aggregation;
 mod any;
 mod blacklist;
+mod buckets;
 mod cardinality;
 mod change;
+mod evaluation;
+mod exact_sum;
 mod flatline;
 mod frequency;
+mod groups;
 mod keyed;
 mod list;
+mod metric;
+mod metric_aggregation;
 mod new_term;
+mod percentage_match;
 mod source;
 mod spike;
+mod spike_aggregation;
 mod spike_windows;
 mod stateless;
 mod whitelist;
@@ -28,8 +37,11 @@ pub static RULE_TYPES: &[&RuleTypeEntry] = &[
     &change::ENTRY,
     &flatline::ENTRY,
     &frequency::ENTRY,
+    &metric_aggregation::ENTRY,
     &new_term::ENTRY,
+    &percentage_match::ENTRY,
     &spike::ENTRY,
+    &spike_aggregation::ENTRY,
     &whitelist::ENTRY,
 ];
 
@@ -88,3 +100,6 @@ fn size(events: impl ExactSizeIterator<Item = usize>) -> StateSize {
         events: count(events.sum()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tripline::config::{self, Node, Properties, SourceFile};
-use tripline::event::{self, Document, EventTime, Meta, RawEvent, Timestamp, WallTime};
-use tripline::filter::{Filter, FilterEvent, Mapping};
-use tripline::rule::{
-    Common, Evaluator, IndexPattern, IndexStyle, Match, QueryKey, Rule, TimeField, Verdict, types,
-};
+use tripline::alert::{Process, Template};
+use tripline::config::{Service, Sources};
+use tripline::event::{self, Document, EventTime, Meta, RawEvent, WallTime};
+use tripline::filter::{FilterEvent, Mapping};
+use tripline::rule::load::Loader;
+use tripline::rule::{Evaluator, Match, Rule, Verdict};
 
 #[test]
 fn matches() {
@@ -97,95 +97,58 @@ fn place(at: &Value) -> String {
     }
 }
 
-fn load(case: &Value, directory: &Path) -> Result<Rule, String> {
-    let source = Arc::new(SourceFile {
-        path: "rule.yaml".into(),
-        text: case["rule_yaml"].as_str().unwrap().to_owned(),
+/// The settings a case's `config` is laid over.
+const CONFIG: &str = r#"{"es_host": "127.0.0.1", "es_port": 9200, "writeback_index": "elastalert_status",
+    "run_every": {"minutes": 1}, "buffer_time": {"minutes": 15}, "alert_time_limit": {"days": 2}, "rules_folder": "rules"}"#;
+
+fn load(case: &Value, directory: &Path) -> Result<Arc<Rule>, String> {
+    let mut config: Map<String, Value> = serde_json::from_str(CONFIG).unwrap();
+    config.extend(case["config"].as_object().unwrap().clone());
+    let (config_file, rule_file) = (directory.join("config.yaml"), directory.join("rule.yaml"));
+    std::fs::write(&config_file, Value::Object(config).to_string()).unwrap();
+    std::fs::write(&rule_file, case["rule_yaml"].as_str().unwrap()).unwrap();
+    let (service, _) = Service::load(&Sources {
+        path: Some(&config_file),
+        environment: &|_| None,
+        expand: true,
+        rule_options: &[],
+        known: &|_| true,
     });
-    let (node, problems) = config::yaml::parse(&source, None);
-    let Some(Node {
-        data: config::Data::Map(rule),
-        span,
-    }) = node
-    else {
-        return Err(format!("{problems:?}"));
-    };
-    let source = Arc::new(SourceFile {
-        path: "config.yaml".into(),
-        text: case["config"].to_string(),
-    });
-    let base = config::yaml::parse(&source, None).0.unwrap();
-    let properties = Properties::new(base.as_map().unwrap().clone()).overlaid(&rule);
-    let texts = |problems: Vec<config::Problem>| {
-        problems
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    let mapping = Mapping::default();
-    let own_run_every = base.get("run_every").and_then(config::duration);
-    let common = Common {
-        name: "golden".to_owned(),
-        span,
-        query_key: QueryKey::new(&properties.texts("query_key")),
-        time: TimeField::load(&properties).map_err(texts)?,
-        timeframe: properties.duration("timeframe"),
-        buffer_time: properties
-            .duration("buffer_time")
-            .unwrap_or(Duration::from_secs(900)),
-        run_every: own_run_every.unwrap_or(Duration::from_secs(60)),
-        working_directory: directory.to_owned(),
-        mapping: mapping.clone(),
-    };
-    let entry = types::find(&properties.text("type").unwrap()).ok_or("unknown type")?;
-    let filter = properties
-        .get("filter")
-        .and_then(Node::as_seq)
-        .unwrap_or_default();
-    let aggregation_key = QueryKey::new(&properties.texts("aggregation_key"));
-    Ok(Rule {
-        name: common.name.clone(),
-        file: "rule.yaml".into(),
-        index: IndexPattern::new("golden", IndexStyle::Plain),
-        filter: Filter::load(filter, &mapping).map_err(texts)?,
-        type_name: entry.name,
-        kind: (entry.build)(&properties, &common).map_err(texts)?,
-        time: common.time.clone(),
-        query_key: common.query_key.clone(),
-        include: properties
-            .get("include")
-            .map(|_| properties.texts("include")),
-        realert: Duration::ZERO,
-        exponential_realert: None,
-        realert_key: common.name,
-        aggregation: aggregation_key.map(|key| tripline::rule::Aggregation {
-            due: tripline::rule::Due::After(Duration::ZERO),
-            key: Some(key),
-            by_match_time: false,
-            compare_with_match_time: false,
-            max: 1000,
-        }),
-        alert_time_limit: Duration::ZERO,
-        properties,
-        state_fingerprint: 0,
-    })
+    let loaded = Loader {
+        service: &service,
+        environment: &|_| None,
+        working_directory: directory,
+        mapping: &Mapping::default(),
+        text_options: &[],
+        alerter_options: &[],
+    }
+    .files(&[rule_file]);
+    let problems = || loaded.problems.iter().map(ToString::to_string);
+    loaded
+        .rules
+        .first()
+        .cloned()
+        .ok_or_else(|| problems().collect::<Vec<_>>().join("\n"))
 }
 
 /// The rule with its state, and what it did so far.
 struct Run<'a> {
     rule: &'a Rule,
     evaluator: Evaluator,
-    zone: jiff::tz::TimeZone,
+    template: Template,
     rows: Vec<Row>,
 }
 
 fn replay(case: &Value, rule: &Rule) -> Vec<Row> {
-    let zone = case["tz"].as_str().unwrap();
+    let process = Process {
+        working_directory: std::path::PathBuf::new(),
+        zone: jiff::tz::TimeZone::get(case["tz"].as_str().unwrap()).unwrap(),
+        enhancements: tripline::alert::enhancements::ENHANCEMENTS,
+    };
     let mut run = Run {
         rule,
         evaluator: Evaluator::new(rule),
-        zone: jiff::tz::TimeZone::get(zone).unwrap(),
+        template: Template::new(&rule.properties, &process).unwrap(),
         rows: Vec::new(),
     };
     let start = instant(&case["schedule"]["start"]);
@@ -265,39 +228,19 @@ impl Run<'_> {
     }
 
     fn write_down(&mut self, at: &str, out: &[Match]) {
+        let times = self.template.times();
         for matched in out {
             let document = self.rule.match_document(matched).unwrap();
             let text = self
                 .rule
                 .kind
-                .text(&document, &|time, minus| self.pretty(time, minus));
+                .text(&document, &|time, back| times.pretty(time, back));
             self.rows.push(Row {
                 at: at.to_owned(),
                 matched: Value::Object(document),
                 text: (!text.is_empty()).then_some(text),
             });
         }
-    }
-
-    fn pretty(&self, time: &Value, minus: Duration) -> String {
-        let time = event::time::parse_iso(time.as_str().unwrap()).unwrap();
-        let time = Timestamp {
-            micros: time.event_time().minus(minus).0,
-            ..time
-        };
-        let properties = &self.rule.properties;
-        let format = properties.text("custom_pretty_ts_format");
-        let format = format.as_deref().unwrap_or("%Y-%m-%d %H:%M %Z");
-        let local = properties.bool("use_local_time").unwrap_or(true);
-        let instant = jiff::Timestamp::from_microsecond(time.micros).unwrap();
-        let zone = match (local, time.offset_seconds) {
-            (true, _) => self.zone.clone(),
-            (false, 0) => jiff::tz::TimeZone::UTC,
-            (false, offset) => {
-                jiff::tz::TimeZone::fixed(jiff::tz::Offset::from_seconds(offset).unwrap())
-            }
-        };
-        instant.to_zoned_datetime(zone).strftime(format).to_string()
     }
 }
 

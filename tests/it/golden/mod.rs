@@ -5,6 +5,7 @@
 
 mod alerters;
 mod create_index;
+mod filters;
 mod matches;
 mod text;
 

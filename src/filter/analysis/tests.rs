@@ -1,0 +1,73 @@
+use super::*;
+use proptest::prelude::*;
+
+fn words(text: &str) -> Vec<String> {
+    let analyzer = Analyzer::named("standard").unwrap();
+    analyzer
+        .tokens(text)
+        .into_iter()
+        .map(|token| token.text)
+        .collect()
+}
+
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    assert_eq!(words(text).join("|"), expected, "{text}");
+}
+
+#[test]
+fn words_of_logs() {
+    check(
+        "GET /index.html?q=1 HTTP/1.1",
+        "get|index.html|q|1|http|1.1",
+    );
+    check(r"C:\Windows\System32", "c|windows|system32");
+    check(
+        "can't a_b __init__ _ 1,000.5 a.1",
+        "can't|a_b|__init__|1,000.5|a|1",
+    );
+    check("日本語テスト", "日|本|語|テスト");
+    check("İΣ", "iσ");
+    check(
+        &"x".repeat(300),
+        &format!("{}|{}", "x".repeat(255), "x".repeat(45)),
+    );
+}
+
+#[test]
+fn english_words() {
+    let analyzer = Analyzer::named("english").unwrap();
+    let found: Vec<_> = analyzer
+        .tokens("The running foxes' jumped over Bob's relational hopping")
+        .into_iter()
+        .map(|token| format!("{}:{}", token.text, token.position))
+        .collect();
+    assert_eq!(
+        found.join(" "),
+        "run:1 fox:2 jump:3 over:4 bob:5 relat:6 hop:7"
+    );
+}
+
+proptest! {
+    #[test]
+    fn both_ways_through_ascii_agree(text in "[ -~]{0,60}") {
+        let collect = |each: &dyn Fn(&mut dyn FnMut(&str) -> Visit) -> Visit| {
+            let mut words = Vec::new();
+            each(&mut |word| {
+                words.push(word.to_owned());
+                Visit::Continue
+            });
+            words
+        };
+        let fast = collect(&|visit| standard::each_word(&text, visit));
+        let slow = collect(&|visit| standard::each_word_slowly(&text, visit));
+        prop_assert_eq!(fast, slow);
+    }
+
+    #[test]
+    fn no_text_is_too_strange(text in any::<String>()) {
+        for name in ["standard", "simple", "whitespace", "keyword", "stop", "english"] {
+            Analyzer::named(name).unwrap().tokens(&text);
+        }
+    }
+}

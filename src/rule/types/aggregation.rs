@@ -1,0 +1,435 @@
+//! What the aggregation types have in common: the events of the last `buffer_time`, their groups, and when those are evaluated.
+//!
+//! ElastAlert asks Elasticsearch for metrics over its polling window. Here the window is kept: it is evaluated for an event's own groups when the event
+//! arrives, and for all groups at ticks. With `bucket_interval` only ticks evaluate, see [`super::buckets`].
+
+use super::groups::{GroupId, Groups, Limits, Path, paths};
+use super::metric::{Contribution, MetricKind};
+use super::source::time_document;
+use crate::config::{OptionSpec, Problem, Properties, opt};
+use crate::event::format::{Argument, Format, FormatError, percent};
+use crate::event::{Document, EventTime, FieldPath, Fields, python};
+use crate::rule::window::Window;
+use crate::rule::{Common, Hit, Key, QueryKey, Sample, StateSize};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const BUFFER_TIME: OptionSpec = opt("buffer_time")
+    .duration()
+    .doc("How far back events are looked at.");
+pub(super) const USE_RUN_EVERY: OptionSpec = opt("use_run_every_query_size")
+    .bool()
+    .default("false")
+    .doc("Look back run_every instead of buffer_time.");
+pub(super) const OVERLAP: OptionSpec = opt("allow_buffer_time_overlap")
+    .bool()
+    .no_effect("there are no queries whose windows could overlap")
+    .doc("Whether a poll asks for a whole buffer_time when less has passed since the last one.");
+pub(super) const TERMS_SIZE: OptionSpec = opt("terms_size")
+    .int()
+    .default("50")
+    .doc("How many values of query_key are looked at: those with most events.");
+pub(super) const MIN_DOC_COUNT: OptionSpec = opt("min_doc_count")
+    .int()
+    .default("1")
+    .doc("How many events a value of query_key needs to be looked at.");
+pub(super) const BUCKET_INTERVAL: OptionSpec = opt("bucket_interval")
+    .duration()
+    .doc("Cut the window into pieces of this length and look at each.");
+pub(super) const SYNC_BUCKETS: OptionSpec = opt("sync_bucket_interval")
+    .bool()
+    .default("false")
+    .doc("Whether the pieces begin at multiples of bucket_interval on the clock.");
+
+/// How a rule aggregates.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) kind: MetricKind,
+    /// How far back events are looked at.
+    pub(super) window: Duration,
+    pub(super) query_key: Option<QueryKey>,
+    pub(super) limits: Limits,
+    pub(super) buckets: Option<Buckets>,
+    pub(super) time_name: String,
+    /// The key's fields, then the metric's.
+    pub(super) fields: Vec<FieldPath>,
+}
+
+/// `bucket_interval`, in microseconds, and `sync_bucket_interval`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Buckets {
+    pub(super) interval: i64,
+    pub(super) on_the_clock: bool,
+}
+
+impl Plan {
+    pub(super) fn load(
+        properties: &Properties,
+        common: &Common,
+        kind: MetricKind,
+        field: Option<FieldPath>,
+    ) -> Result<Self, Vec<Problem>> {
+        let (window, window_name) = if properties.bool("use_run_every_query_size") == Some(true) {
+            (common.run_every, "run_every")
+        } else {
+            (common.buffer_time, "buffer_time")
+        };
+        let mut fields = common
+            .query_key
+            .as_ref()
+            .map_or_else(Vec::new, |key| key.fields.clone());
+        fields.extend(field);
+        let size = properties.int("terms_size").unwrap_or(50);
+        let min_doc_count = properties.int("min_doc_count").unwrap_or(1);
+        Ok(Self {
+            kind,
+            window,
+            query_key: common.query_key.clone(),
+            limits: Limits {
+                size: usize::try_from(size).unwrap_or(0),
+                min_doc_count: u64::try_from(min_doc_count).unwrap_or(0),
+            },
+            buckets: buckets(properties, common, window, window_name)?,
+            time_name: common.time.path.as_str().to_owned(),
+            fields,
+        })
+    }
+
+    /// How many fields make a group.
+    pub(super) fn depth(&self) -> usize {
+        self.query_key.as_ref().map_or(0, |key| key.fields.len())
+    }
+
+    /// Empty groups.
+    pub(super) fn groups(&self) -> Groups {
+        Groups::new(self.kind, self.depth(), self.limits)
+    }
+
+    /// What is needed of an event; the metric's value comes last.
+    pub(super) fn sample(&self, fields: &dyn Fields, metric: impl FnOnce() -> Value) -> Sample {
+        let key = (0..self.depth()).map(|position| fields.field(position).to_value());
+        let mut values: Vec<Value> = key.collect();
+        values.push(metric());
+        Sample {
+            key: Key::All,
+            values,
+        }
+    }
+
+    /// The groups of an event, and what it contributes to them.
+    pub(super) fn read(&self, sample: &Sample) -> (Vec<Path>, Contribution) {
+        match sample.values.split_last() {
+            Some((metric, parts)) => (paths(parts), self.kind.contribution(metric)),
+            None => (Vec::new(), Contribution::Nothing),
+        }
+    }
+
+    /// The beginning of a match: its time, and the group. One field makes nested objects of its dotted name; several stand under their own names,
+    /// and once more together.
+    pub(super) fn document(&self, path: &[Key], time: EventTime) -> Document {
+        let mut document = time_document(&self.time_name, time);
+        match (&self.query_key, path) {
+            (Some(query_key), [key]) => {
+                let mut names = query_key.name.rsplit('.');
+                let innermost = names.next().unwrap_or_default().to_owned();
+                let (name, value) =
+                    names.fold((innermost, key.to_value()), |(name, value), outer| {
+                        let object = Document::from_iter([(name, value)]);
+                        (outer.to_owned(), Value::Object(object))
+                    });
+                document.insert(name, value);
+            }
+            (Some(query_key), keys) => {
+                for (field, key) in query_key.fields.iter().zip(keys) {
+                    document.insert(field.as_str().to_owned(), key.to_value());
+                }
+                document.insert(query_key.name.clone(), Value::from(joined(keys)));
+            }
+            (None, _) => {}
+        }
+        document
+    }
+}
+
+/// The values of a compound group as one text; unlike those of other types without a blank.
+pub(super) fn joined(path: &[Key]) -> String {
+    let texts: Vec<String> = path.iter().map(Key::text).collect();
+    texts.join(",")
+}
+
+fn buckets(
+    properties: &Properties,
+    common: &Common,
+    window: Duration,
+    window_name: &str,
+) -> Result<Option<Buckets>, Vec<Problem>> {
+    let Some(node) = properties
+        .get("bucket_interval")
+        .filter(|node| !node.is_null())
+    else {
+        return Ok(None);
+    };
+    let interval = crate::config::duration(node).filter(|interval| !interval.is_zero());
+    let Some(interval) = interval else {
+        let message = "bucket_interval must be longer than nothing";
+        return Err(vec![Problem::error("E0432", &node.span, message)]);
+    };
+    if !window.as_micros().is_multiple_of(interval.as_micros()) {
+        let message = format!("{window_name} must be a multiple of bucket_interval");
+        let help = format!(
+            "{window_name} is {}, bucket_interval {}",
+            crate::event::time::duration_text(window),
+            crate::event::time::duration_text(interval)
+        );
+        let mut problem = Problem::error("E0432", &node.span, message).help(help);
+        if let Some((key, _)) = properties.mapping().entry(window_name) {
+            problem = problem.related(&key.span, format!("{window_name} is set here"));
+        }
+        return Err(vec![problem]);
+    }
+    let interval = i64::try_from(interval.as_micros()).map_err(|_| {
+        vec![Problem::error(
+            "E0432",
+            &common.span,
+            "bucket_interval is too long",
+        )]
+    })?;
+    Ok(Some(Buckets {
+        interval,
+        on_the_clock: properties.bool("sync_bucket_interval") == Some(true),
+    }))
+}
+
+/// Bounds of which at least one is required, both exclusive.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    pub(super) min: Option<Bound>,
+    pub(super) max: Option<Bound>,
+}
+
+/// A bound, and its text as the rule has it.
+#[derive(Debug)]
+pub(super) struct Bound {
+    value: f64,
+    text: String,
+}
+
+impl Bounds {
+    /// Reads two options.
+    pub(super) fn load(
+        properties: &Properties,
+        common: &Common,
+        [min, max]: [&str; 2],
+    ) -> Result<Self, Vec<Problem>> {
+        let bound = |name: &str| {
+            let value = properties.number(name)?;
+            let text = properties.text(name)?;
+            Some(Bound { value, text })
+        };
+        let bounds = Self {
+            min: bound(min),
+            max: bound(max),
+        };
+        if bounds.min.is_none() && bounds.max.is_none() {
+            let message = format!("this rule type needs {min} or {max}");
+            return Err(vec![Problem::error("E0433", &common.span, message)]);
+        }
+        Ok(bounds)
+    }
+
+    /// Whether a value is outside.
+    pub(super) fn are_violated_by(&self, value: f64) -> bool {
+        self.max.as_ref().is_some_and(|max| value > max.value)
+            || self.min.as_ref().is_some_and(|min| value < min.value)
+    }
+
+    /// As the texts of alerts show them.
+    pub(super) fn text(&self) -> String {
+        let text =
+            |bound: &Option<Bound>| bound.as_ref().map_or("None".to_owned(), |b| b.text.clone());
+        format!("(min: {} max : {})", text(&self.min), text(&self.max))
+    }
+}
+
+/// `metric_format_string`, `percentage_format_string`: `str.format` if it begins with a brace, else `%`.
+#[derive(Debug)]
+pub(super) struct NumberFormat(String);
+
+impl NumberFormat {
+    pub(super) fn load(properties: &Properties, name: &str) -> Result<Option<Self>, Vec<Problem>> {
+        let (Some(text), Some(node)) = (properties.text(name), properties.get(name)) else {
+            return Ok(None);
+        };
+        let format = Self(text);
+        match format.render(&super::spike_windows::float(1.0)) {
+            Ok(_) => Ok(Some(format)),
+            Err(error) => {
+                let message = format!("{name} does not fit a number: {error}");
+                let help = "for example '{:.2f}' or '%.2f'";
+                Err(vec![
+                    Problem::error("E0434", &node.span, message).help(help),
+                ])
+            }
+        }
+    }
+
+    fn render(&self, value: &Value) -> Result<String, FormatError> {
+        let arguments = [Argument::value(value)];
+        if self.0.starts_with('{') {
+            Format::new(&self.0).render(arguments.as_slice())
+        } else {
+            percent::format(&self.0, &percent::Operand::Values(&arguments))
+        }
+    }
+
+    /// A number's text.
+    pub(super) fn text(&self, value: &Value) -> String {
+        self.render(value).unwrap_or_else(|_| python::str(value))
+    }
+}
+
+/// The events of the last `buffer_time` by their groups, always up to date.
+pub(super) struct Aggregation {
+    plan: Arc<Plan>,
+    events: Window<Event>,
+    /// How many of the events, from the oldest, are not in the future.
+    entered: usize,
+    now: Option<EventTime>,
+    groups: Groups,
+}
+
+struct Event {
+    groups: Box<[GroupId]>,
+    contribution: Contribution,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    now: Option<EventTime>,
+    events: Vec<(EventTime, Vec<Path>, Contribution)>,
+}
+
+/// One group, evaluated.
+pub(super) struct Evaluated {
+    pub(super) path: Path,
+    /// When: now, or the start of its bucket.
+    pub(super) time: EventTime,
+    pub(super) documents: u64,
+    pub(super) value: Option<f64>,
+}
+
+impl Aggregation {
+    pub(super) fn new(plan: &Arc<Plan>) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            events: Window::default(),
+            entered: 0,
+            now: None,
+            groups: plan.groups(),
+        }
+    }
+
+    /// Time passed: events come in from the future, and old ones leave. Time never runs backwards here.
+    fn advance(&mut self, now: EventTime) {
+        let now = self.now.map_or(now, |before| before.max(now));
+        self.now = Some(now);
+        while let Some(event) = self
+            .events
+            .get(self.entered)
+            .filter(|event| event.time <= now)
+        {
+            self.groups
+                .enter(&event.what.groups, &event.what.contribution);
+            self.entered += 1;
+        }
+        while let Some(event) = self.events.pop_older(now, self.plan.window) {
+            self.entered = self.entered.saturating_sub(1);
+            self.groups
+                .leave(&event.what.groups, &event.what.contribution);
+            self.groups.release(&event.what.groups);
+        }
+    }
+
+    /// Counts an event in, and evaluates its groups.
+    pub(super) fn add(&mut self, hit: &Hit, now: EventTime) -> Vec<Evaluated> {
+        self.advance(now);
+        let (paths, contribution) = self.plan.read(&hit.sample);
+        self.insert(hit.time, &paths, contribution);
+        let own = paths.iter().filter_map(|path| self.groups.find(path));
+        own.filter_map(|id| self.evaluate(id, now)).collect()
+    }
+
+    fn insert(&mut self, time: EventTime, paths: &[Path], contribution: Contribution) {
+        let now = self.now.unwrap_or(time);
+        if paths.is_empty() || time <= now.minus(self.plan.window) {
+            return;
+        }
+        let groups = self.groups.hold(paths);
+        if time <= now {
+            self.groups.enter(&groups, &contribution);
+            self.entered += 1;
+        }
+        self.events.insert(
+            time,
+            Event {
+                groups,
+                contribution,
+            },
+        );
+    }
+
+    /// Evaluates every group that is looked at.
+    pub(super) fn tick(&mut self, now: EventTime) -> Vec<Evaluated> {
+        self.advance(now);
+        let groups = self.groups.looked_at().into_iter();
+        groups.filter_map(|id| self.evaluate(id, now)).collect()
+    }
+
+    /// A group without events is none, except the only one of a rule without groups.
+    fn evaluate(&self, id: GroupId, time: EventTime) -> Option<Evaluated> {
+        let documents = self.groups.documents(id);
+        (documents > 0 || self.plan.depth() == 0).then(|| Evaluated {
+            path: self.groups.path(id),
+            time,
+            documents,
+            value: self.groups.value(id),
+        })
+    }
+
+    pub(super) fn size(&self) -> StateSize {
+        StateSize {
+            keys: u64::try_from(self.groups.len()).unwrap_or(u64::MAX),
+            events: u64::try_from(self.events.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// What is remembered, in a form that can be saved; sums and groups follow from it.
+    pub(super) fn to_saved(&self) -> impl Serialize + use<> {
+        let events = self.events.iter().map(|event| {
+            let groups = event.what.groups.iter();
+            let innermost = groups.filter(|id| self.groups.is_innermost(**id));
+            let paths = innermost.map(|id| self.groups.path(*id)).collect();
+            (event.time, paths, event.what.contribution.clone())
+        });
+        Saved {
+            now: self.now,
+            events: events.collect(),
+        }
+    }
+
+    /// The opposite of [`Aggregation::to_saved`].
+    pub(super) fn from_saved(plan: &Arc<Plan>, saved: SavedAggregation) -> Self {
+        let mut aggregation = Self::new(plan);
+        aggregation.now = saved.0.now;
+        for (time, paths, contribution) in saved.0.events {
+            aggregation.insert(time, &paths, contribution);
+        }
+        aggregation
+    }
+}
+
+/// A saved [`Aggregation`].
+#[derive(Deserialize)]
+pub(super) struct SavedAggregation(Saved);

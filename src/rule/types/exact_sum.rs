@@ -1,0 +1,107 @@
+//! Sums of floats without rounding errors, from which numbers can be taken away again.
+//!
+//! The sum is kept as floats that do not overlap (Shewchuk, "Adaptive Precision Floating-Point Arithmetic", 1997), as Python's `math.fsum` does it: taking
+//! a number away leaves exactly what was there before it was added. A plain running sum would drift.
+
+/// An exact sum.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ExactSum {
+    /// In growing magnitude, without common bits.
+    parts: Vec<f64>,
+}
+
+/// Larger numbers are left out: their sums could leave the range of floats, and what is infinite can't be taken away again.
+const LARGEST: f64 = 1e300;
+
+impl ExactSum {
+    /// Adds a number; `-x` takes `x` away.
+    pub(super) fn add(&mut self, number: f64) {
+        if number.is_nan() || number.abs() > LARGEST {
+            return;
+        }
+        let mut carry = number;
+        let mut kept = 0;
+        for at in 0..self.parts.len() {
+            let Some(&part) = self.parts.get(at) else {
+                break;
+            };
+            let (large, small) = if carry.abs() < part.abs() {
+                (part, carry)
+            } else {
+                (carry, part)
+            };
+            carry = large + small;
+            let rest = small - (carry - large);
+            if rest != 0.0
+                && let Some(slot) = self.parts.get_mut(kept)
+            {
+                *slot = rest;
+                kept += 1;
+            }
+        }
+        self.parts.truncate(kept);
+        self.parts.push(carry);
+    }
+
+    /// The sum, rounded once, half to even.
+    pub(super) fn value(&self) -> f64 {
+        let mut parts = self.parts.iter().rev();
+        let Some(&first) = parts.next() else {
+            return 0.0;
+        };
+        let (mut sum, mut rest) = (first, 0.0);
+        for &part in parts.by_ref() {
+            let before = sum;
+            sum = before + part;
+            rest = part - (sum - before);
+            if rest != 0.0 {
+                break;
+            }
+        }
+        // Half-way cases: what is below the rest decides.
+        if let Some(&below) = parts.next()
+            && ((rest < 0.0 && below < 0.0) || (rest > 0.0 && below > 0.0))
+        {
+            let twice = rest * 2.0;
+            let next = sum + twice;
+            if next - sum == twice {
+                return next;
+            }
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sum(numbers: &[f64]) -> f64 {
+        let mut sum = ExactSum::default();
+        numbers.iter().for_each(|&number| sum.add(number));
+        sum.value()
+    }
+
+    #[test]
+    fn nothing_is_rounded_before_the_end() {
+        assert_eq!(sum(&[0.1; 10]), 1.0);
+        assert_eq!(sum(&[1e16, 1.0, -1e16]), 1.0);
+        assert_eq!(sum(&[1e16, 1.0, 1e-16]), 10_000_000_000_000_002.0);
+        assert_eq!(sum(&[]), 0.0);
+    }
+
+    proptest! {
+        #[test]
+        fn taking_away_leaves_what_was_before(numbers in prop::collection::vec(-1e9f64..1e9, 0..20), others in prop::collection::vec(-1e-3f64..1e12, 0..20)) {
+            let mut both = ExactSum::default();
+            for number in numbers.iter().chain(&others) {
+                both.add(*number);
+            }
+            for other in &others {
+                both.add(-other);
+            }
+            prop_assert_eq!(both.value(), sum(&numbers));
+        }
+    }
+}
