@@ -20,6 +20,7 @@ mod inputs_stage;
 mod mail_server;
 mod problems;
 mod real_rules;
+mod requests;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;
