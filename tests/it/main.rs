@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod alerter_docs;
 mod create_index;
 mod golden;
 #[path = "inputs_http.rs"]
@@ -21,6 +22,7 @@ mod mail_server;
 mod options;
 mod problems;
 mod real_rules;
+mod requests;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;
