@@ -147,7 +147,7 @@ impl Scope {
             Err(_) => Plan::None("the clause does not work on values of this type"),
         };
         // A text without words drops out of the query, whatever else the field may hold.
-        let drops_out = self.mapping.candidates().first().is_some_and(|candidate| {
+        let drops_out = self.mapping.text_candidate().is_some_and(|candidate| {
             matches!(candidate.field.kind, Kind::Text(_))
                 && matches!(build(&candidate.field), Ok(Built::NoWords))
         });

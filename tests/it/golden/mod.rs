@@ -5,9 +5,9 @@
 
 mod alerters;
 mod create_index;
+mod filters;
 mod matches;
 mod text;
-mod filters;
 
 use serde_json::Value;
 use std::collections::BTreeSet;
