@@ -74,6 +74,7 @@ pub fn exits(
         match ((entry.build)(&properties, &build), template) {
             (Ok(built), Ok(template)) => {
                 problems.extend(built.warnings);
+                problems.extend(template.warnings.iter().cloned());
                 exits.push(Exit {
                     name: entry.name,
                     alerter: built.alerter,

@@ -73,7 +73,8 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     } else {
         state::Keeping::Everything
     };
-    let state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
+    let mut state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
+    start::adopt_silences(&config, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
     let rules = loaded.running();
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
