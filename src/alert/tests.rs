@@ -146,6 +146,20 @@ fn what_the_rule_works_out_can_be_printed() {
 }
 
 #[test]
+fn secrets_of_the_service_are_not_printed() {
+    let secret = "es_password: s3cret\nkibana_password: s3cret\n";
+    for text in [
+        "alert_text: '{0}{1}'\nalert_text_args: [es_password, kibana_password]\n",
+        "alert_text: '{{ _data }}'\nalert_text_type: alert_text_jinja\n",
+    ] {
+        let body = with_alert(&format!("{secret}{text}"), &[json!({})], |alert| {
+            alert.body(BodyStyle::default()).unwrap()
+        });
+        assert!(!body.contains("s3cret"), "{body}");
+    }
+}
+
+#[test]
 fn fences_stand_around_the_summary_table() {
     let options = "summary_table_fields: [a]\nsummary_table_type: markdown\nalert_text_type: aggregation_summary_only\n";
     let style = BodyStyle {

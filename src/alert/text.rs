@@ -3,6 +3,7 @@
 use super::jinja::{Broken, Jinja};
 use super::lookup::ArgumentPath;
 use super::{Alert, Process, TextError};
+use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
 use crate::event::Document;
 use crate::event::format::{Argument, Format, FormatError};
@@ -131,7 +132,7 @@ impl Text {
             let span = span(properties, "jinja_filters");
             let message = "`jinja_filters` names Python classes, and Python does not run here";
             let problem = Problem::error("E0905", &span, message)
-                .help("remove it; Jinja's own filters are all there");
+                .help("remove it; Jinja's own filters are there");
             return Err(vec![problem]);
         }
         let (text, span) = match properties.text("jinja_template_path") {
@@ -269,9 +270,21 @@ impl Fields {
     }
 }
 
-/// A rule's property as a text prints it; `None` when absent or null.
+/// Whether an option holds a secret of the service: whoever may write rules need not know it, and whoever gets alerts even less.
+pub(super) fn is_secret(name: &str) -> bool {
+    [SERVICE, ELASTICSEARCH]
+        .iter()
+        .chain(super::OPTIONS)
+        .flat_map(|table| table.iter())
+        .any(|option| option.secret && option.name == name)
+}
+
+/// A rule's property as a text prints it; `None` when absent, null or secret.
 pub(crate) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
     let node = properties.get(name).filter(|node| !node.is_null())?;
+    if is_secret(name) {
+        return None;
+    }
     Some(match as_duration(node) {
         Some(duration) => Argument::Duration(duration),
         None => Argument::Value(Cow::Owned(node.to_value())),

@@ -5,6 +5,7 @@ mod check;
 mod clock;
 pub mod create_index;
 mod data;
+pub mod explain;
 mod exit;
 mod links;
 mod log;
