@@ -63,12 +63,17 @@ pub(super) fn start(
             match tokio::task::spawn_blocking(move || loader.load(generation)).await {
                 Ok(mut loaded) => {
                     for rule in loaded.keep_broken(&running) {
-                        tracing::error!(rule, "the rule's file cannot be loaded any more; the rule goes on as it was");
+                        tracing::error!(
+                            rule,
+                            "the rule's file cannot be loaded any more; the rule goes on as it was"
+                        );
                     }
                     running = loaded.running();
                     targets.put(loaded).await;
                 }
-                Err(error) => tracing::error!(%error, "rules could not be reloaded; the old ones go on"),
+                Err(error) => {
+                    tracing::error!(%error, "rules could not be reloaded; the old ones go on")
+                }
             }
         }
     }))
@@ -93,13 +98,24 @@ fn watch(loader: &Loader, changed: mpsc::Sender<()>) -> Option<RecommendedWatche
             let _waiting = changed.try_send(());
         }
     };
-    let mode = if loader.config.scan_subdirectories { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+    let mode = if loader.config.scan_subdirectories {
+        RecursiveMode::Recursive
+    } else {
+        RecursiveMode::NonRecursive
+    };
     let folders: Vec<PathBuf> = match &loader.only {
-        Some(file) => loader.find(file).parent().map(PathBuf::from).into_iter().collect(),
+        Some(file) => loader
+            .find(file)
+            .parent()
+            .map(PathBuf::from)
+            .into_iter()
+            .collect(),
         None => loader.config.rules_folders.clone(),
     };
     let watching = notify::recommended_watcher(told).and_then(|mut watcher| {
-        folders.iter().try_for_each(|folder| watcher.watch(folder, mode))?;
+        folders
+            .iter()
+            .try_for_each(|folder| watcher.watch(folder, mode))?;
         Ok(watcher)
     });
     watching
@@ -113,7 +129,12 @@ impl Targets {
     async fn put(&self, loaded: Loaded) {
         crate::cli::report_rules(&loaded);
         // The engine first: a batch decided under rules it does not have yet would find nobody.
-        if self.control.send(Control::Program(loaded.program)).await.is_err() {
+        if self
+            .control
+            .send(Control::Program(loaded.program))
+            .await
+            .is_err()
+        {
             return;
         }
         self.outlets.store(Arc::new(loaded.outlets));

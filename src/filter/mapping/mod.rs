@@ -207,6 +207,12 @@ impl Mapping {
         self.dynamic.candidates()
     }
 
+    /// What a text becomes that no template treats in a way of its own.
+    pub(super) fn text_candidate(&self) -> Option<&Candidate> {
+        let place = self.dynamic.candidate("", &Value::from("text"))?;
+        self.candidates().get(place)
+    }
+
     fn policy_for(&self, name: &str) -> dynamic::Policy {
         name.match_indices('.')
             .rev()

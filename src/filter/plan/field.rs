@@ -172,7 +172,7 @@ impl Scope {
             matches!(candidate.field.kind, Kind::Text(_))
                 && matches!(build(&candidate.field), Ok(Built::NoWords))
         };
-        if is_text && self.mapping.candidates().first().is_some_and(drops_out) {
+        if is_text && self.mapping.text_candidate().is_some_and(drops_out) {
             return Ok(Built::NoWords);
         }
         let variants = |plan: &dyn Fn(&Arc<Field>) -> Plan| -> Vec<Variant> {
