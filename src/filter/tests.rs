@@ -253,10 +253,10 @@ fn large_documents_take_bounded_time() {
 
 #[test]
 fn fields_are_listed() {
-    let filter = load(r#"{"bool": {"must": [{"term": {"a": 1}}, {"match": {"b.c": "x"}}], "must_not": {"exists": {"field": "d*"}}}}"#, &Mapping::dynamic()).unwrap();
+    let filter = load(r#"{"bool": {"must": [{"term": {"a": 1}}, {"match": {"b.c": "x"}}, {"term": {"e.keyword": "y"}}], "must_not": {"exists": {"field": "d*"}}}}"#, &Mapping::dynamic()).unwrap();
     let mut fields = filter.fields();
     fields.sort();
-    assert_eq!(fields, ["a", "b.c", "d*"]);
+    assert_eq!(fields, ["a", "b.c", "d*", "e", "e.keyword"]);
 }
 
 /// Values that look like filters.
