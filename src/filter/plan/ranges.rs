@@ -268,7 +268,7 @@ fn date_range(
     let read = |value: &Option<Scalar>, rounding, includes| {
         match value {
         None => Ok(None),
-        Some(value) => DateExpression::parse(&date_text(value), format, rounding, zone)
+        Some(value) => DateExpression::parse(&value.text(), format, rounding, zone)
             .map(|expression| Some((expression, includes)))
             .map_err(|error| {
                 FieldError::new(error.to_string())
@@ -303,11 +303,6 @@ fn date_range(
         unit,
         written,
     })
-}
-
-/// A value as the text that is read as a date.
-fn date_text(value: &Scalar) -> String {
-    value.text()
 }
 
 fn not_an_address(message: String) -> FieldError {
