@@ -179,6 +179,11 @@ fn what_cannot_be_decided_is_refused() {
         "E0207",
         "too complex",
     );
+    check_error(
+        r#"{"query_string": {"query": "/[x/", "default_field": "a"}}"#,
+        "E0206",
+        "regular expression",
+    );
     check_error(r#"{"term": {"a": 1, "b": 2}}"#, "E0201", "one field");
     let mapping = Mapping::explicit(&node(
         &serde_json::json!({"properties": {"n": {"type": "long"}}}),
