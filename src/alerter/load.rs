@@ -29,7 +29,6 @@ const RENAMED: &[(&str, &str)] = &[
 /// ElastAlert's alerters that this version does not have.
 const LATER: &[&str] = &[
     "gelf",
-    "hivealerter",
     "indexer",
     "jira",
     "ses",

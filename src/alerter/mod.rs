@@ -15,6 +15,7 @@ mod exotel;
 mod flashduty;
 mod gitter;
 mod googlechat;
+mod hivealerter;
 pub mod http;
 mod iris;
 mod lark;
@@ -163,6 +164,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &flashduty::ENTRY,
     &gitter::ENTRY,
     &googlechat::ENTRY,
+    &hivealerter::ENTRY,
     &iris::ENTRY,
     &lark::ENTRY,
     &line::ENTRY,
