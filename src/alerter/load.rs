@@ -28,7 +28,6 @@ const RENAMED: &[(&str, &str)] = &[
 
 /// ElastAlert's alerters that this version does not have.
 const LATER: &[&str] = &[
-    "gelf",
     "indexer",
     "jira",
     "ses",
@@ -36,7 +35,6 @@ const LATER: &[&str] = &[
     "sqs",
     "stomp",
     "tencent_sms",
-    "zabbix",
 ];
 
 /// A rule's alerters in the order they are served, and what is wrong with them; with an error among that, the list is not complete.

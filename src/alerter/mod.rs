@@ -13,6 +13,7 @@ mod discord;
 mod email;
 mod exotel;
 mod flashduty;
+mod gelf;
 mod gitter;
 mod googlechat;
 mod hivealerter;
@@ -40,6 +41,7 @@ mod servicenow;
 mod slack;
 mod smseagle;
 pub mod smtp;
+pub mod tcp;
 mod telegram;
 mod title;
 pub mod tls;
@@ -49,6 +51,7 @@ mod victorops;
 mod webex_webhook;
 mod workwechat;
 mod yzj;
+mod zabbix;
 
 pub use load::{Exit, debug_exits, exits};
 pub use transport::{Transport, World};
@@ -132,6 +135,9 @@ pub enum SendError {
     /// A mail server.
     #[error(transparent)]
     Mail(#[from] smtp::MailError),
+    /// A server with a protocol of its own.
+    #[error(transparent)]
+    Tcp(#[from] tcp::TcpError),
     /// A program.
     #[error(transparent)]
     Process(#[from] process::ProcessError),
@@ -162,6 +168,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &email::ENTRY,
     &exotel::ENTRY,
     &flashduty::ENTRY,
+    &gelf::ENTRY,
     &gitter::ENTRY,
     &googlechat::ENTRY,
     &hivealerter::ENTRY,
@@ -186,6 +193,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &webex_webhook::ENTRY,
     &workwechat::ENTRY,
     &yzj::ENTRY,
+    &zabbix::ENTRY,
 ];
 
 /// An alerter by name or alias.

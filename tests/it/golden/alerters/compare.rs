@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use tripline::alerter::http::{Body, Request};
 use tripline::alerter::process::{Process, Program};
+use tripline::alerter::tcp::Exchange;
 use tripline::alerter::tls::Verify;
 use tripline::event::Document;
 
@@ -175,6 +176,8 @@ fn compare_body(recorded: &Value, body: &Body) -> Result<(), String> {
                 value["case_soc_id"] = recorded["body"]["case_soc_id"].clone();
             }
             let mut expected = recorded["body"].clone();
+            inner_json(&mut expected);
+            inner_json(&mut value);
             // TheHive's tags come from a set.
             if request_of_thehive(recorded) {
                 for value in [&mut expected, &mut value] {
@@ -197,6 +200,13 @@ fn compare_body(recorded: &Value, body: &Body) -> Result<(), String> {
         }
         ("none", Body::None) => Ok(()),
         (kind, body) => Err(format!("body {body:?}, recorded: {kind}")),
+    }
+}
+
+/// GELF's `short_message` is JSON in a text, compared as JSON.
+fn inner_json(body: &mut Value) {
+    if let Some(text) = body.get("short_message").and_then(Value::as_str) {
+        body["short_message"] = serde_json::from_str(text).unwrap();
     }
 }
 
@@ -234,6 +244,41 @@ pub(super) fn commands(expected: &Value, processes: &[Process]) -> Result<(), St
             }
             None => same(&recorded["stdin"], &json!(stdin), "stdin")?,
         }
+    }
+    Ok(())
+}
+
+/// What was said over TCP, in order.
+pub(super) fn tcp(expected: &Value, exchanges: &[Exchange]) -> Result<(), String> {
+    let none = Vec::new();
+    let recorded = expected["tcp"].as_array().unwrap_or(&none);
+    let steps = exchanges.iter().flat_map(|exchange| &exchange.steps);
+    let sent: Vec<&[u8]> = steps.map(|step| step.send.as_slice()).collect();
+    if recorded.len() != sent.len() {
+        return Err(format!(
+            "{} messages, recorded: {}",
+            sent.len(),
+            recorded.len()
+        ));
+    }
+    for (recorded, sent) in recorded.iter().zip(sent) {
+        let body = match recorded["protocol"].as_str().unwrap() {
+            "gelf-tcp" => sent.strip_suffix(b"\0").ok_or("no NUL at the end")?,
+            "zabbix-sender" => {
+                let body = sent.get(13..).ok_or("too short")?;
+                let length = u32::try_from(body.len()).unwrap().to_le_bytes();
+                if sent[..5] != *b"ZBXD\x01" || sent[5..9] != length || sent[9..13] != [0; 4] {
+                    return Err(format!("header {:?}", &sent[..13]));
+                }
+                body
+            }
+            other => return Err(format!("{other} is not compared yet")),
+        };
+        let mut body = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+        let mut expected = recorded["body"].clone();
+        inner_json(&mut expected);
+        inner_json(&mut body);
+        same(&expected, &body, "body")?;
     }
     Ok(())
 }
