@@ -41,6 +41,7 @@ mod servicenow;
 mod slack;
 mod smseagle;
 pub mod smtp;
+mod stomp;
 pub mod tcp;
 mod telegram;
 mod title;
@@ -187,6 +188,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &servicenow::ENTRY,
     &slack::ENTRY,
     &smseagle::ENTRY,
+    &stomp::ENTRY,
     &telegram::ENTRY,
     &twilio::ENTRY,
     &victorops::ENTRY,

@@ -8,7 +8,7 @@ use tripline::alerter::Transport;
 use tripline::alerter::http::{Answer, HttpError, Method, Request};
 use tripline::alerter::process::{Exit, Process, ProcessError, Program};
 use tripline::alerter::smtp::{Mail, MailError, Mailer, Server};
-use tripline::alerter::tcp::{Exchange, TcpError};
+use tripline::alerter::tcp::{Exchange, Step, TcpError};
 
 /// Mail servers in place of those the recorded rules point at.
 pub(super) struct Servers {
@@ -185,7 +185,12 @@ impl Transport for Recorder {
     }
 
     fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
-        let answers = exchange.steps.iter().map(|_| Vec::new()).collect();
+        let answer = |step: &Step| match step.send.split(|&b| b == b'\n').next() {
+            Some(b"STOMP") => b"CONNECTED\nversion:1.1\n\n\0".to_vec(),
+            Some(b"SEND") => b"RECEIPT\nreceipt-id:alert\n\n\0".to_vec(),
+            _ => Vec::new(),
+        };
+        let answers = exchange.steps.iter().map(answer).collect();
         self.exchanges.lock().unwrap().push(exchange);
         Box::pin(std::future::ready(Ok(answers)))
     }
