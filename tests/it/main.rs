@@ -16,8 +16,10 @@ mod golden;
 mod http;
 #[path = "inputs_http_repeat.rs"]
 mod http_repeat;
+mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
+mod options;
 mod problems;
 mod real_rules;
 mod requests;
