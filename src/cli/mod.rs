@@ -6,6 +6,7 @@ mod clock;
 pub mod create_index;
 mod data;
 mod exit;
+pub mod explain;
 mod links;
 mod log;
 mod output;

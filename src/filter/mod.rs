@@ -17,6 +17,8 @@ mod number;
 mod phrase;
 mod plan;
 mod regexp;
+#[cfg(test)]
+mod tests;
 mod values;
 mod wildcard;
 

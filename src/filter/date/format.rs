@@ -1,5 +1,6 @@
 //! Date formats by name or pattern, several joined by `||`, as the `format` of a mapping or a `range`.
 
+use super::civil::Civil;
 use super::pattern::{self, Element};
 use super::zone::Zone;
 
@@ -63,8 +64,11 @@ impl DateFormat {
         self.alternatives
             .iter()
             .find_map(|alternative| match alternative {
-                Alternative::EpochMillis => epoch(text, 1_000_000, up),
-                Alternative::EpochSecond => epoch(text, 1_000_000_000, up),
+                // With a zone an epoch is taken as that zone's local time: odd, but so it is.
+                Alternative::EpochMillis => epoch(text, 1_000_000, up)
+                    .map(|nanos| zone.to_instant(Civil::from_nanos(nanos))),
+                Alternative::EpochSecond => epoch(text, 1_000_000_000, up)
+                    .map(|nanos| zone.to_instant(Civil::from_nanos(nanos))),
                 Alternative::Pattern(elements) => {
                     let fields = pattern::read(elements, text)?;
                     let civil = fields.civil(up)?;

@@ -1,9 +1,11 @@
 //! How fields are typed: dynamic mapping, Logstash's template, or an explicit mapping.
 
+mod analyzers;
 mod dynamic;
 mod kind;
 mod learn;
 mod read;
+mod types;
 
 use super::analysis::Analyzer;
 use super::values::{Path, name_matches};
@@ -25,10 +27,11 @@ pub use learn::Rejected;
 /// does).
 #[derive(Debug, Clone)]
 pub struct Mapping {
-    fields: IndexMap<String, Arc<Field>>,
-    dynamic: dynamic::Dynamic,
-    analyzers: BTreeMap<String, Arc<Analyzer>>,
-    normalizers: BTreeMap<String, Arc<Analyzer>>,
+    // Shared, so that the filters of many rules can each keep the mapping.
+    fields: Arc<IndexMap<String, Arc<Field>>>,
+    dynamic: Arc<dynamic::Dynamic>,
+    analyzers: Arc<BTreeMap<String, Arc<Analyzer>>>,
+    normalizers: Arc<BTreeMap<String, Arc<Analyzer>>>,
     unmapped: Unmapped,
 }
 

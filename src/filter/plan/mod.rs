@@ -1,9 +1,11 @@
 //! A filter resolved against a mapping: which places of a document are looked at, and which values there count.
 
 mod compile;
+mod exists;
 mod field;
 mod lucene;
 mod ranges;
+mod several;
 mod simple;
 mod strings;
 mod test;
@@ -135,7 +137,6 @@ impl Plan {
     }
 
     /// The opposite.
-    #[expect(clippy::should_implement_trait, reason = "it is the query's word")]
     pub(super) fn not(plan: Self) -> Self {
         match plan {
             Self::All => Self::None("it excludes everything"),

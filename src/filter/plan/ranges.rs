@@ -7,6 +7,7 @@ use super::super::mapping::{Exact, Kind, Whole};
 use super::super::number::{NumberError, double, whole};
 use super::strings::StringTest;
 use super::test::{Bound, DateTest, RangeTest, Test};
+use crate::event::WallTime;
 use std::sync::Arc;
 
 /// Why a clause cannot be used on a field.
@@ -75,18 +76,7 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
                 last: value,
             })
         }
-        Kind::Date(_) | Kind::DateNanos(_) => {
-            let both = Range {
-                lower: Some(value.clone()),
-                upper: Some(value.clone()),
-                includes_lower: true,
-                includes_upper: true,
-                format: None,
-                time_zone: None,
-                relation: Relation::Intersects,
-            };
-            range(kind, &both, &Zone::UTC)
-        }
+        Kind::Date(_) | Kind::DateNanos(_) => range(kind, &exactly(value), &Zone::UTC),
         Kind::Ip => {
             let (first, last) = ip::range(&value.text()).map_err(not_an_address)?;
             Ok(Test::Ip { first, last })
@@ -108,6 +98,9 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
                         last: address,
                     }
                 }
+                Kind::Date(_) | Kind::DateNanos(_) => {
+                    return self::range(kind, &exactly(value), &Zone::UTC);
+                }
                 inner => term(inner, value, false)?,
             };
             Ok(Test::Range(Arc::new(RangeTest {
@@ -120,6 +113,19 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
             "geographic fields cannot be compared with a value",
         )),
         Kind::Object | Kind::Disabled | Kind::Nested => Ok(Test::Never("the field is an object")),
+    }
+}
+
+/// From a value to itself: dates stand for their whole unit.
+fn exactly(value: &Scalar) -> Range {
+    Range {
+        lower: Some(value.clone()),
+        upper: Some(value.clone()),
+        includes_lower: true,
+        includes_upper: true,
+        format: None,
+        time_zone: None,
+        relation: Relation::Intersects,
     }
 }
 
@@ -166,12 +172,6 @@ pub(super) fn any_of(mut tests: Vec<Test>) -> Test {
 
 /// A range of values.
 pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
-    if range.lower.is_none()
-        && range.upper.is_none()
-        && !matches!(kind, Kind::Binary | Kind::Geo | Kind::Range(_))
-    {
-        return Ok(Test::Exists);
-    }
     match kind {
         Kind::Text(_) | Kind::Keyword { .. } => {
             let bound = |value: &Option<Scalar>, includes| {
@@ -213,10 +213,26 @@ pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
             Ok(Test::Date(Arc::new(test)))
         }
         Kind::Ip => ip_range(range),
-        Kind::Range(inner) => Ok(Test::Range(Arc::new(RangeTest {
-            relation: range.relation,
-            other: self::range(inner, range, zone)?,
-        }))),
+        Kind::Range(inner) => {
+            let other = self::range(inner, range, zone)?;
+            let upside_down = match &other {
+                Test::Never(_) => true,
+                Test::Date(test) => {
+                    let (first, last) = test.bounds(WallTime(0));
+                    first > last && !test.is_relative()
+                }
+                Test::Float { lower, upper } => lower.value > upper.value,
+                Test::Ip { first, last } => first > last,
+                _ => false,
+            };
+            if upside_down {
+                return Err(FieldError::new("the lower bound is above the upper one"));
+            }
+            Ok(Test::Range(Arc::new(RangeTest {
+                relation: range.relation,
+                other,
+            })))
+        }
         Kind::Binary | Kind::Geo => Err(FieldError::new(format!(
             "{} fields have no order",
             kind.name()
@@ -269,7 +285,7 @@ fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), FieldError> {
             Ok(number) if (limits.first..=limits.last).contains(&number) => Ok((number, cut)),
             _ => Err(out_of_range(&text)),
         },
-        Err(NumberError::OutOfRange | NumberError::Fraction) => Err(out_of_range(&text)),
+        Err(NumberError::OutOfRange) => Err(out_of_range(&text)),
         Err(NumberError::NotANumber) => Err(FieldError::new(format!(
             "{text:?} is not a number, and the field holds numbers"
         ))
@@ -362,12 +378,11 @@ fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
         let number = finite(kind, exact, value)?;
         lower = match exact {
             Exact::Scaled(factor) => Bound {
-                value: (if range.includes_lower {
-                    number
+                value: if range.includes_lower {
+                    (number * factor).ceil()
                 } else {
-                    number.next_up()
-                } * factor)
-                    .ceil(),
+                    (number * factor).next_up().ceil()
+                },
                 includes: true,
             },
             exact => Bound {
@@ -380,12 +395,11 @@ fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
         let number = finite(kind, exact, value)?;
         upper = match exact {
             Exact::Scaled(factor) => Bound {
-                value: (if range.includes_upper {
-                    number
+                value: if range.includes_upper {
+                    (number * factor).floor()
                 } else {
-                    number.next_down()
-                } * factor)
-                    .floor(),
+                    (number * factor).next_down().floor()
+                },
                 includes: true,
             },
             exact => Bound {

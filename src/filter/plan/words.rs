@@ -32,6 +32,14 @@ impl Built {
         self.into_plan_with(None)
     }
 
+    /// With `minimum_should_match` no more clauses can join.
+    pub(super) fn closed_by(self, minimum: Option<&Minimum>) -> Self {
+        match self {
+            Self::Clauses(_) if minimum.is_some() => Self::Plan(self.into_plan_with(minimum)),
+            open => open,
+        }
+    }
+
     pub(super) fn into_plan_with(self, minimum: Option<&Minimum>) -> Plan {
         let clauses = match self {
             Self::Plan(plan) => return plan,

@@ -333,7 +333,7 @@ fn same(a: &Row, b: &Row) -> bool {
     a.text == b.text && same_value(&a.matched, &b.matched)
 }
 
-fn same_value(a: &Value, b: &Value) -> bool {
+pub(super) fn same_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => {
             let (a, b) = (a.as_f64().unwrap(), b.as_f64().unwrap());
