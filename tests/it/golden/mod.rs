@@ -6,6 +6,7 @@
 mod alerters;
 mod create_index;
 mod matches;
+mod service_test_rule;
 mod text;
 
 use serde_json::Value;
