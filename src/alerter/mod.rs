@@ -1,11 +1,14 @@
 //! The doors an alert leaves through, one file each. A new alerter is a file and a line here.
 
+mod alerta;
+mod alertmanager;
 mod chat;
 mod chatwork;
 mod command;
 mod crop;
 mod datadog;
 mod debug;
+mod dingtalk;
 mod discord;
 mod email;
 mod exotel;
@@ -13,6 +16,7 @@ mod flashduty;
 mod gitter;
 mod googlechat;
 pub mod http;
+mod iris;
 mod lark;
 mod line;
 mod load;
@@ -146,16 +150,20 @@ pub enum SendError {
 
 /// Every alerter there is, by name.
 pub static ALERTERS: &[&AlerterEntry] = &[
+    &alerta::ENTRY,
+    &alertmanager::ENTRY,
     &chatwork::ENTRY,
     &command::ENTRY,
     &datadog::ENTRY,
     &debug::ENTRY,
+    &dingtalk::ENTRY,
     &discord::ENTRY,
     &email::ENTRY,
     &exotel::ENTRY,
     &flashduty::ENTRY,
     &gitter::ENTRY,
     &googlechat::ENTRY,
+    &iris::ENTRY,
     &lark::ENTRY,
     &line::ENTRY,
     &matrixhookshot::ENTRY,

@@ -19,10 +19,7 @@ pub(super) fn run(
     let [rule] = loaded.rules.rules.as_slice() else {
         anyhow::bail!("--silence needs --rule with a rule that can be loaded");
     };
-    let key = match &args.silence_qk_value {
-        Some(value) => format!("{}.{value}", rule.realert_key),
-        None => format!("{}._silence", rule.name),
-    };
+    let key = rule.silence_key_of(args.silence_qk_value.as_deref());
     let now = super::clock::now();
     let until = now.plus(period);
     let request = Request::Silence { key, until };

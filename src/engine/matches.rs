@@ -29,11 +29,8 @@ impl Engine {
             },
             out,
         );
-        if self
-            .silences
-            .is_silenced(&format!("{}._silence", rule.name), now)
-        {
-            return self.held_back(entry, position, format!("{}._silence", rule.name), out);
+        if self.silences.is_silenced(&rule.silence_key_of(None), now) {
+            return self.held_back(entry, position, rule.silence_key_of(None), out);
         }
         // Without a key the silence can be looked up before the document is built, which most matches then need not be.
         let keyless = rule.query_key.is_none() && matched.added.is_empty();

@@ -171,6 +171,17 @@ impl Engine {
         self.next_write = self.next_write.max(applied + 1);
     }
 
+    /// Takes over a silence that somebody else wrote down; one that lasts longer already stays.
+    pub fn adopt_silence(&mut self, key: &str, silence: Silence) {
+        if self
+            .silences
+            .get(key)
+            .is_none_or(|ours| ours.until < silence.until)
+        {
+            self.silences.set(key, silence, silence.until);
+        }
+    }
+
     /// When [`Input::Due`] is wanted next.
     pub fn next_due(&self) -> Option<WallTime> {
         [self.aggregates.next_due(), self.outbox.next_due()]

@@ -1,35 +1,42 @@
 //! Which events a rule's `filter` picks.
+//!
+//! Three forms of a filter, each in its own folder: the query as it is written (`dsl`, with Lucene's syntax in `lucene`), the
+//! plan, which is the query resolved against a [`Mapping`] (`plan`), and the matcher, which decides a plan for one event.
+//! What a document means is in `mapping` (types), `analysis` (terms of texts) and `date`.
+
+mod analysis;
+mod date;
+mod dsl;
+mod explain;
+mod fuzzy;
+mod ip;
+mod lucene;
+mod mapping;
+mod matcher;
+mod number;
+mod phrase;
+mod plan;
+mod regexp;
+#[cfg(test)]
+mod tests;
+mod values;
+mod wildcard;
 
 use crate::config::{Node, Problem};
 use crate::event::Document;
+use indexmap::IndexSet;
+use matcher::Place;
+use plan::Plan;
+use std::sync::Arc;
+
+pub use explain::{Clue, Explanation};
+pub use mapping::{Mapping, Rejected};
 
 /// A rule's filter, ready to decide.
 #[derive(Debug, Clone)]
-pub struct Filter {}
-
-impl Filter {
-    /// Builds a filter from a rule's `filter` list.
-    ///
-    /// # Errors
-    /// What in it cannot be used, with its place.
-    pub fn load(_entries: &[Node], _mapping: &Mapping) -> Result<Self, Vec<Problem>> {
-        Ok(Self {})
-    }
-
-    /// Whether it picks every event.
-    pub fn is_match_all(&self) -> bool {
-        true
-    }
-
-    /// Whether it picks the event.
-    pub fn matches(&self, _event: &FilterEvent<'_>) -> bool {
-        true
-    }
+pub struct Filter {
+    plan: Arc<Plan>,
 }
-
-/// How fields are typed: dynamic mapping, Logstash's template, or an explicit mapping.
-#[derive(Debug, Clone, Default)]
-pub struct Mapping {}
 
 /// An event as filters see it.
 #[derive(Debug, Clone, Copy)]
@@ -42,4 +49,57 @@ pub struct FilterEvent<'a> {
     pub id: Option<&'a str>,
     /// What `now` means in date math.
     pub now: crate::event::WallTime,
+}
+
+impl Filter {
+    /// Builds a filter from a rule's `filter` list: an event must fulfil every entry.
+    ///
+    /// An entry `{query: …}` stands for what is in it, as in ElastAlert 2.
+    ///
+    /// # Errors
+    /// What in it cannot be used, with its place.
+    pub fn load(entries: &[Node], mapping: &Mapping) -> Result<Self, Vec<Problem>> {
+        let mapping = Arc::new(mapping.clone());
+        let mut plans = Vec::new();
+        let mut problems = Vec::new();
+        for entry in entries {
+            let entry = entry
+                .get("query")
+                .filter(|inner| crate::event::python::is_truthy(&inner.to_value()))
+                .unwrap_or(entry);
+            match dsl::read(entry).and_then(|query| plan::compile(&query, &mapping)) {
+                Ok(plan) => plans.push(plan),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self {
+                plan: Arc::new(Plan::every(plans)),
+            })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// Whether it picks every event.
+    pub fn is_match_all(&self) -> bool {
+        matches!(*self.plan, Plan::All)
+    }
+
+    /// Whether it picks the event.
+    pub fn matches(&self, event: &FilterEvent<'_>) -> bool {
+        self.plan.matches(Place::of(event))
+    }
+
+    /// The full names of the fields it reads; a name with `*` stands for every field like it.
+    pub fn fields(&self) -> Vec<String> {
+        let mut names = IndexSet::new();
+        self.plan.fields(&mut names);
+        names.into_iter().collect()
+    }
+
+    /// Why it picks the event or does not.
+    pub fn explain(&self, event: &FilterEvent<'_>) -> Explanation {
+        explain::explain(&self.plan, Place::of(event))
+    }
 }

@@ -5,9 +5,10 @@
 
 use socket2::SockRef;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -25,46 +26,111 @@ enum End {
 #[derive(Debug)]
 pub struct Watch {
     stream: TcpStream,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
     /// The first thing that was seen of its end; later errors are of our own making, as when TLS says goodbye to a peer that
     /// has closed already.
-    end: OnceLock<End>,
+    end: Option<End>,
+    /// An answer is about to be written.
+    answering: bool,
+}
+
+impl State {
+    fn ended(&mut self, how: End) {
+        self.end.get_or_insert(how);
+    }
 }
 
 impl Watch {
     pub(super) fn new(stream: TcpStream) -> Arc<Self> {
         Arc::new(Self {
             stream,
-            end: OnceLock::new(),
+            state: Mutex::default(),
         })
     }
 
-    /// Whether the connection has ended in a way that loses what was written last. Asks the system, so that a reset that has
-    /// arrived is seen before the connection's own task has read it.
-    pub(super) fn is_broken(&self) -> bool {
-        if self.end.get().is_none() && matches!(self.stream.take_error(), Ok(None)) {
-            return false;
-        }
-        *self.end.get_or_init(|| End::Broken) == End::Broken
+    /// The next thing written is an answer.
+    pub(super) fn answering(&self) {
+        self.lock().answering = true;
     }
 
-    /// Remembers how it ended, unless it has ended before.
-    fn ended(&self, how: End) {
-        self.end.get_or_init(|| how);
+    /// Whether the answer announced last cannot have reached the peer: it is not written yet, or the connection has ended in a
+    /// way that loses it. Asks the system, so that a reset that has arrived is seen before the connection's own task reads it.
+    pub(super) fn is_unanswered(&self) -> bool {
+        let mut state = self.lock();
+        if state.end.is_none() && !matches!(self.stream.take_error(), Ok(None)) {
+            state.ended(End::Broken);
+        }
+        state.answering || state.end == Some(End::Broken)
     }
 
-    /// The peer has closed its side; a peer that closed before it read our answer has also answered it with a reset by now.
-    fn left(&self) {
-        match self.stream.take_error() {
-            Ok(None) => self.ended(End::Left),
-            Ok(Some(_)) | Err(_) => self.ended(End::Broken),
+    /// Whether the peer has closed its side, and all that it sent before was read.
+    pub(super) fn peer_has_left(&self) -> bool {
+        self.has_left(&mut self.lock())
+    }
+
+    fn has_left(&self, state: &mut State) -> bool {
+        let mut byte = [MaybeUninit::uninit()];
+        match SockRef::from(&self.stream).peek(&mut byte) {
+            Ok(length) => length == 0,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Err(_) => {
+                state.ended(End::Broken);
+                true
+            }
         }
     }
 
-    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
-        if result.is_err() {
-            self.ended(End::Broken);
+    /// Waits until the peer has closed its side, one way or the other, reading what it still sends.
+    pub(super) async fn ended(&self) {
+        let mut scrap = [0; 1024];
+        while self.stream.readable().await.is_ok() {
+            match self.read(&mut ReadBuf::new(&mut scrap)) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
         }
-        result
+    }
+
+    fn read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
+        let mut state = self.lock();
+        let read = self.stream.try_read_buf(buffer);
+        match &read {
+            // A peer that closed before it read our answer has also answered it with a reset by now.
+            Ok(0) => state.ended(match self.stream.take_error() {
+                Ok(None) => End::Left,
+                Ok(Some(_)) | Err(_) => End::Broken,
+            }),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => state.ended(End::Broken),
+        }
+        read
+    }
+
+    fn write(&self, write: impl FnOnce(&TcpStream) -> io::Result<usize>) -> io::Result<usize> {
+        let mut state = self.lock();
+        if state.answering && self.has_left(&mut state) {
+            // It will not read this.
+            state.ended(End::Broken);
+        }
+        let written = write(&self.stream);
+        match &written {
+            Ok(_) => state.answering = false,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => state.ended(End::Broken),
+        }
+        written
+    }
+
+    /// Held over every question to the system and the note of its answer: it tells of a reset only once, to whoever asks first.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,11 +149,10 @@ impl Watched {
         write: impl Fn(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            self.0
-                .note(ready!(self.0.stream.poll_write_ready(context)))?;
-            match write(&self.0.stream) {
+            ready!(self.0.stream.poll_write_ready(context))?;
+            match self.0.write(&write) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(self.0.note(result)),
+                result => return Poll::Ready(result),
             }
         }
     }
@@ -100,15 +165,10 @@ impl AsyncRead for Watched {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            self.0
-                .note(ready!(self.0.stream.poll_read_ready(context)))?;
-            match self.0.stream.try_read_buf(buffer) {
+            ready!(self.0.stream.poll_read_ready(context))?;
+            match self.0.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(0) => {
-                    self.0.left();
-                    return Poll::Ready(Ok(()));
-                }
-                result => return Poll::Ready(self.0.note(result).map(drop)),
+                result => return Poll::Ready(result.map(drop)),
             }
         }
     }

@@ -19,6 +19,14 @@ impl Rule {
         })
     }
 
+    /// The key an operator's silence has: the rule's own, or that of one value of its `query_key`.
+    pub fn silence_key_of(&self, value: Option<&str>) -> String {
+        match value {
+            Some(value) => format!("{}.{value}", self.realert_key),
+            None => format!("{}._silence", self.name),
+        }
+    }
+
     /// The event's time by the rule's clock.
     ///
     /// # Errors

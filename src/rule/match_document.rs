@@ -49,11 +49,10 @@ impl Rule {
             }
         }
         let query_key = self.query_key.clone().filter(QueryKey::is_compound);
-        for key in [query_key, listed_aggregation_key(&self.properties)] {
-            if let Some(key) = key {
-                let text = compound_text(&key, &whole);
-                document.insert(key.name, Value::from(text));
-            }
+        let aggregation_key = listed_aggregation_key(&self.properties);
+        for key in [query_key, aggregation_key].into_iter().flatten() {
+            let text = compound_text(&key, &whole);
+            document.insert(key.name, Value::from(text));
         }
         document
     }

@@ -71,8 +71,11 @@ impl<T> Window<T> {
 
     /// Takes the oldest item out if it is at least `timeframe` older than `newest`: a window never spans its whole timeframe.
     pub(super) fn pop_older(&mut self, newest: EventTime, timeframe: Duration) -> Option<Item<T>> {
-        self.items
-            .pop_front_if(|oldest| oldest.time <= newest.minus(timeframe))
+        let oldest = self.items.front()?;
+        if oldest.time > newest.minus(timeframe) {
+            return None;
+        }
+        self.items.pop_front()
     }
 
     /// Items, oldest first.

@@ -1,9 +1,12 @@
 //! Bodies that come again because their sender did not see the answer, and bodies that only look like it.
 
-use crate::inputs_stage::{ANY, Setup, Stage, json, within};
+use crate::inputs_pki::Pki;
+use crate::inputs_stage::{ANY, Client, Setup, Stage, json, within};
 use serde_json::json as value;
 use socket2::SockRef;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tripline::config::{HttpConfig, InputConfig};
 use tripline::telemetry::Readiness;
 
@@ -141,4 +144,73 @@ async fn what_the_journal_knew_at_the_start_is_a_repeat_once() {
     client.send(json(BODY)).await;
     second.events(2).await;
     assert_eq!(client.answer().await.body, accepted());
+}
+
+#[tokio::test]
+async fn over_tls() {
+    let pki = Pki::new();
+    let mut stage = Stage::http(|config| config.listen.tls = pki.server(false)).await;
+    for _ in 0..20 {
+        // Both sides say goodbye after the client has closed: no sign that it did not read the answer.
+        let mut client = pki.connect(&stage, false).await;
+        client.send(json(BODY)).await;
+        stage.events(2).await;
+        assert_eq!(client.answer().await.body, accepted());
+        within(client.stream.shutdown()).await.unwrap();
+    }
+    let mut client = pki.connect(&stage, false).await;
+    client.send(json(BODY)).await;
+    stage.events(2).await;
+    within(client.stream.get_ref().0.readable()).await.unwrap();
+    drop(client);
+    let mut client = pki.connect(&stage, false).await;
+    assert_eq!(client.ask(json(BODY)).await.body, repeated());
+}
+
+/// Whatever clients do between sending a body and reading its answer, as long as they send it until they have read one, it is
+/// counted once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clients_that_retry_until_they_have_an_answer_are_counted_once() {
+    let stage = Stage::http(|_| {}).await;
+    let running = stage.evaluate_all();
+    let address = running.address();
+    let clients = (0..8).map(|client| {
+        tokio::spawn(async move {
+            for number in 0..50 {
+                let body = json(&format!(r#"{{"client":{client},"number":{number}}}"#));
+                for attempt in 0.. {
+                    let stream = TcpStream::connect(address).await.unwrap();
+                    let mut connection = Client::new(stream);
+                    connection.send(&body).await;
+                    match (client + number + attempt) % 5 {
+                        // Reads the answer.
+                        0 | 1 => {
+                            let answer = connection.answer().await;
+                            assert_eq!(answer.status, 200);
+                            let decided = answer.body["accepted"].as_u64().unwrap()
+                                + answer.body["repeated"].as_u64().unwrap();
+                            assert_eq!(decided, 1);
+                            break;
+                        }
+                        // Closes at once.
+                        2 => {}
+                        // Closes with the answer unread.
+                        3 => within(connection.stream.readable()).await.unwrap(),
+                        // Is killed.
+                        _ => SockRef::from(&connection.stream)
+                            .set_linger(Some(Duration::ZERO))
+                            .unwrap(),
+                    }
+                }
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        within(client).await.unwrap();
+    }
+    let mut events = running.stop().await;
+    let count = events.len();
+    events.sort();
+    events.dedup();
+    assert_eq!((events.len(), count), (400, 400));
 }

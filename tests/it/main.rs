@@ -9,16 +9,20 @@
     reason = "tests"
 )]
 
+mod alerter_docs;
 mod create_index;
 mod golden;
 #[path = "inputs_http.rs"]
 mod http;
 #[path = "inputs_http_repeat.rs"]
 mod http_repeat;
+mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
+mod options;
 mod problems;
 mod real_rules;
+mod requests;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;

@@ -77,9 +77,9 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
     let rules = loaded.running();
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
-    let decider = Arc::new(ArcSwap::from_pointee(Decider::new(Arc::clone(
-        &loaded.rules,
-    ))));
+    let bounds = args.bounds(clock.now())?;
+    let decider = Decider::new(Arc::clone(&loaded.rules)).within(bounds);
+    let decider = Arc::new(ArcSwap::from_pointee(decider));
 
     let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES);
     let sending = Sending::start(sources(&outlets, &clock), Limits::default(), outcome_sender);
@@ -148,6 +148,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             control,
             outlets,
             decider,
+            bounds,
         },
     )?;
 

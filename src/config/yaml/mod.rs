@@ -7,6 +7,7 @@
 
 mod compose;
 mod hint;
+mod mapping;
 mod resolve;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,14 @@ impl Source<'_> {
             Problem::error("E0103", &self.span(at..at + c.len_utf8()), message)
                 .help("remove it, or write it as an escape in double quotes"),
         )
+    }
+
+    /// A warning of the first tab where PyYAML takes none: anywhere but in comments and in quoted and block texts.
+    fn tab(&self, allowed: &[Range<usize>]) -> Option<Problem> {
+        let mut tabs = self.text().match_indices('\t').map(|(at, _)| at);
+        let at = tabs.find(|at| !allowed.iter().any(|range| range.contains(at)))?;
+        let message = "a tab stands here; ElastAlert refuses such a file";
+        Some(Problem::warning("W0112", &self.span(at..at + 1), message).help("use blanks"))
     }
 
     /// What is worth saying about the variables named in the text, but not in comments.

@@ -6,7 +6,8 @@
 //! gone before it was written, or the connection was reset afterwards. It is not counted again, and gets the first one's outcome.
 //!
 //! Lost answers are remembered for five minutes, 65,536 of them at most. Bodies that are still being worked on are as many as
-//! there are connections.
+//! there are connections. Under load a repeat can be answered before the request it repeats is even read from its socket; so
+//! answers that arrived are remembered, too, for ten seconds, and a request whose client has left already is held against them.
 
 use crate::event::WallTime;
 use crate::input::Receipt;
@@ -29,6 +30,12 @@ const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 /// How many lost answers are remembered.
 const MAX_LOST: usize = 65_536;
 
+/// How long an answer that arrived is remembered.
+const OVERTAKEN: Duration = Duration::from_secs(10);
+
+/// How many of those.
+const MAX_DELIVERED: usize = 4096;
+
 /// Tells bodies apart: a hash of the content type and of the body after decompression. The same for the same bytes after a restart, so that it can go through the journal.
 pub fn fingerprint(content_type: &str, body: &[u8]) -> u128 {
     let half = |seed| u128::from(FixedState::with_seed(seed).hash_one((content_type, body)));
@@ -49,12 +56,60 @@ struct Inner {
     bodies: Mutex<Bodies>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Bodies {
     by_fingerprint: HashMap<u128, Body, foldhash::fast::RandomState>,
-    /// Bodies whose answers were lost, oldest first; some of them have been repeated since.
-    lost: VecDeque<(WallTime, u128, Generation)>,
+    /// Bodies whose answers were lost; some of them have been repeated since.
+    lost: Queue,
+    /// Bodies with an answer that has arrived.
+    delivered: Queue,
     next: u64,
+}
+
+/// A body whose requests were all settled.
+#[derive(Debug, Clone, Copy)]
+struct Settled {
+    at: WallTime,
+    fingerprint: u128,
+    generation: Generation,
+}
+
+/// Settled bodies, oldest first.
+#[derive(Debug)]
+struct Queue {
+    bodies: VecDeque<Settled>,
+    most: usize,
+    time: Duration,
+}
+
+impl Queue {
+    fn new(most: usize, time: Duration) -> Self {
+        Self {
+            bodies: VecDeque::new(),
+            most,
+            time,
+        }
+    }
+
+    /// Takes one in; gives the oldest out when there are too many.
+    fn push(&mut self, body: Settled) -> Option<Settled> {
+        self.bodies.push_back(body);
+        if self.bodies.len() > self.most {
+            self.bodies.pop_front()
+        } else {
+            None
+        }
+    }
+
+    /// Gives the oldest out when its time is over.
+    fn pop_old(&mut self, now: WallTime) -> Option<Settled> {
+        let oldest = self.bodies.front()?;
+        if now.since(oldest.at) >= self.time {
+            self.bodies.pop_front()
+        } else {
+            None
+        }
+    }
 }
 
 /// Tells a body from a later one with the same fingerprint.
@@ -71,8 +126,17 @@ struct Body {
     answered: Vec<Arc<Watch>>,
     /// Some request's answer has arrived.
     delivered: bool,
-    /// When the last answer was lost.
-    lost: Option<WallTime>,
+    /// When the last request for it was settled, all others being settled.
+    settled: Option<WallTime>,
+}
+
+/// Whether anybody waits for a body's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The client's side of the connection is open.
+    Waits,
+    /// The client has closed it.
+    HasLeft,
 }
 
 /// What a body is.
@@ -108,20 +172,24 @@ impl RepeatGuard {
     /// One that has seen nothing but the fingerprints of `recovered` batches: the program ended before it is known whether
     /// their answers arrived.
     pub fn new(clock: Clock, recovered: impl IntoIterator<Item = u128>) -> Self {
-        let now = clock.now();
-        let mut bodies = Bodies::default();
-        for fingerprint in recovered {
-            let generation = bodies.add(fingerprint, None);
-            bodies.lose(fingerprint, generation, now);
-        }
-        Self(Arc::new(Inner {
+        let guard = Self(Arc::new(Inner {
             clock,
-            bodies: Mutex::new(bodies),
-        }))
+            bodies: Mutex::new(Bodies {
+                by_fingerprint: HashMap::default(),
+                lost: Queue::new(MAX_LOST, REMEMBERED),
+                delivered: Queue::new(MAX_DELIVERED, OVERTAKEN),
+                next: 0,
+            }),
+        }));
+        for fingerprint in recovered {
+            let generation = guard.lock().add(fingerprint, None);
+            guard.settle(fingerprint, generation, |body| body.waiting = 0);
+        }
+        guard
     }
 
     /// A body has come. If it is new, `outcome` is what will become of it.
-    pub fn arrive(&self, fingerprint: u128, outcome: &Outcome) -> Arrival {
+    pub fn arrive(&self, fingerprint: u128, outcome: &Outcome, sender: Sender) -> Arrival {
         let mut bodies = self.lock();
         bodies.forget_old(self.0.clock.now());
         let claim = |generation| Claim {
@@ -131,7 +199,7 @@ impl RepeatGuard {
             settled: false,
         };
         if let Some(body) = bodies.by_fingerprint.get_mut(&fingerprint)
-            && body.is_open()
+            && body.is_open(sender)
         {
             body.waiting += 1;
             return Arrival::Repeat(claim(body.generation), body.outcome.clone());
@@ -156,13 +224,23 @@ impl RepeatGuard {
             return;
         }
         change(body);
-        if body.waiting > 0 || !body.answered.is_empty() {
+        if !body.is_settled() {
             return;
         }
-        if body.delivered {
-            entry.remove();
+        body.settled = Some(now);
+        let delivered = body.delivered;
+        let settled = Settled {
+            at: now,
+            fingerprint,
+            generation,
+        };
+        let queue = if delivered {
+            &mut bodies.delivered
         } else {
-            bodies.lose(fingerprint, generation, now);
+            &mut bodies.lost
+        };
+        if let Some(oldest) = queue.push(settled) {
+            bodies.forget(oldest);
         }
     }
 }
@@ -173,44 +251,37 @@ impl Bodies {
         self.next += 1;
         let body = Body {
             generation,
-            waiting: usize::from(outcome.is_some()),
+            waiting: 1,
             outcome,
             answered: Vec::new(),
             delivered: false,
-            lost: None,
+            settled: None,
         };
         self.by_fingerprint.insert(fingerprint, body);
         generation
     }
 
-    fn lose(&mut self, fingerprint: u128, generation: Generation, now: WallTime) {
-        if let Some(body) = self.by_fingerprint.get_mut(&fingerprint) {
-            body.lost = Some(now);
-        }
-        self.lost.push_back((now, fingerprint, generation));
-        if self.lost.len() > MAX_LOST {
-            self.forget_oldest();
-        }
-    }
-
     fn forget_old(&mut self, now: WallTime) {
-        while let Some((since, ..)) = self.lost.front()
-            && now.since(*since) >= REMEMBERED
+        while let Some(oldest) = self
+            .lost
+            .pop_old(now)
+            .or_else(|| self.delivered.pop_old(now))
         {
-            self.forget_oldest();
+            self.forget(oldest);
         }
     }
 
-    fn forget_oldest(&mut self) {
-        let Some((since, fingerprint, generation)) = self.lost.pop_front() else {
-            return;
-        };
+    /// Forgets a body that has left its queue, unless there was news of it since: then it has another place in a queue, or will.
+    fn forget(&mut self, settled: Settled) {
+        let Settled {
+            at,
+            fingerprint,
+            generation,
+        } = settled;
         if let MapEntry::Occupied(entry) = self.by_fingerprint.entry(fingerprint)
             && entry.get().generation == generation
-            // Otherwise it came again and was lost again, which has its own place in the queue.
-            && entry.get().lost == Some(since)
-            && entry.get().waiting == 0
-            && entry.get().answered.is_empty()
+            && entry.get().settled == Some(at)
+            && entry.get().is_settled()
         {
             entry.remove();
         }
@@ -219,17 +290,28 @@ impl Bodies {
 
 impl Body {
     /// Whether the same bytes are this body coming again.
-    fn is_open(&self) -> bool {
+    fn is_open(&self, sender: Sender) -> bool {
         if self.waiting > 0 {
             return true;
         }
-        !self.delivered && self.answered.iter().all(|watch| watch.is_broken())
+        match sender {
+            // Its client has come again and was answered meanwhile.
+            Sender::HasLeft => true,
+            Sender::Waits => {
+                !self.delivered && self.answered.iter().all(|watch| watch.is_unanswered())
+            }
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.waiting == 0 && self.answered.is_empty()
     }
 }
 
 impl Claim {
     /// The answer is about to be written to the watched connection.
     pub fn answered(mut self, watch: &Arc<Watch>) -> Answered {
+        watch.answering();
         self.settled = true;
         self.guard
             .settle(self.fingerprint, self.generation, |body| {
@@ -275,7 +357,7 @@ impl Answered {
 
 impl Drop for Answered {
     fn drop(&mut self) {
-        let delivered = self.confirmed || !self.watch.is_broken();
+        let delivered = self.confirmed || !self.watch.is_unanswered();
         self.guard
             .settle(self.fingerprint, self.generation, |body| {
                 body.answered

@@ -199,7 +199,10 @@ impl Http {
         };
         // From here the sender waits for us. When it has waited too long it is told to come back: its claim to the body is
         // dropped unanswered, so that it gets the outcome then.
-        let answer = timeout(self.config.reply_timeout, self.evaluate(headers, raw));
+        let answer = timeout(
+            self.config.reply_timeout,
+            self.evaluate(headers, raw, exchange),
+        );
         let (answer, claim) = answer
             .await
             .unwrap_or_else(|_elapsed| (self.unavailable("not yet evaluated"), None));
@@ -210,7 +213,12 @@ impl Http {
     }
 
     /// Cuts the body into events and waits for what becomes of them. The claim is to be settled by how the answer arrives.
-    async fn evaluate(&self, headers: &HeaderMap, raw: body::Read) -> (Answer, Option<Claim>) {
+    async fn evaluate(
+        &self,
+        headers: &HeaderMap,
+        raw: body::Read,
+        exchange: &Exchange,
+    ) -> (Answer, Option<Claim>) {
         let digest = match self.digest(headers, raw).await {
             Ok(Ok(digest)) => digest,
             Ok(Err(too_large)) => return (self.too_large(&too_large), None),
@@ -224,24 +232,25 @@ impl Http {
         } = digest;
         let count = events.len();
         let (reply, outcome) = repeat::outcome();
-        let (claim, outcome, arrived) = match self.guard.arrive(fingerprint, &outcome) {
-            Arrival::New(claim) => {
-                let mut batch =
-                    Batch::new(Arc::clone(self.source.origin()), events, self.source.now());
-                batch.fingerprint = Some(fingerprint);
-                batch.reply = Some(reply);
-                if let Err(refused) = self.submit(batch) {
-                    claim.forget();
-                    return (self.refused(refused), None);
+        let (claim, outcome, arrived) =
+            match self.guard.arrive(fingerprint, &outcome, exchange.sender()) {
+                Arrival::New(claim) => {
+                    let mut batch =
+                        Batch::new(Arc::clone(self.source.origin()), events, self.source.now());
+                    batch.fingerprint = Some(fingerprint);
+                    batch.reply = Some(reply);
+                    if let Err(refused) = self.submit(batch) {
+                        claim.forget();
+                        return (self.refused(refused), None);
+                    }
+                    self.reject(&unusable).await;
+                    (claim, Some(outcome), Arrived::New)
                 }
-                self.reject(&unusable).await;
-                (claim, Some(outcome), Arrived::New)
-            }
-            Arrival::Repeat(claim, outcome) => {
-                self.source.metrics().repeated(count);
-                (claim, outcome, Arrived::Repeated)
-            }
-        };
+                Arrival::Repeat(claim, outcome) => {
+                    self.source.metrics().repeated(count);
+                    (claim, outcome, Arrived::Repeated)
+                }
+            };
         let receipt = match outcome {
             Some(outcome) => outcome.await,
             // It was journalled before the program was started; what became of each event is no longer known.

@@ -3,9 +3,9 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#any>
 
 use super::{no_advice, stateless::Stateless};
-use crate::config::{Problem, Properties};
+use crate::config::Properties;
 use crate::event::FieldPath;
-use crate::rule::{Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
+use crate::rule::{Built, Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use std::sync::Arc;
 
 pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
@@ -19,7 +19,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
 #[derive(Debug)]
 struct Any;
 
-fn build(_: &Properties, _: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(_: &Properties, _: &Common) -> Built {
     Ok(Arc::new(Any))
 }
 

@@ -5,9 +5,9 @@
 use super::list;
 use super::list::{ArrayRule, COMPARE_KEY, Entries, FILTER_BY_LIST, Standing};
 use super::stateless::Stateless;
-use crate::config::{Problem, Properties};
+use crate::config::Properties;
 use crate::event::FieldPath;
-use crate::rule::{Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
+use crate::rule::{Built, Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use std::sync::Arc;
 
 pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
@@ -29,7 +29,7 @@ struct Blacklist {
     entries: Entries,
 }
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let entries = list::entries("blacklist", properties, &common.working_directory)?;
     Ok(Arc::new(Blacklist {
         fields: [list::compare_key(properties)],

@@ -10,7 +10,7 @@ use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath};
 use crate::rule::{
-    Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
+    Built, Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
     StateSize, Verdict, saved,
 };
 use indexmap::IndexMap;
@@ -53,7 +53,7 @@ struct Settings {
 #[derive(Debug)]
 struct Cardinality(Arc<Settings>);
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let problem = |message: &str| vec![Problem::error("E0425", &common.span, message)];
     let (max, min) = (
         properties.int("max_cardinality"),

@@ -7,8 +7,8 @@ use super::size;
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
-    Common, Hit, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample, StateSize,
-    Verdict, saved,
+    Built, Common, Hit, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
+    StateSize, Verdict, saved,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,7 +44,7 @@ struct Change {
     timeframe: Option<Duration>,
 }
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let compared = properties.texts("compare_key");
     let problem = |message: &str| Problem::error("E0422", &common.span, message);
     let mut problems = Vec::new();

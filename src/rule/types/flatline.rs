@@ -10,8 +10,8 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath};
 use crate::rule::window::{KeptEvent, Window};
 use crate::rule::{
-    Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize, Verdict,
-    saved,
+    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Verdict, saved,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -52,7 +52,7 @@ struct Settings {
 #[derive(Debug)]
 struct Flatline(Arc<Settings>);
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let Some(threshold) = properties.int("threshold") else {
         let message = "flatline needs threshold: fewer events than this make a match";
         return Err(vec![Problem::error("E0423", &common.span, message)]);

@@ -6,9 +6,9 @@ use super::aggregation::{self, Bounds, Evaluated, NumberFormat, Plan};
 use super::evaluation::{self, Evaluate};
 use super::metric::{self, Metric, metric_value};
 use super::{no_advice, source};
-use crate::config::{Problem, Properties, opt};
+use crate::config::{Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
-use crate::rule::{Common, Match, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
+use crate::rule::{Built, Common, Match, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ struct Settings {
 #[derive(Debug)]
 struct MetricAggregation(Arc<Settings>);
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let metric = Metric::load(properties, common)?;
     let plan = Plan::load(properties, common, metric.kind, Some(metric.field.clone()))?;
     Ok(Arc::new(MetricAggregation(Arc::new(Settings {

@@ -100,3 +100,6 @@ fn size(events: impl ExactSizeIterator<Item = usize>) -> StateSize {
         events: count(events.sum()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use super::source::{self, elements};
 use crate::config::{Data, Kind, Node, Problem, Properties, TEXTS, opt};
 use crate::event::{Document, EventTime, Field, FieldPath, python};
 use crate::rule::{
-    Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
+    Built, Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
     StateSize, Verdict, saved,
 };
 use indexmap::IndexSet;
@@ -73,7 +73,7 @@ struct Settings {
 #[derive(Debug)]
 struct NewTerm(Arc<Settings>);
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let mut terms = Vec::new();
     let mut fields = Vec::new();
     match (properties.get("fields"), &common.query_key) {

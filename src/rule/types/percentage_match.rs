@@ -11,7 +11,7 @@ use super::{no_advice, source};
 use crate::config::{Kind, Node, Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::filter::Filter;
-use crate::rule::{Common, Match, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
+use crate::rule::{Built, Common, Match, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +59,7 @@ struct Settings {
 #[derive(Debug)]
 struct PercentageMatch(Arc<Settings>);
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let clauses = properties.get("match_bucket_filter").and_then(Node::as_seq);
     let Some(clauses) = clauses else {
         let message = "percentage_match needs match_bucket_filter: a list of clauses, like filter";

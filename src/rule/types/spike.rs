@@ -13,8 +13,8 @@ use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::window::KeptEvent;
 use crate::rule::{
-    Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize, Verdict,
-    saved,
+    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Verdict, saved,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ struct Settings {
 #[derive(Debug)]
 struct SpikeRule(Arc<Settings>);
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let source = Source::load(properties, common)?;
     let field = properties.text("field_value");
     let measure = match field {

@@ -16,8 +16,8 @@ use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::window::KeptEvent;
 use crate::rule::{
-    Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize, Verdict,
-    saved,
+    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Verdict, saved,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -60,7 +60,7 @@ struct Settings {
 #[derive(Debug)]
 struct SpikeAggregation(Arc<Settings>);
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     if let Some(node) = properties
         .get("bucket_interval")
         .filter(|node| !node.is_null())

@@ -8,7 +8,7 @@ use super::list::{ArrayRule, COMPARE_KEY, Entries, FILTER_BY_LIST, Standing};
 use super::stateless::Stateless;
 use crate::config::{Problem, Properties, opt};
 use crate::event::FieldPath;
-use crate::rule::{Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
+use crate::rule::{Built, Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use std::sync::Arc;
 
 pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
@@ -36,7 +36,7 @@ struct Whitelist {
     ignore_null: bool,
 }
 
-fn build(properties: &Properties, common: &Common) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+fn build(properties: &Properties, common: &Common) -> Built {
     let Some(ignore_null) = properties.bool("ignore_null") else {
         let message = "whitelist needs ignore_null: what is to become of events without the field?";
         let help = "ignore_null: true lets them pass in silence, ignore_null: false makes each of them a match";

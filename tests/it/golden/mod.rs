@@ -5,8 +5,10 @@
 
 mod alerters;
 mod create_index;
+mod filters;
 mod matches;
 mod service_test_rule;
+mod service;
 mod text;
 
 use serde_json::Value;
@@ -22,7 +24,7 @@ pub struct Case {
     pub value: Value,
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     std::env::var_os("TRIPLINE_GOLDEN").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"),
         PathBuf::from,

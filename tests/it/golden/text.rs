@@ -5,14 +5,15 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use tripline::alert::{
-    Alert, BodyStyle, Preparation, Process, Template, TopCounts, enhancements::ENHANCEMENTS,
+    Alert, BodyStyle, OPTIONS, Preparation, Process, Template, TopCounts,
+    enhancements::ENHANCEMENTS,
 };
-use tripline::config::{self, Node, Problem, Properties, SourceFile};
+use tripline::config::{Problem, Service, Sources};
 use tripline::event::{Document, EventTime, Field, WallTime, time::parse_iso};
-use tripline::filter::{Filter, FilterEvent, Mapping};
-use tripline::rule::{Common, IndexPattern, QueryKey, Rule, TimeField, types};
+use tripline::filter::{FilterEvent, Mapping};
+use tripline::rule::Rule;
+use tripline::rule::load::Loader;
 
 #[test]
 fn text() {
@@ -138,90 +139,50 @@ impl TopCounts for Docs<'_> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn texts(problems: Vec<Problem>) -> String {
+fn texts(problems: &[Problem]) -> String {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     lines.join("\n")
 }
-
-/// What elastalert2 puts into every rule that has not set it.
-const DEFAULTS: &str = r"
-es_host: 127.0.0.1
-es_port: 9200
-writeback_index: elastalert_status
-alert_time_limit: {days: 2}
-aggregation: {seconds: 0}
-realert: {minutes: 1}
-category: ''
-description: ''
-owner: ''
-priority: '2'
-timestamp_field: '@timestamp'
-filter: []
-";
 
 fn load(
     case: &Value,
     directory: &Path,
     process: &Process,
-) -> Result<(Rule, Template, Preparation), String> {
+) -> Result<(Arc<Rule>, Template, Preparation), String> {
     let environment = |name: &str| case["env"][name].as_str().map(str::to_owned);
-    let parse = |name: &str, text: String| {
-        let source = Arc::new(SourceFile {
-            path: name.into(),
-            text,
-        });
-        let (node, problems) = config::yaml::parse(&source, Some(&environment));
-        node.ok_or_else(|| texts(problems))
-    };
-    let defaults = parse("defaults.yaml", DEFAULTS.to_owned())?;
-    let base = parse("config.yaml", case["config"].to_string())?;
-    let rule = parse("rule.yaml", case["rule_yaml"].as_str().unwrap().to_owned())?;
-    let properties = Properties::new(defaults.as_map().unwrap().clone())
-        .overlaid(base.as_map().unwrap())
-        .overlaid(rule.as_map().unwrap());
-    let problems = config::check(properties.mapping(), &rule.span, tripline::alert::OPTIONS);
+    let mut config = case["config"].clone();
+    config["es_host"] = "127.0.0.1".into();
+    config["es_port"] = 9200.into();
+    config["writeback_index"] = "elastalert_status".into();
+    config["alert_time_limit"] = serde_json::json!({"days": 2});
+    let config_file = directory.join("config.yaml");
+    std::fs::write(&config_file, config.to_string()).unwrap();
+    let rule_file = directory.join("rules/rule00.yaml");
+    std::fs::create_dir_all(rule_file.parent().unwrap()).unwrap();
+    std::fs::write(&rule_file, case["rule_yaml"].as_str().unwrap()).unwrap();
+    let (service, problems) = Service::load(&Sources {
+        path: Some(&config_file),
+        environment: &environment,
+        expand: true,
+        rule_options: OPTIONS,
+        known: &|_| true,
+    });
     if problems.iter().any(Problem::is_error) {
-        return Err(texts(problems));
+        return Err(texts(&problems));
     }
-    let mapping = Mapping::default();
-    let name = properties.text("name").unwrap();
-    let common = Common {
-        name: name.clone(),
-        span: rule.span,
-        query_key: QueryKey::new(&properties.texts("query_key")),
-        time: TimeField::load(&properties).map_err(texts)?,
-        timeframe: properties.duration("timeframe"),
-        buffer_time: properties.duration("buffer_time").unwrap(),
-        run_every: properties.duration("run_every").unwrap(),
-        working_directory: directory.to_owned(),
-        mapping: mapping.clone(),
+    let loaded = Loader {
+        service: &service,
+        environment: &environment,
+        working_directory: directory,
+        mapping: &Mapping::default(),
+        text_options: OPTIONS,
+        alerter_options: &[],
+    }
+    .files(&[rule_file]);
+    let Some(rule) = loaded.rules.into_iter().next() else {
+        return Err(texts(&loaded.problems));
     };
-    let type_name = properties.text("type").unwrap();
-    let entry = types::find(&type_name).ok_or("unknown type")?;
-    let filter = properties.get("filter").and_then(Node::as_seq).unwrap();
-    let template = Template::new(&properties, process).map_err(texts)?;
-    let preparation = Preparation::new(&properties, process).map_err(texts)?;
-    let rule = Rule {
-        name,
-        file: directory.join("rules/rule00.yaml"),
-        index: IndexPattern::new(
-            properties.text("index").unwrap(),
-            tripline::rule::IndexStyle::Plain,
-        ),
-        filter: Filter::load(filter, &mapping).map_err(texts)?,
-        type_name: entry.name,
-        kind: (entry.build)(&properties, &common).map_err(texts)?,
-        time: common.time,
-        query_key: common.query_key,
-        include: None,
-        realert: Duration::ZERO,
-        exponential_realert: None,
-        realert_key: common.name,
-        aggregation: None,
-        alert_time_limit: Duration::ZERO,
-        properties,
-        state_fingerprint: 0,
-    };
+    let template = Template::new(&rule.properties, process).map_err(|found| texts(&found))?;
+    let preparation = Preparation::new(&rule.properties, process).map_err(|found| texts(&found))?;
     Ok((rule, template, preparation))
 }

@@ -1,6 +1,6 @@
 use super::*;
 use std::sync::atomic::{AtomicI64, Ordering};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 const BODY: u128 = 7;
@@ -23,7 +23,7 @@ impl Stage {
     }
 
     fn arrive(&self) -> Arrival {
-        self.guard.arrive(BODY, &outcome().1)
+        self.guard.arrive(BODY, &outcome().1, Sender::Waits)
     }
 
     #[track_caller]
@@ -42,8 +42,11 @@ impl Stage {
         claim
     }
 
+    /// Whether nothing is remembered, answers that arrived being forgotten after a while.
     fn is_empty(&self) -> bool {
-        self.guard.lock().by_fingerprint.is_empty()
+        let mut bodies = self.guard.lock();
+        bodies.forget_old(WallTime(10_000_000));
+        bodies.by_fingerprint.is_empty()
     }
 }
 
@@ -57,28 +60,24 @@ async fn connection() -> (Arc<Watch>, TcpStream) {
     (Watch::new(server), client)
 }
 
-/// A connection on which the client has closed its socket with our answer unread.
-async fn broken_connection() -> Arc<Watch> {
-    let (watch, client) = connection().await;
-    crate::input::watch::Watched::new(&watch)
-        .write_all(b"answer")
-        .await
-        .unwrap();
-    client.readable().await.unwrap();
-    drop(client);
-    watch
+/// Answers over a connection.
+async fn answer(claim: Claim, watch: &Arc<Watch>) -> Answered {
+    let answered = claim.answered(watch);
+    let mut stream = crate::input::watch::Watched::new(watch);
+    drop(stream.write_all(b"answer").await);
+    answered
 }
 
 #[tokio::test]
 async fn answered_properly_is_no_repeat() {
     let stage = Stage::new(&[]);
     let (watch, _client) = connection().await;
-    let answered = stage.new_body().answered(&watch);
+    let answered = answer(stage.new_body(), &watch).await;
     // The connection is open still, and idle: the client has its answer, and somebody else sends the same.
-    let other = stage.new_body().answered(&watch);
+    let other = answer(stage.new_body(), &watch).await;
     drop(answered);
     other.confirm();
-    drop(stage.new_body().answered(&watch));
+    drop(answer(stage.new_body(), &watch).await);
     assert!(stage.is_empty());
 }
 
@@ -86,7 +85,7 @@ async fn answered_properly_is_no_repeat() {
 async fn in_flight_is_a_repeat() {
     let stage = Stage::new(&[]);
     let (reply, outcome) = outcome();
-    let Arrival::New(_first) = stage.guard.arrive(BODY, &outcome) else {
+    let Arrival::New(_first) = stage.guard.arrive(BODY, &outcome, Sender::Waits) else {
         panic!("a repeat of nothing");
     };
     let Arrival::Repeat(_second, Some(outcome)) = stage.arrive() else {
@@ -106,34 +105,86 @@ async fn a_client_that_left_before_the_answer_repeats() {
     let (watch, _client) = connection().await;
     drop(stage.new_body());
     drop(stage.repeat());
-    stage.repeat().answered(&watch).confirm();
-    stage.new_body().answered(&watch).confirm();
+    answer(stage.repeat(), &watch).await.confirm();
+    answer(stage.new_body(), &watch).await.confirm();
     assert!(stage.is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_written_yet_means_a_repeat() {
+    let stage = Stage::new(&[]);
+    let (watch, _client) = connection().await;
+    let answered = stage.new_body().answered(&watch);
+    drop(stage.repeat());
+    drop(answered);
+    drop(stage.repeat());
+}
+
+#[tokio::test]
+async fn an_answer_written_after_the_client_left_means_a_repeat() {
+    let stage = Stage::new(&[]);
+    let (watch, client) = connection().await;
+    drop(client);
+    while !watch.peer_has_left() {
+        tokio::task::yield_now().await;
+    }
+    let _answered = answer(stage.new_body(), &watch).await;
+    drop(stage.repeat());
 }
 
 #[tokio::test]
 async fn a_reset_after_the_answer_means_a_repeat() {
     let stage = Stage::new(&[]);
     let (fine, _client) = connection().await;
-    let broken = broken_connection().await;
-    let answered = stage.new_body().answered(&broken);
+    let (broken, client) = connection().await;
+    let answered = answer(stage.new_body(), &broken).await;
+    // Closes with the answer unread.
+    client.readable().await.unwrap();
+    drop(client);
     // Seen before the connection's own task has noticed.
     let second = stage.repeat();
     drop(answered);
-    second.answered(&fine).confirm();
+    answer(second, &fine).await.confirm();
     assert!(stage.is_empty());
-    drop(stage.new_body().answered(&broken));
-    drop(stage.repeat());
+}
+
+#[tokio::test]
+async fn a_client_that_read_the_answer_and_closed_is_no_repeat() {
+    let stage = Stage::new(&[]);
+    let (watch, mut client) = connection().await;
+    let answered = answer(stage.new_body(), &watch).await;
+    client.read_exact(&mut [0; 6]).await.unwrap();
+    drop(client);
+    let _second = stage.new_body();
+    drop(answered);
 }
 
 #[tokio::test]
 async fn a_late_reset_does_not_undo_a_repeat_that_was_answered() {
     let stage = Stage::new(&[]);
     let (fine, _client) = connection().await;
+    let (broken, client) = connection().await;
     let first = stage.new_body();
-    stage.repeat().answered(&fine).confirm();
-    drop(first.answered(&broken_connection().await));
+    answer(stage.repeat(), &fine).await.confirm();
+    let answered = answer(first, &broken).await;
+    client.readable().await.unwrap();
+    drop(client);
+    drop(answered);
     let _third = stage.new_body();
+}
+
+#[tokio::test]
+async fn a_request_that_was_overtaken_by_its_repeat() {
+    let stage = Stage::new(&[]);
+    let (watch, _client) = connection().await;
+    answer(stage.new_body(), &watch).await.confirm();
+    let late = stage.guard.arrive(BODY, &outcome().1, Sender::HasLeft);
+    assert!(matches!(late, Arrival::Repeat(..)));
+    drop(late);
+    drop(stage.new_body());
+    stage.seconds.store(301, Ordering::Relaxed);
+    let alone = stage.guard.arrive(BODY, &outcome().1, Sender::HasLeft);
+    assert!(matches!(alone, Arrival::New(_)));
 }
 
 #[test]
@@ -168,11 +219,11 @@ fn forgotten_after_five_minutes() {
 fn remembers_so_many() {
     let stage = Stage::new(&[]);
     for fingerprint in 0..70_000 {
-        drop(stage.guard.arrive(fingerprint, &outcome().1));
+        drop(stage.guard.arrive(fingerprint, &outcome().1, Sender::Waits));
     }
     let bodies = stage.guard.lock();
     assert_eq!(
-        (bodies.by_fingerprint.len(), bodies.lost.len()),
+        (bodies.by_fingerprint.len(), bodies.lost.bodies.len()),
         (MAX_LOST, MAX_LOST)
     );
     assert!(bodies.by_fingerprint.contains_key(&69_999) && !bodies.by_fingerprint.contains_key(&0));

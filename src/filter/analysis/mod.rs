@@ -1,0 +1,221 @@
+//! Analysis: how a text becomes the terms that are searched, as Elasticsearch's built-in analyzers do it.
+
+mod english;
+mod standard;
+#[cfg(test)]
+mod tests;
+
+use super::values::Visit;
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+/// How a text is cut and its terms changed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Analyzer {
+    tokenizer: Tokenizer,
+    filters: Vec<TokenFilter>,
+}
+
+/// How a text is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tokenizer {
+    /// By Unicode's word boundaries, punctuation dropped.
+    Standard,
+    /// Runs of letters.
+    Letter,
+    /// At white space.
+    Whitespace,
+    /// Not at all.
+    Keyword,
+}
+
+/// What happens to each term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenFilter {
+    Lowercase,
+    Uppercase,
+    /// The most common English words are left out; their positions stay.
+    EnglishStop,
+    /// `'s` at the end is cut off.
+    EnglishPossessive,
+    /// Porter's stemmer.
+    PorterStem,
+}
+
+/// A term of a text and its position in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) text: String,
+    pub(super) position: u32,
+}
+
+/// The longest term in UTF-16 units; what is longer is cut into pieces.
+const MAX_TOKEN: usize = 255;
+
+impl Analyzer {
+    pub(super) fn new(tokenizer: Tokenizer, filters: Vec<TokenFilter>) -> Self {
+        Self { tokenizer, filters }
+    }
+
+    /// One of the built-in analyzers.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        use TokenFilter::{EnglishPossessive, EnglishStop, Lowercase, PorterStem};
+        let (tokenizer, filters) = match name {
+            "standard" | "default" => (Tokenizer::Standard, vec![Lowercase]),
+            "simple" => (Tokenizer::Letter, vec![Lowercase]),
+            "whitespace" => (Tokenizer::Whitespace, vec![]),
+            "keyword" => (Tokenizer::Keyword, vec![]),
+            "stop" => (Tokenizer::Letter, vec![Lowercase, EnglishStop]),
+            "english" => (
+                Tokenizer::Standard,
+                vec![EnglishPossessive, Lowercase, EnglishStop, PorterStem],
+            ),
+            _ => return None,
+        };
+        Some(Self::new(tokenizer, filters))
+    }
+
+    /// Whether a text is one term, whatever is in it.
+    pub(super) fn is_keyword(&self) -> bool {
+        self.tokenizer == Tokenizer::Keyword
+    }
+
+    /// Shows the terms of a text in order.
+    pub(super) fn each(&self, text: &str, visit: &mut dyn FnMut(&str, u32) -> Visit) -> Visit {
+        let mut position = 0;
+        self.cut(text, &mut |word| {
+            let at = position;
+            position += 1;
+            match self.filter(Cow::Borrowed(word)) {
+                Some(term) => visit(&term, at),
+                None => Visit::Continue,
+            }
+        })
+    }
+
+    /// The terms of a text.
+    pub(super) fn tokens(&self, text: &str) -> Vec<Token> {
+        let mut tokens = Vec::new();
+        self.each(text, &mut |term, position| {
+            tokens.push(Token {
+                text: term.to_owned(),
+                position,
+            });
+            Visit::Continue
+        });
+        tokens
+    }
+
+    /// A piece of a term (of a wildcard, a prefix, a bound) in the form that terms have: letters changed, nothing cut.
+    pub(super) fn normalize<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.filters
+            .iter()
+            .fold(Cow::Borrowed(text), |text, filter| match filter {
+                TokenFilter::Lowercase => lowercase(text),
+                TokenFilter::Uppercase => uppercase(&text).into(),
+                TokenFilter::EnglishStop
+                | TokenFilter::EnglishPossessive
+                | TokenFilter::PorterStem => text,
+            })
+    }
+
+    fn filter<'t>(&self, word: Cow<'t, str>) -> Option<Cow<'t, str>> {
+        let mut term = word;
+        for filter in &self.filters {
+            term = match filter {
+                TokenFilter::Lowercase => lowercase(term),
+                TokenFilter::Uppercase => uppercase(&term).into(),
+                TokenFilter::EnglishStop if english::is_stop_word(&term) => return None,
+                TokenFilter::EnglishStop => term,
+                TokenFilter::EnglishPossessive => english::without_possessive(term),
+                TokenFilter::PorterStem => english::stem(&term).into(),
+            };
+        }
+        Some(term)
+    }
+
+    fn cut(&self, text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
+        match self.tokenizer {
+            Tokenizer::Standard => standard::each_word(text, visit),
+            Tokenizer::Keyword => visit(text),
+            Tokenizer::Letter => runs(letters(text), visit),
+            Tokenizer::Whitespace => runs(text.split(is_java_whitespace), visit),
+        }
+    }
+}
+
+/// Java's `Character.isWhitespace`: no-break spaces are not.
+fn is_java_whitespace(c: char) -> bool {
+    match c {
+        '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{85}' => false,
+        '\u{1c}'..='\u{1f}' => true,
+        c => c.is_whitespace(),
+    }
+}
+
+/// Runs of letters by Unicode's category, which leaves out the vowel signs that Rust calls alphabetic.
+fn letters(text: &str) -> impl Iterator<Item = &str> {
+    static LETTERS: LazyLock<Option<regex::Regex>> =
+        LazyLock::new(|| regex::Regex::new(r"\p{L}+").ok());
+    LETTERS
+        .iter()
+        .flat_map(|letters| letters.find_iter(text))
+        .map(|found| found.as_str())
+}
+
+fn runs<'t>(words: impl Iterator<Item = &'t str>, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
+    for word in words {
+        let mut rest = word;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(cut_length(rest));
+            if visit(piece) == Visit::Stop {
+                return Visit::Stop;
+            }
+            rest = after;
+        }
+    }
+    Visit::Continue
+}
+
+/// How many bytes of a word fit into one term.
+fn cut_length(word: &str) -> usize {
+    if word.len() <= MAX_TOKEN {
+        return word.len();
+    }
+    let mut units = 0;
+    for (at, c) in word.char_indices() {
+        units += c.len_utf16();
+        if units > MAX_TOKEN {
+            return at;
+        }
+    }
+    word.len()
+}
+
+/// Lower case, code point by code point as Lucene does it: `İ` becomes `i`, `Σ` always `σ`.
+pub(super) fn lowercase(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.is_ascii() {
+        if !text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return text;
+        }
+        let mut owned = text.into_owned();
+        owned.make_ascii_lowercase();
+        return owned.into();
+    }
+    text.chars()
+        .map(|c| c.to_lowercase().next().unwrap_or(c))
+        .collect::<String>()
+        .into()
+}
+
+fn uppercase(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            let mut upper = c.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(upper), None) => upper,
+                _ => c,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! Lucene's standard tokenizer: words by Unicode's text segmentation (UAX #29), as `StandardTokenizerImpl.jflex` states it.
+//!
+//! The grammar's rules compete by length: the longest match at a place wins. A lazy automaton that reports every match does just that;
+//! plain ASCII, which most logs are, takes a short loop instead. A property test holds the two together.
+
+use super::{Visit, cut_length};
+use regex_automata::hybrid::dfa::{Cache, Config, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::pool::Pool;
+use regex_automata::{Anchored, Input, MatchKind};
+use std::sync::LazyLock;
+
+/// Shows the words of a text.
+pub(super) fn each_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
+    if text.is_ascii() {
+        each_ascii_word(text, visit)
+    } else {
+        each_unicode_word(text, visit)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Letter,
+    Digit,
+    /// `_`
+    Joiner,
+    /// Between letters: `:`
+    MidLetter,
+    /// Between digits: `,` and `;`
+    MidDigit,
+    /// Between two letters or two digits: `.` and `'`
+    MidBoth,
+    Other,
+}
+
+fn class(byte: u8) -> Class {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' => Class::Letter,
+        b'0'..=b'9' => Class::Digit,
+        b'_' => Class::Joiner,
+        b':' => Class::MidLetter,
+        b',' | b';' => Class::MidDigit,
+        b'.' | b'\'' => Class::MidBoth,
+        _ => Class::Other,
+    }
+}
+
+fn each_ascii_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
+    let bytes = text.as_bytes();
+    let class_at = |at: usize| bytes.get(at).map_or(Class::Other, |&byte| class(byte));
+    let mut start = 0;
+    while start < bytes.len() {
+        let mut end = start;
+        let mut is_word = false;
+        let mut previous = Class::Other;
+        loop {
+            let this = class_at(end);
+            let joins = match this {
+                Class::Letter | Class::Digit => {
+                    is_word = true;
+                    true
+                }
+                Class::Joiner => true,
+                Class::MidLetter => previous == Class::Letter && class_at(end + 1) == Class::Letter,
+                Class::MidDigit => previous == Class::Digit && class_at(end + 1) == Class::Digit,
+                Class::MidBoth => {
+                    matches!(previous, Class::Letter | Class::Digit)
+                        && class_at(end + 1) == previous
+                }
+                Class::Other => false,
+            };
+            if !joins {
+                break;
+            }
+            previous = this;
+            end += 1;
+        }
+        if !is_word {
+            start = end.max(start + 1);
+            continue;
+        }
+        let word = text.get(start..end).unwrap_or_default();
+        let (word, _) = word.split_at(cut_length(word));
+        if visit(word) == Visit::Stop {
+            return Visit::Stop;
+        }
+        start += word.len();
+    }
+    Visit::Continue
+}
+
+struct Grammar {
+    dfa: DFA,
+    caches: Pool<Cache, Box<dyn Fn() -> Cache + Send + Sync>>,
+}
+
+static GRAMMAR: LazyLock<Option<Grammar>> = LazyLock::new(|| {
+    let dfa = DFA::builder()
+        .configure(
+            Config::new()
+                .match_kind(MatchKind::All)
+                .skip_cache_capacity_check(true),
+        )
+        .thompson(thompson::Config::new().shrink(false))
+        .build_many(&grammar())
+        .ok()?;
+    let for_caches = dfa.clone();
+    Some(Grammar {
+        caches: Pool::new(Box::new(move || for_caches.create_cache())),
+        dfa,
+    })
+});
+
+fn each_unicode_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
+    let Some(grammar) = &*GRAMMAR else {
+        return each_ascii_word(text, visit);
+    };
+    let mut cache = grammar.caches.get();
+    let mut start = 0;
+    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+        let input = Input::new(rest).anchored(Anchored::Yes);
+        let end = match grammar.dfa.try_search_fwd(&mut cache, &input) {
+            Ok(Some(found)) => found.offset(),
+            _ => 0,
+        };
+        let word = rest.get(..end).unwrap_or_default();
+        let (word, _) = word.split_at(cut_length(word));
+        if word.is_empty() {
+            start += rest.chars().next().map_or(1, char::len_utf8);
+            continue;
+        }
+        if visit(word) == Visit::Stop {
+            return Visit::Stop;
+        }
+        start += word.len();
+    }
+    Visit::Continue
+}
+
+/// The grammar's token rules as regular expressions.
+fn grammar() -> Vec<String> {
+    let ex = r"[\p{wb=Format}\p{wb=Extend}\p{wb=ZWJ}]*";
+    // A colon joined letters up to Unicode 15.0, which is what Lucene follows.
+    let mid_letter = r"[\p{wb=MidLetter}\p{wb=MidNumLet}\p{wb=Single_Quote}:\u{FE55}\u{FF1A}]";
+    let mid_digit = r"[\p{wb=MidNum}\p{wb=MidNumLet}\p{wb=Single_Quote}]";
+    let digit = format!(r"(?:[\p{{wb=Numeric}}[\u{{FF10}}-\u{{FF19}}]]{ex})");
+    let katakana = format!(r"(?:\p{{wb=Katakana}}{ex})");
+    let hebrew = format!(r"(?:\p{{wb=Hebrew_Letter}}{ex})");
+    let letter = format!(r"(?:[\p{{wb=Hebrew_Letter}}\p{{wb=ALetter}}]{ex})");
+    let joiner = format!(r"(?:\p{{wb=ExtendNumLet}}{ex})");
+    let single = format!(r"(?:'{ex})");
+    let double = format!(r#"(?:"{ex})"#);
+    let number = format!("{joiner}*{digit}(?:(?:{joiner}*|{mid_digit}{ex}){digit})*{joiner}*");
+    let body = format!(
+        "(?:{katakana}(?:{joiner}*{katakana})*\
+         |(?:{hebrew}(?:{single}|{double}{hebrew})\
+         |{digit}(?:(?:{joiner}*|{mid_digit}{ex}){digit})*\
+         |{letter}(?:(?:{joiner}*|{mid_letter}{ex}){letter})*)+)"
+    );
+    let word = format!("{joiner}*{body}(?:{joiner}+{body})*{joiner}*");
+    // Lao, Thai, Burmese, Khmer, …: the line-breaking class "complex context".
+    let south_east_asian = format!(
+        r"(?:[[\p{{Thai}}\p{{Lao}}\p{{Myanmar}}\p{{Khmer}}\p{{Tai_Le}}\p{{New_Tai_Lue}}\p{{Tai_Tham}}\p{{Tai_Viet}}\p{{Ahom}}]&&[\p{{L}}\p{{M}}]]{ex})+"
+    );
+    let ideograph = format!(r"\p{{Han}}{ex}");
+    let hiragana = format!(r"\p{{Hiragana}}{ex}");
+    let flag = r"\p{wb=Regional_Indicator}\p{wb=Regional_Indicator}".to_owned();
+    let keycap = r"[0-9#*]\u{FE0F}?\u{20E3}".to_owned();
+    let pictograph = r"[\p{Extended_Pictographic}&&[\p{Emoji}\p{Emoji_Presentation}]]";
+    let one =
+        format!(r"{pictograph}(?:\u{{FE0F}}|\p{{Emoji_Modifier}})?[\u{{E0020}}-\u{{E007F}}]*");
+    let emoji = format!(r"{one}(?:\u{{200D}}{one})*{ex}");
+    let modifier = format!(r"\p{{Emoji_Modifier}}{ex}");
+    vec![
+        number,
+        word,
+        south_east_asian,
+        ideograph,
+        hiragana,
+        flag,
+        keycap,
+        emoji,
+        modifier,
+    ]
+}
+
+#[cfg(test)]
+pub(super) fn each_word_slowly(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
+    each_unicode_word(text, visit)
+}

@@ -1,0 +1,275 @@
+//! Date formats by name or pattern, several joined by `||`, as the `format` of a mapping or a `range`.
+
+use super::civil::Civil;
+use super::pattern::{self, Element};
+use super::zone::Zone;
+
+/// The `format` of a date field or clause: the first alternative that fits a text reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::filter) struct DateFormat {
+    alternatives: Vec<Alternative>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Alternative {
+    EpochMillis,
+    EpochSecond,
+    Pattern(Vec<Element>),
+}
+
+/// `strict_date_optional_time`: a year, then ever finer units, a zone after the hour at the earliest.
+const OPTIONAL_TIME: &str = "uuuu[-MM[-dd['T'[HH[:mm[:ss[.n][,n]]][zone]]]]]";
+const LENIENT_OPTIONAL_TIME: &str = "uuuu[-M[-d['T'[H[:m[:s[.n][,n]]][zone]]]]]";
+
+impl DateFormat {
+    /// Reads a format. The error says what is not known in it.
+    pub(in crate::filter) fn parse(format: &str) -> Result<Self, String> {
+        let mut alternatives = Vec::new();
+        for part in format.split("||") {
+            match part {
+                "epoch_millis" => alternatives.push(Alternative::EpochMillis),
+                "epoch_second" => alternatives.push(Alternative::EpochSecond),
+                "" => return Err("a date format is empty".to_owned()),
+                part => {
+                    for text in named(part).unwrap_or_else(|| vec![part.to_owned()]) {
+                        alternatives.push(Alternative::Pattern(compile(&text)?));
+                    }
+                }
+            }
+        }
+        Ok(Self { alternatives })
+    }
+
+    /// The default of a date field: `strict_date_optional_time||epoch_millis`.
+    pub(in crate::filter) fn default_field() -> Self {
+        Self::parse("strict_date_optional_time||epoch_millis").unwrap_or(Self {
+            alternatives: vec![Alternative::EpochMillis],
+        })
+    }
+
+    /// The same with `epoch_millis` as a last resort: what dynamic mapping gives to a field found by another format.
+    pub(in crate::filter) fn with_epoch_millis(mut self) -> Self {
+        self.alternatives.push(Alternative::EpochMillis);
+        self
+    }
+
+    /// Whether numbers can be read by it: a JSON number is then an epoch, not a text of digits.
+    pub(in crate::filter) fn reads(&self, text: &str) -> bool {
+        self.instant(text, false, &Zone::UTC).is_some()
+    }
+
+    /// The instant of a text in nanoseconds since 1970 UTC. Missing units become the first moment, or the last with `up`; `zone` serves texts
+    /// without their own.
+    pub(in crate::filter) fn instant(&self, text: &str, up: bool, zone: &Zone) -> Option<i128> {
+        self.alternatives
+            .iter()
+            .find_map(|alternative| match alternative {
+                // With a zone an epoch is taken as that zone's local time: odd, but so it is.
+                Alternative::EpochMillis => epoch(text, 1_000_000, up)
+                    .map(|nanos| zone.to_instant(Civil::from_nanos(nanos))),
+                Alternative::EpochSecond => epoch(text, 1_000_000_000, up)
+                    .map(|nanos| zone.to_instant(Civil::from_nanos(nanos))),
+                Alternative::Pattern(elements) => {
+                    let fields = pattern::read(elements, text)?;
+                    let civil = fields.civil(up)?;
+                    Some(fields.zone.as_ref().unwrap_or(zone).to_instant(civil))
+                }
+            })
+    }
+}
+
+/// `-12.5` of a unit given in nanoseconds.
+fn epoch(text: &str, unit: i128, up: bool) -> Option<i128> {
+    let (negative, body) = match text.strip_prefix('-') {
+        Some(body) => (true, body),
+        None => (false, text),
+    };
+    let (whole, fraction) = match body.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (body, None),
+    };
+    let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 19 || !all_digits(whole) {
+        return None;
+    }
+    let mut nanos = whole.parse::<i128>().ok()? * unit;
+    match fraction {
+        Some(fraction) => {
+            if fraction.len() > 9 || !all_digits(fraction) {
+                return None;
+            }
+            let mut step = unit;
+            for digit in fraction.bytes() {
+                step /= 10;
+                nanos += i128::from(digit - b'0') * step;
+            }
+        }
+        None if up => nanos += unit - 1,
+        None => {}
+    }
+    Some(if negative { -nanos } else { nanos })
+}
+
+/// Compiles a pattern of ours (`n` for a fraction of 1 to 9 digits, `zone` for any zone) or of the user's.
+fn compile(text: &str) -> Result<Vec<Element>, String> {
+    if text == OPTIONAL_TIME || text == LENIENT_OPTIONAL_TIME {
+        return Ok(optional_time(text == OPTIONAL_TIME));
+    }
+    pattern::compile(text)
+}
+
+fn optional_time(strict: bool) -> Vec<Element> {
+    use Element::{Fraction, Literal, Optional};
+    let compile = |text: &str| pattern::compile(text).unwrap_or_default();
+    let then = |mut head: Vec<Element>, inner: Vec<Element>| {
+        head.push(Optional(inner));
+        head
+    };
+    let fraction = |point| vec![Literal(point), Fraction { min: 1, max: 9 }];
+    let [month, day, hour, minute, second] = if strict {
+        ["-MM", "-dd", "HH", ":mm", ":ss"]
+    } else {
+        ["-M", "-d", "H", ":m", ":s"]
+    };
+    let second = then(then(compile(second), fraction('.')), fraction(','));
+    let minute = then(compile(minute), second);
+    let mut hour = then(compile(hour), minute);
+    hour.push(Optional(vec![Element::Zone(pattern::ZoneForm::Any)]));
+    let time = then(compile("'T'"), hour);
+    let day = then(compile(day), time);
+    then(compile("uuuu"), then(compile(month), day))
+}
+
+/// The patterns of a named format, best first.
+fn named(name: &str) -> Option<Vec<String>> {
+    let (strict, base) = match name.strip_prefix("strict_") {
+        Some(base) => (true, base),
+        None => (false, name),
+    };
+    let pattern = match base {
+        "date_optional_time" if strict => return Some(vec![OPTIONAL_TIME.to_owned()]),
+        "date_optional_time" => return Some(vec![LENIENT_OPTIONAL_TIME.to_owned()]),
+        "iso8601" | "rfc3339_lenient" | "date_optional_time_nanos" => {
+            return Some(vec![OPTIONAL_TIME.to_owned()]);
+        }
+        "basic_date" => "uuuuMMdd",
+        "basic_date_time" => "uuuuMMdd'T'HHmmss.SSSXX",
+        "basic_date_time_no_millis" => "uuuuMMdd'T'HHmmssXX",
+        "basic_ordinal_date" => "uuuuDDD",
+        "basic_ordinal_date_time" => "uuuuDDD'T'HHmmss.SSSXX",
+        "basic_ordinal_date_time_no_millis" => "uuuuDDD'T'HHmmssXX",
+        "basic_time" => "HHmmss.SSSXX",
+        "basic_time_no_millis" => "HHmmssXX",
+        "basic_t_time" => "'T'HHmmss.SSSXX",
+        "basic_t_time_no_millis" => "'T'HHmmssXX",
+        "basic_week_date" => "YYYY'W'wwe",
+        "basic_week_date_time" => "YYYY'W'wwe'T'HHmmss.SSSXX",
+        "basic_week_date_time_no_millis" => "YYYY'W'wwe'T'HHmmssXX",
+        "date" | "year_month_day" => "uuuu-MM-dd",
+        "date_hour" => "uuuu-MM-dd'T'HH",
+        "date_hour_minute" => "uuuu-MM-dd'T'HH:mm",
+        "date_hour_minute_second" => "uuuu-MM-dd'T'HH:mm:ss",
+        "date_hour_minute_second_fraction" | "date_hour_minute_second_millis" => {
+            "uuuu-MM-dd'T'HH:mm:ss.SSS"
+        }
+        "date_time" => "uuuu-MM-dd'T'HH:mm:ss.SSSXXXXX",
+        "date_time_no_millis" => "uuuu-MM-dd'T'HH:mm:ssXXXXX",
+        "hour" => "HH",
+        "hour_minute" => "HH:mm",
+        "hour_minute_second" => "HH:mm:ss",
+        "hour_minute_second_fraction" | "hour_minute_second_millis" => "HH:mm:ss.SSS",
+        "ordinal_date" => "uuuu-DDD",
+        "ordinal_date_time" => "uuuu-DDD'T'HH:mm:ss.SSSXXXXX",
+        "ordinal_date_time_no_millis" => "uuuu-DDD'T'HH:mm:ssXXXXX",
+        "time" => "HH:mm:ss.SSSXXXXX",
+        "time_no_millis" => "HH:mm:ssXXXXX",
+        "t_time" => "'T'HH:mm:ss.SSSXXXXX",
+        "t_time_no_millis" => "'T'HH:mm:ssXXXXX",
+        "week_date" => "YYYY-'W'ww-e",
+        "week_date_time" => "YYYY-'W'ww-e'T'HH:mm:ss.SSSXXXXX",
+        "week_date_time_no_millis" => "YYYY-'W'ww-e'T'HH:mm:ssXXXXX",
+        "weekyear" | "week_year" => "YYYY",
+        "weekyear_week" => "YYYY-'W'ww",
+        "weekyear_week_day" => "YYYY-'W'ww-e",
+        "year" => "uuuu",
+        "year_month" => "uuuu-MM",
+        _ => return None,
+    };
+    // Offsets are written with or without a colon; the lenient kind also takes single digits.
+    let mut patterns = vec![pattern.to_owned()];
+    if pattern.contains("XXXXX") {
+        patterns.push(pattern.replace("XXXXX", "XX"));
+    }
+    if !strict && !base.starts_with("basic") {
+        let lenient = pattern
+            .replace("-MM", "-M")
+            .replace("-dd", "-d")
+            .replace("HH", "H")
+            .replace(":mm", ":m")
+            .replace(":ss", ":s")
+            .replace("ww", "w");
+        patterns.push(lenient);
+    }
+    Some(patterns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(format: &str, text: &str, up: bool, expected: Option<i128>) {
+        let format = DateFormat::parse(format).unwrap();
+        let found = format.instant(text, up, &Zone::UTC);
+        assert_eq!(
+            found.map(|nanos| nanos.div_euclid(1_000_000)),
+            expected,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn optional_times() {
+        let format = "strict_date_optional_time||epoch_millis";
+        check(format, "2024-05-05", false, Some(1_714_867_200_000));
+        check(format, "2024-05-05", true, Some(1_714_953_599_999));
+        check(format, "2024-05", true, Some(1_714_607_999_999));
+        check(format, "2024-05-05T10Z", false, Some(1_714_903_200_000));
+        check(
+            format,
+            "2024-05-05T10:00+09:00",
+            false,
+            Some(1_714_870_800_000),
+        );
+        check(format, "1714867200000", false, Some(1_714_867_200_000));
+        for bad in [
+            "2024-5-5",
+            "2024-02-30",
+            "2024-01-01 00:00:00",
+            "2024-01-01T24:00:00Z",
+            "x",
+            "",
+        ] {
+            check(format, bad, false, None);
+        }
+    }
+
+    #[test]
+    fn patterns() {
+        check(
+            "dd/MMM/yyyy:HH:mm:ss Z",
+            "15/Jan/2024:10:30:00 +0000",
+            false,
+            Some(1_705_314_600_000),
+        );
+        check(
+            "yyyy/MM/dd HH:mm:ss||yyyy/MM/dd",
+            "2024/05/05",
+            false,
+            Some(1_714_867_200_000),
+        );
+        check("yyyyMMdd", "20240505", false, Some(1_714_867_200_000));
+        check("epoch_second", "1705314600", false, Some(1_705_314_600_000));
+        assert!(DateFormat::parse("bogus!!").is_err());
+    }
+}

@@ -1,0 +1,11 @@
+//! Dates as `date` fields and `range` clauses read them: formats, zones, rounding, date math.
+
+mod civil;
+mod format;
+mod math;
+mod pattern;
+mod zone;
+
+pub(super) use format::DateFormat;
+pub(super) use math::{DateExpression, Rounding};
+pub(super) use zone::Zone;

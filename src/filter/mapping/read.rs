@@ -1,0 +1,372 @@
+//! Reading mappings: the JSON of Elasticsearch's mapping API, and Logstash's template.
+
+use super::dynamic::{Candidate, Dynamic, Pattern, Policy, Template};
+use super::types::is_true;
+use super::{Field, Kind, Mapping, Source};
+use crate::config::{Node, Problem, Span};
+use crate::filter::date::DateFormat;
+use crate::filter::values::Path;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// How deep objects may nest in a mapping.
+const MAX_DEPTH: usize = 64;
+
+/// The index template of Logstash's elasticsearch output.
+pub(super) fn logstash() -> Mapping {
+    let template = json!({
+        "dynamic_templates": [
+            {"message_field": {
+                "path_match": "message", "match_mapping_type": "string",
+                "mapping": {"type": "text", "norms": false}}},
+            {"string_fields": {
+                "match": "*", "match_mapping_type": "string",
+                "mapping": {"type": "text", "norms": false, "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}}}
+        ],
+        "properties": {
+            "@timestamp": {"type": "date"},
+            "@version": {"type": "keyword"},
+            "geoip": {"dynamic": true, "properties": {
+                "ip": {"type": "ip"},
+                "location": {"type": "geo_point"},
+                "latitude": {"type": "half_float"},
+                "longitude": {"type": "half_float"}}}
+        }
+    });
+    let mut reader = Reader::new(&Span::nowhere());
+    reader.mapping(&template, &Value::Null)
+}
+
+pub(super) fn explicit(node: &Node) -> Result<Mapping, Vec<Problem>> {
+    let value = node.to_value();
+    let mut reader = Reader::new(&node.span);
+    if !value.is_object() {
+        reader.problem("a mapping is an object");
+    }
+    let inner = value.get("mappings").unwrap_or(&value);
+    let settings = value.get("settings").unwrap_or(&Value::Null);
+    let settings = settings.get("index").unwrap_or(settings);
+    let mapping = reader.mapping(inner, settings);
+    if reader.problems.is_empty() {
+        Ok(mapping)
+    } else {
+        Err(reader.problems)
+    }
+}
+
+/// An index without a template.
+pub(super) fn dynamic() -> Mapping {
+    Reader::new(&Span::nowhere()).mapping(&Value::Null, &Value::Null)
+}
+
+/// A field from a template's mapping, without its place.
+fn candidate(reader: &mut Reader, known: &Mapping, mapping: &Value) -> Option<Candidate> {
+    let body = mapping.as_object()?;
+    let typed = |field| Field {
+        sources: Source::Current,
+        ..field
+    };
+    let field = typed(reader.leaf(known, "", body)?);
+    let mut sub_fields = Vec::new();
+    for (end, body) in body
+        .get("fields")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+    {
+        if let Some(field) = body
+            .as_object()
+            .and_then(|body| reader.leaf(known, end, body))
+        {
+            let field = Field {
+                is_sub_field: true,
+                ..typed(field)
+            };
+            sub_fields.push((Arc::from(end.as_str()), Arc::new(field)));
+        }
+    }
+    Some(Candidate {
+        field: Arc::new(field),
+        sub_fields,
+    })
+}
+
+impl Mapping {
+    fn bare() -> Self {
+        Self {
+            fields: Arc::default(),
+            dynamic: Arc::new(Dynamic::unprepared()),
+            analyzers: Arc::default(),
+            normalizers: Arc::default(),
+            unmapped: super::Unmapped::ByEvent,
+        }
+    }
+}
+
+impl Field {
+    pub(super) fn object(name: &str, policy: Policy) -> Self {
+        Self {
+            name: name.into(),
+            kind: Kind::Object,
+            sources: Source::Paths(vec![Path::new(name)]),
+            nested: None,
+            null_value: None,
+            ignore_malformed: false,
+            alias: false,
+            is_sub_field: false,
+            dynamic: policy,
+            copy_to: Vec::new(),
+        }
+    }
+}
+
+/// Reads a mapping, remembering every problem.
+pub(super) struct Reader {
+    span: Span,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn new(span: &Span) -> Self {
+        Self {
+            span: span.clone(),
+            problems: Vec::new(),
+        }
+    }
+
+    pub(super) fn problem(&mut self, message: impl Into<String>) {
+        let problem = Problem::error("E0209", &self.span, message)
+            .help("write the mapping as Elasticsearch's mapping API returns it; see docs/filters.md for the types");
+        self.problems.push(problem);
+    }
+
+    fn mapping(&mut self, body: &Value, settings: &Value) -> Mapping {
+        let mut mapping = Mapping::bare();
+        self.analysis(
+            &mut mapping,
+            settings.get("analysis").unwrap_or(&Value::Null),
+        );
+        let mut dynamic = Dynamic::unprepared();
+        dynamic.policy = policy(body.get("dynamic")).unwrap_or(Policy::Learn);
+        if body.get("date_detection").is_some_and(|v| !is_true(v)) {
+            dynamic.date_formats.clear();
+        } else if let Some(Value::Array(formats)) = body.get("dynamic_date_formats") {
+            let formats = formats.iter().filter_map(Value::as_str);
+            dynamic.default_formats = false;
+            dynamic.date_formats = formats.filter_map(|format| self.format(format)).collect();
+        }
+        dynamic.numeric_detection = body.get("numeric_detection").is_some_and(is_true);
+        for template in body
+            .get("dynamic_templates")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            dynamic.templates.extend(self.template(&mapping, template));
+        }
+        if let Some(properties) = body.get("properties").and_then(Value::as_object) {
+            let policy = dynamic.policy;
+            self.properties(&mut mapping, properties, "", policy, None, 0);
+        }
+        self.aliases_and_copies(&mut mapping);
+        let known = mapping.clone();
+        // What is wrong with a template was said when it was read.
+        let mut quiet = Self::new(&self.span);
+        let quiet = std::cell::RefCell::new(&mut quiet);
+        dynamic.prepare(|body| candidate(&mut quiet.borrow_mut(), &known, body));
+        mapping.dynamic = Arc::new(dynamic);
+        mapping
+    }
+
+    pub(super) fn format(&mut self, format: &str) -> Option<Arc<DateFormat>> {
+        match DateFormat::parse(format) {
+            Ok(format) => Some(Arc::new(format)),
+            Err(reason) => {
+                self.problem(format!("date format {format:?}: {reason}"));
+                None
+            }
+        }
+    }
+
+    fn template(&mut self, mapping: &Mapping, template: &Value) -> Option<Template> {
+        let Some(body) = template
+            .as_object()
+            .and_then(|object| object.values().next())
+        else {
+            self.problem(
+                "an entry of \"dynamic_templates\" is an object {name: {match…, mapping}}",
+            );
+            return None;
+        };
+        let regex = body.get("match_pattern").and_then(Value::as_str) == Some("regex");
+        let mut pattern = |key: &str| {
+            let text = body.get(key)?.as_str()?;
+            if !regex {
+                return Some(Pattern::Stars(text.to_owned()));
+            }
+            match regex::Regex::new(&format!("^(?:{text})$")) {
+                Ok(regex) => Some(Pattern::Regex(regex)),
+                Err(error) => {
+                    self.problem(format!("{key:?} of a dynamic template: {error}"));
+                    None
+                }
+            }
+        };
+        let template = Template {
+            name_match: pattern("match"),
+            name_unmatch: pattern("unmatch"),
+            path_match: pattern("path_match"),
+            path_unmatch: pattern("path_unmatch"),
+            mapping_type: body
+                .get("match_mapping_type")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            mapping: body.get("mapping").cloned().unwrap_or(Value::Null),
+        };
+        if let Some(body) = template.mapping.as_object()
+            && body.contains_key("type")
+            && body.get("type").and_then(Value::as_str) != Some("{dynamic_type}")
+        {
+            candidate(self, mapping, &template.mapping);
+        }
+        Some(template)
+    }
+
+    fn properties(
+        &mut self,
+        mapping: &mut Mapping,
+        properties: &Map<String, Value>,
+        prefix: &str,
+        inherited: Policy,
+        nested: Option<&Arc<str>>,
+        depth: usize,
+    ) {
+        if depth > MAX_DEPTH {
+            return self.problem("objects nest too deep in the mapping");
+        }
+        for (key, body) in properties {
+            let name = if prefix.is_empty() {
+                key.clone()
+            } else {
+                format!("{prefix}.{key}")
+            };
+            let Some(body) = body.as_object() else {
+                self.problem(format!(
+                    "field {name:?}: a field is an object with \"type\" or \"properties\""
+                ));
+                continue;
+            };
+            let kind = body.get("type").and_then(Value::as_str).unwrap_or("object");
+            if !matches!(kind, "object" | "nested") {
+                if let Some(field) = self.leaf(mapping, &name, body) {
+                    self.add_leaf(mapping, field, body, nested);
+                }
+                continue;
+            }
+            let mut field = Field::object(&name, policy(body.get("dynamic")).unwrap_or(inherited));
+            field.nested = nested.cloned();
+            if kind == "nested" {
+                field.kind = Kind::Nested;
+            } else if body.get("enabled").is_some_and(|v| !is_true(v)) {
+                field.kind = Kind::Disabled;
+            }
+            field.sources = Source::Paths(vec![inside(&name, nested)]);
+            let policy = field.dynamic;
+            let inner = if kind == "nested" {
+                Some(Arc::clone(&field.name))
+            } else {
+                nested.cloned()
+            };
+            Arc::make_mut(&mut mapping.fields).insert(name.clone(), Arc::new(field));
+            if let Some(properties) = body.get("properties").and_then(Value::as_object) {
+                self.properties(
+                    mapping,
+                    properties,
+                    &name,
+                    policy,
+                    inner.as_ref(),
+                    depth + 1,
+                );
+            }
+        }
+    }
+
+    fn add_leaf(
+        &mut self,
+        mapping: &mut Mapping,
+        mut field: Field,
+        body: &Map<String, Value>,
+        nested: Option<&Arc<str>>,
+    ) {
+        let name = Arc::clone(&field.name);
+        field.sources = Source::Paths(vec![inside(&name, nested)]);
+        field.nested = nested.cloned();
+        for (end, sub) in body
+            .get("fields")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            let full = format!("{name}.{end}");
+            let Some(mut sub) = sub
+                .as_object()
+                .and_then(|sub| self.leaf(mapping, &full, sub))
+            else {
+                continue;
+            };
+            sub.sources = field.sources.clone();
+            sub.nested = nested.cloned();
+            sub.is_sub_field = true;
+            Arc::make_mut(&mut mapping.fields).insert(full, Arc::new(sub));
+        }
+        Arc::make_mut(&mut mapping.fields).insert(name.to_string(), Arc::new(field));
+    }
+
+    /// Aliases become what they point to; copied values get a second source.
+    fn aliases_and_copies(&mut self, mapping: &mut Mapping) {
+        let fields: Vec<Arc<Field>> = mapping.fields.values().cloned().collect();
+        for field in fields {
+            for target in &field.copy_to {
+                let Some(found) = Arc::make_mut(&mut mapping.fields).get_mut(target) else {
+                    self.problem(format!(
+                        "field {:?} points to {target:?}, which is not in the mapping",
+                        field.name
+                    ));
+                    continue;
+                };
+                if field.alias {
+                    let aliased = Field {
+                        alias: true,
+                        copy_to: Vec::new(),
+                        ..Field::clone(found)
+                    };
+                    Arc::make_mut(&mut mapping.fields)
+                        .insert(field.name.to_string(), Arc::new(aliased));
+                } else if let (Source::Paths(to), Source::Paths(from)) =
+                    (&mut Arc::make_mut(found).sources, &field.sources)
+                {
+                    to.extend(from.iter().cloned());
+                }
+            }
+        }
+    }
+}
+
+fn inside(name: &str, nested: Option<&Arc<str>>) -> Path {
+    let inner = nested.and_then(|nested| name.strip_prefix(&**nested)?.strip_prefix('.'));
+    Path::new(inner.unwrap_or(name))
+}
+
+fn policy(value: Option<&Value>) -> Option<Policy> {
+    Some(match value? {
+        Value::Bool(true) => Policy::Learn,
+        Value::Bool(false) => Policy::Ignore,
+        Value::String(text) => match text.as_str() {
+            "true" => Policy::Learn,
+            "false" => Policy::Ignore,
+            "strict" => Policy::Reject,
+            _ => return None,
+        },
+        _ => return None,
+    })
+}

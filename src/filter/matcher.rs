@@ -1,0 +1,285 @@
+//! Deciding a plan for one event.
+
+use super::FilterEvent;
+use super::mapping::{Field, Kind, Reading, Source};
+use super::phrase;
+use super::plan::{ByEvent, Leaf, Names, Plan, Test};
+use super::values::{Path, Visit, flatten, leaves, name_matches};
+use serde_json::{Map, Value};
+
+/// Where a plan looks.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'e> {
+    pub(super) event: &'e FilterEvent<'e>,
+    /// The document, or an element of a nested object.
+    pub(super) object: &'e Map<String, Value>,
+    /// The members that are being typed by their own value.
+    pub(super) current: &'e [&'e Value],
+}
+
+impl<'e> Place<'e> {
+    pub(super) fn of(event: &'e FilterEvent<'e>) -> Self {
+        Self {
+            event,
+            object: event.document,
+            current: &[],
+        }
+    }
+}
+
+impl Plan {
+    /// Whether the event fulfils it.
+    pub(super) fn matches(&self, place: Place<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::None(_) => false,
+            Self::Every(of) => of.iter().all(|plan| plan.matches(place)),
+            Self::AtLeast { count, of } => at_least(*count, of, place),
+            Self::Not(inner) => !inner.matches(place),
+            Self::Leaf(leaf) => leaf.matches(place),
+            Self::ByEvent(by_event) => by_event.any(place, &mut |plan, place| plan.matches(place)),
+            Self::Nested { path, inner } => {
+                path.values(place.object, &mut |element| match element {
+                    Value::Object(object) if inner.matches(Place { object, ..place }) => {
+                        Visit::Stop
+                    }
+                    _ => Visit::Continue,
+                }) == Visit::Stop
+            }
+            Self::TermsSet { minimum, of } => {
+                let mut wanted = None;
+                each_reading(minimum, place, &mut |reading| {
+                    wanted = match reading {
+                        Reading::Whole(number) => usize::try_from(*number).ok(),
+                        _ => None,
+                    };
+                    Visit::Stop
+                });
+                // A document without the number, or with less than one, does not match.
+                wanted.is_some_and(|count| count > 0 && at_least(count, of, place))
+            }
+        }
+    }
+}
+
+fn at_least(count: usize, of: &[Plan], place: Place<'_>) -> bool {
+    let mut missing = count;
+    for (at, plan) in of.iter().enumerate() {
+        if missing == 0 {
+            return true;
+        }
+        if missing > of.len() - at {
+            return false;
+        }
+        missing -= usize::from(plan.matches(place));
+    }
+    missing == 0
+}
+
+impl Leaf {
+    fn matches(&self, place: Place<'_>) -> bool {
+        self.field_passes(&self.test, place)
+    }
+
+    fn field_passes(&self, test: &Test, place: Place<'_>) -> bool {
+        let field = &*self.field;
+        match (&field.kind, test) {
+            (Kind::Text(analyzer), Test::Phrase(wanted)) => {
+                let mut positions = phrase::Positions::new(wanted);
+                each_reading(field, place, &mut |reading| {
+                    if let Reading::Text(text) = reading {
+                        positions.add(text, analyzer);
+                    }
+                    Visit::Continue
+                });
+                positions.found()
+            }
+            (Kind::Text(_), Test::AnyOf(tests)) => {
+                tests.iter().any(|test| self.field_passes(test, place))
+            }
+            (Kind::Text(analyzer), Test::Term(wanted)) => {
+                each_reading(field, place, &mut |reading| match reading {
+                    Reading::Text(text) => {
+                        analyzer.each(text, &mut |term, _| stop_if(wanted.passes(term)))
+                    }
+                    _ => Visit::Continue,
+                }) == Visit::Stop
+            }
+            (_, test) => {
+                each_reading(field, place, &mut |reading| {
+                    stop_if(test.passes(reading, place.event.now))
+                }) == Visit::Stop
+            }
+        }
+    }
+}
+
+fn stop_if(found: bool) -> Visit {
+    if found { Visit::Stop } else { Visit::Continue }
+}
+
+/// Shows what a field's values become, bad ones left out.
+pub(super) fn each_reading(
+    field: &Field,
+    place: Place<'_>,
+    visit: &mut dyn FnMut(&Reading<'_>) -> Visit,
+) -> Visit {
+    let mut show = |value: &Value| {
+        let value = match (value, &field.null_value) {
+            (Value::Null, Some(stand_in)) => stand_in,
+            (Value::Null, None) => return Visit::Continue,
+            (value, _) => value,
+        };
+        match field.kind.read(value) {
+            Ok(Reading::Nothing) | Err(_) => Visit::Continue,
+            Ok(reading) => visit(&reading),
+        }
+    };
+    match &field.sources {
+        Source::Paths(paths) => {
+            for path in paths {
+                if path.values(place.object, &mut show) == Visit::Stop {
+                    return Visit::Stop;
+                }
+            }
+            Visit::Continue
+        }
+        Source::Current => {
+            for member in place.current {
+                if flatten(member, &mut show) == Visit::Stop {
+                    return Visit::Stop;
+                }
+            }
+            Visit::Continue
+        }
+        Source::Id | Source::Index => {
+            let text = if matches!(field.sources, Source::Id) {
+                place.event.id
+            } else {
+                place.event.index
+            };
+            match text {
+                Some(text) => visit(&Reading::Text(text.into())),
+                None => Visit::Continue,
+            }
+        }
+    }
+}
+
+impl ByEvent {
+    /// Whether any plan for what the event's members turn out to be passes a check.
+    pub(super) fn any(
+        &self,
+        place: Place<'_>,
+        check: &mut dyn FnMut(&Plan, Place<'_>) -> bool,
+    ) -> bool {
+        match &self.names {
+            Names::One { path, parent } => {
+                let itself = self.member(path, place, &mut |variant, place| {
+                    check(&variant.main, place)
+                });
+                itself
+                    || parent.as_ref().is_some_and(|(path, end)| {
+                        self.member(path, place, &mut |variant, place| {
+                            variant
+                                .sub_fields
+                                .iter()
+                                .any(|(name, plan)| name == end && check(plan, place))
+                        })
+                    })
+            }
+            Names::Like(pattern) => {
+                self.scan(place, &mut |name| name_matches(pattern, name), check)
+            }
+            Names::Below(path) => self.scan(
+                place,
+                &mut |name| {
+                    name.strip_prefix(path.as_str())
+                        .is_some_and(|rest| rest.starts_with('.'))
+                },
+                check,
+            ),
+        }
+    }
+
+    fn member(
+        &self,
+        path: &Path,
+        place: Place<'_>,
+        check: &mut dyn FnMut(&super::plan::Variant, Place<'_>) -> bool,
+    ) -> bool {
+        let mut first: Option<&Value> = None;
+        let mut more: Vec<&Value> = Vec::new();
+        path.members(place.object, &mut |member| {
+            match first {
+                None => first = Some(member),
+                Some(_) => more.push(member),
+            }
+            Visit::Continue
+        });
+        let Some(first) = first else {
+            return false;
+        };
+        let candidate = std::iter::once(first)
+            .chain(more.iter().copied())
+            .find_map(|member| self.mapping.candidate(path.as_str(), member));
+        let Some(variant) = candidate.and_then(|at| self.variants.get(at)) else {
+            return false;
+        };
+        if more.is_empty() {
+            return check(
+                variant,
+                Place {
+                    current: &[first],
+                    ..place
+                },
+            );
+        }
+        more.insert(0, first);
+        check(
+            variant,
+            Place {
+                current: &more,
+                ..place
+            },
+        )
+    }
+
+    fn scan(
+        &self,
+        place: Place<'_>,
+        wanted: &mut dyn FnMut(&str) -> bool,
+        check: &mut dyn FnMut(&Plan, Place<'_>) -> bool,
+    ) -> bool {
+        let mut sub_name = String::new();
+        leaves(place.object, &mut |name, member| {
+            if matches!(self.mapping.lookup(name), super::mapping::Lookup::Mapped(_)) {
+                return Visit::Continue;
+            }
+            let Some(variant) = self
+                .mapping
+                .candidate(name, member)
+                .and_then(|at| self.variants.get(at))
+            else {
+                return Visit::Continue;
+            };
+            let place = Place {
+                current: &[member],
+                ..place
+            };
+            if wanted(name) && check(&variant.main, place) {
+                return Visit::Stop;
+            }
+            for (end, plan) in &variant.sub_fields {
+                sub_name.clear();
+                sub_name.push_str(name);
+                sub_name.push('.');
+                sub_name.push_str(end);
+                if wanted(&sub_name) && check(plan, place) {
+                    return Visit::Stop;
+                }
+            }
+            Visit::Continue
+        }) == Visit::Stop
+    }
+}

@@ -1,0 +1,183 @@
+//! Numbers as Elasticsearch's numeric fields read them, from documents and from queries.
+
+use serde_json::Value;
+
+/// Why a value is no number for a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NumberError {
+    /// It is not a number.
+    NotANumber,
+    /// It is beyond the field's range.
+    OutOfRange,
+}
+
+/// The whole part of a decimal text (`12`, `-1.9`, `3e2`), as Java's `BigDecimal` reads it, and whether something was cut off.
+pub(super) fn whole(text: &str) -> Result<(i128, bool), NumberError> {
+    let (negative, digits) = match text.as_bytes().first() {
+        Some(b'-') => (true, text.get(1..).unwrap_or_default()),
+        Some(b'+') => (false, text.get(1..).unwrap_or_default()),
+        _ => (false, text),
+    };
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (
+            mantissa,
+            exponent
+                .strip_prefix('+')
+                .unwrap_or(exponent)
+                .parse::<i64>()
+                .map_err(|_| NumberError::NotANumber)?,
+        ),
+        None => (digits, 0),
+    };
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = integer.bytes().chain(fraction.bytes());
+    if integer.len() + fraction.len() == 0 || !all.clone().all(|byte| byte.is_ascii_digit()) {
+        return Err(NumberError::NotANumber);
+    }
+    let point = i64::try_from(integer.len())
+        .unwrap_or(i64::MAX)
+        .saturating_add(exponent);
+    let mut value: i128 = 0;
+    let mut cut = false;
+    let mut at = 0_i64;
+    for byte in all {
+        if at < point {
+            value = value
+                .checked_mul(10)
+                .and_then(|v| v.checked_add(i128::from(byte - b'0')))
+                .ok_or(NumberError::OutOfRange)?;
+        } else if byte != b'0' {
+            cut = true;
+        }
+        at += 1;
+    }
+    if value != 0 {
+        for _ in at..point {
+            value = value.checked_mul(10).ok_or(NumberError::OutOfRange)?;
+        }
+    }
+    Ok((if negative { -value } else { value }, cut))
+}
+
+/// A text as Java's `Double.parseDouble` reads it: blanks around it and a closing `d` or `f` are fine.
+pub(super) fn double(text: &str) -> Option<f64> {
+    let text = text.trim_matches(|c: char| c <= ' ');
+    let unsigned = text.trim_start_matches(['+', '-']);
+    if text.len() - unsigned.len() > 1 {
+        return None;
+    }
+    let value = match unsigned {
+        "NaN" => f64::NAN,
+        "Infinity" => f64::INFINITY,
+        _ => {
+            let digits = unsigned
+                .strip_suffix(['d', 'D', 'f', 'F'])
+                .unwrap_or(unsigned);
+            if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+                return None;
+            }
+            digits.parse().ok()?
+        }
+    };
+    Some(if text.starts_with('-') { -value } else { value })
+}
+
+/// The text of a scalar as it was written; `None` for null, lists and objects.
+pub(super) fn scalar_text(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(text.as_str().into()),
+        Value::Number(number) => Some(number.as_str().into()),
+        Value::Bool(true) => Some("true".into()),
+        Value::Bool(false) => Some("false".into()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Java's `Double.toString`.
+pub(super) fn java_double(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let magnitude = value.abs();
+    if value == 0.0 || (1e-3..1e7).contains(&magnitude) {
+        let text = format!("{value}");
+        return if text.contains('.') {
+            text
+        } else {
+            format!("{text}.0")
+        };
+    }
+    let text = format!("{value:e}");
+    match text.split_once('e') {
+        Some((mantissa, exponent)) if mantissa.contains('.') => format!("{mantissa}E{exponent}"),
+        Some((mantissa, exponent)) => format!("{mantissa}.0E{exponent}"),
+        None => text,
+    }
+}
+
+/// Rounds to 16-bit floating point, half to even; infinite beyond its range.
+pub(super) fn half_float(value: f32) -> f32 {
+    let magnitude = value.abs();
+    if !magnitude.is_finite() || magnitude == 0.0 {
+        return value;
+    }
+    // 10 bits of mantissa above the smallest normal exponent of -14, a fixed step of 2^-24 below it.
+    let exponent =
+        (i32::from(u16::try_from(magnitude.to_bits() >> 23).unwrap_or(0)) - 127).max(-14);
+    let step = 2_f32.powi(exponent - 10);
+    let rounded = (magnitude / step).round_ties_even() * step;
+    let rounded = if rounded > 65504.0 {
+        f32::INFINITY
+    } else {
+        rounded
+    };
+    rounded.copysign(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_parts() {
+        for (text, expected) in [
+            ("12", Ok((12, false))),
+            ("-1.9", Ok((-1, true))),
+            ("3e2", Ok((300, false))),
+            ("1.25E1", Ok((12, true))),
+            ("1e-1", Ok((0, true))),
+            ("5.0", Ok((5, false))),
+            ("", Err(NumberError::NotANumber)),
+            ("+", Err(NumberError::NotANumber)),
+            (" 5", Err(NumberError::NotANumber)),
+            ("1e400", Err(NumberError::OutOfRange)),
+            ("0e999999999999", Ok((0, false))),
+        ] {
+            assert_eq!(whole(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn doubles_as_java_prints_them() {
+        for (value, expected) in [
+            (1.0, "1.0"),
+            (0.001, "0.001"),
+            (1e7, "1.0E7"),
+            (1.25e-5, "1.25E-5"),
+            (-0.5, "-0.5"),
+        ] {
+            assert_eq!(java_double(value), expected);
+        }
+    }
+
+    #[test]
+    fn half_floats() {
+        assert_eq!(half_float(35.6895), 35.6875);
+        assert_eq!(half_float(2049.0), 2048.0);
+        assert_eq!(half_float(70000.0), f32::INFINITY);
+        assert_eq!(half_float(0.1), 0.099_975_586);
+    }
+}

@@ -1,0 +1,374 @@
+//! From clauses to plans.
+
+use super::super::analysis::Analyzer;
+use super::super::date::Zone;
+use super::super::dsl::{Bool, Clause, MatchMode, MatchOptions, Query, Scalar};
+use super::super::mapping::{Field, Kind, Mapping, Whole};
+use super::super::regexp::{self, RegexpError};
+use super::super::values::Path;
+use super::super::wildcard::Wildcard;
+use super::field::{Build, Scope, Target};
+use super::ranges::{FieldError, normalized, range, term, terms};
+use super::words::{Built, boolean, near, words};
+use super::{Plan, StringTest, Test};
+use crate::config::{Problem, Span};
+use std::sync::Arc;
+
+/// Resolves a clause against a mapping and collects what does not work.
+pub(in crate::filter) fn compile(
+    query: &Query,
+    mapping: &Arc<Mapping>,
+) -> Result<Plan, Vec<Problem>> {
+    let mut compiler = Compiler {
+        scope: Scope {
+            mapping: Arc::clone(mapping),
+            nested: None,
+            counts_words: false,
+        },
+        problems: Vec::new(),
+    };
+    let plan = compiler.query(query);
+    if compiler.problems.is_empty() {
+        Ok(plan)
+    } else {
+        Err(compiler.problems)
+    }
+}
+
+pub(super) struct Compiler {
+    pub(super) scope: Scope,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Whether what does not fit a field's type is an error or just never matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strictness {
+    Strict,
+    Lenient,
+}
+
+impl Strictness {
+    pub(super) fn lenient_if(lenient: bool) -> Self {
+        if lenient { Self::Lenient } else { Self::Strict }
+    }
+}
+
+pub(super) const NOT_THERE: Plan = Plan::None("the mapping has no such field");
+
+impl Compiler {
+    fn query(&mut self, query: &Query) -> Plan {
+        let span = &query.span;
+        match &query.clause {
+            Clause::MatchAll => Plan::All,
+            Clause::MatchNone => Plan::None("match_none"),
+            Clause::Bool(parts) => self.bool(parts),
+            Clause::Wrapped(inner) => self.query(inner),
+            Clause::AnyOf(queries) => Plan::any(self.queries(queries)),
+            Clause::Term {
+                field,
+                value,
+                ignore_case,
+            } => self.test(field, span, &|kind| term(kind, value, *ignore_case)),
+            Clause::Terms { field, values } => self.test(field, span, &|kind| terms(kind, values)),
+            Clause::TermsSet {
+                field,
+                values,
+                minimum_field,
+            } => self.terms_set(field, values, minimum_field, span),
+            Clause::Range {
+                field,
+                range: wanted,
+            } => self.test(field, span, &|kind| {
+                match range(kind, wanted, &Zone::UTC)? {
+                    // Without bounds a text counts even when it has no terms.
+                    Test::Term(_) if wanted.lower.is_none() && wanted.upper.is_none() => {
+                        Ok(Test::Exists)
+                    }
+                    test => Ok(test),
+                }
+            }),
+            Clause::Prefix {
+                field,
+                value,
+                ignore_case,
+            } => self.test(field, span, &|kind| {
+                strings_only(kind, "prefix")?;
+                Ok(Test::Term(StringTest::StartsWith {
+                    start: normalized(kind, value).into(),
+                    ignore_case: *ignore_case,
+                }))
+            }),
+            Clause::Wildcard {
+                field,
+                pattern,
+                ignore_case,
+            } => self.test(field, span, &|kind| {
+                strings_only(kind, "wildcard")?;
+                let pattern = match kind {
+                    Kind::Keyword {
+                        normalizer: Some(normalizer),
+                        ..
+                    } => super::super::wildcard::normalize(pattern, normalizer),
+                    _ => pattern.clone(),
+                };
+                Ok(Test::Term(wildcard(&pattern, *ignore_case)))
+            }),
+            Clause::Regexp {
+                field,
+                pattern,
+                options,
+            } => {
+                // A broken pattern is an error even where the field is not there.
+                if let Err(error) = regexp::compile(pattern, *options) {
+                    self.problem(span, &regexp_error(pattern, &error), "E0207");
+                    return NOT_THERE;
+                }
+                self.test(field, span, &|kind| {
+                    strings_only(kind, "regexp")?;
+                    regexp(&normalized(kind, pattern), *options).map(Test::Term)
+                })
+            }
+            Clause::Fuzzy {
+                field,
+                value,
+                fuzzy,
+            } => self.test(field, span, &|kind| {
+                strings_only(kind, "fuzzy")?;
+                Ok(Test::Term(near(&normalized(kind, &value.text()), *fuzzy)))
+            }),
+            Clause::Exists { field } => self.exists(field, span),
+            Clause::Ids(ids) => {
+                let ids: Vec<Scalar> = ids.iter().cloned().map(Scalar::Text).collect();
+                self.test("_id", span, &|kind| terms(kind, &ids))
+            }
+            Clause::Match {
+                field,
+                text,
+                mode,
+                options,
+            } => self.match_one(field, text, *mode, options, span),
+            Clause::MultiMatch(multi) => self.multi_match(multi, span),
+            Clause::QueryString(query) => self.query_string(query, span),
+            Clause::SimpleQueryString(query) => self.simple_query_string(query, span),
+            Clause::Nested {
+                path,
+                query,
+                ignore_unmapped,
+            } => self.nested(path, query, *ignore_unmapped, span),
+        }
+    }
+
+    fn queries(&mut self, queries: &[Query]) -> Vec<Plan> {
+        queries.iter().map(|query| self.query(query)).collect()
+    }
+
+    fn bool(&mut self, parts: &Bool) -> Plan {
+        let mut must = self.queries(&parts.must);
+        must.extend(self.queries(&parts.filter));
+        let should = self.queries(&parts.should);
+        let must_not = self.queries(&parts.must_not);
+        if must.is_empty() && should.is_empty() {
+            if must_not.is_empty() {
+                return Plan::All;
+            }
+            if parts.keep_pure_negative {
+                return Plan::None("it only excludes, and adjust_pure_negative is false");
+            }
+        }
+        boolean(must, should, must_not, parts.minimum_should_match.as_ref())
+    }
+
+    /// A test on one field by name.
+    fn test(
+        &mut self,
+        name: &str,
+        span: &Span,
+        test: &dyn Fn(&Kind) -> Result<Test, FieldError>,
+    ) -> Plan {
+        self.on_name(name, span, &|field| {
+            Ok(Built::Plan(Plan::leaf(field, test(&field.kind)?)))
+        })
+        .into_plan()
+    }
+
+    /// Builds on one field by name.
+    pub(super) fn on_name(&mut self, name: &str, span: &Span, build: Build<'_>) -> Built {
+        if name == "_source" {
+            let error = FieldError::new("_source cannot be searched").help("name the field itself");
+            self.problem(span, &error, "E0206");
+        }
+        match self.scope.target(name) {
+            Some(Target::Mapped(field))
+                if matches!(field.kind, Kind::Object | Kind::Disabled | Kind::Nested) =>
+            {
+                Built::Plan(Plan::None("the field is an object"))
+            }
+            Some(target) => self.on_target(&target, Strictness::Strict, span, build),
+            None => Built::Plan(NOT_THERE),
+        }
+    }
+
+    pub(super) fn on_target(
+        &mut self,
+        target: &Target,
+        strictness: Strictness,
+        span: &Span,
+        build: Build<'_>,
+    ) -> Built {
+        let error = match (self.scope.build(target, build), target, strictness) {
+            (Ok(built), _, _) => return built,
+            (Err(error), Target::Mapped(field), Strictness::Strict) => FieldError {
+                message: format!("field {:?}: {}", field.name, error.message),
+                help: error.help,
+            },
+            (Err(_), _, _) => {
+                return Built::Plan(Plan::None("the value does not fit the field's type"));
+            }
+        };
+        self.problem(span, &error, "E0206");
+        Built::Plan(NOT_THERE)
+    }
+
+    pub(super) fn problem(&mut self, span: &Span, error: &FieldError, code: &'static str) {
+        let mut problem = Problem::error(code, span, error.message.clone());
+        problem.help.clone_from(&error.help);
+        self.problems.push(problem);
+    }
+
+    pub(super) fn analyzer(&mut self, name: Option<&str>, span: &Span) -> Option<Arc<Analyzer>> {
+        let name = name?;
+        let analyzer = self.scope.mapping.analyzer(name);
+        if analyzer.is_none() {
+            let error = FieldError::new(format!("there is no analyzer {name:?}"))
+                .help("known are standard, simple, whitespace, keyword, stop, english, and those of the mapping's settings");
+            self.problem(span, &error, "E0206");
+        }
+        analyzer
+    }
+
+    fn match_one(
+        &mut self,
+        name: &str,
+        text: &Scalar,
+        mode: MatchMode,
+        options: &MatchOptions,
+        span: &Span,
+    ) -> Plan {
+        let analyzer = self.analyzer(options.analyzer.as_deref(), span);
+        let minimum = options.minimum_should_match.as_ref();
+        let build = |field: &Arc<Field>| match words(field, text, mode, options, analyzer.as_ref())
+        {
+            Err(_) if options.lenient => Ok(Built::Plan(Plan::None(
+                "the value does not fit the field's type",
+            ))),
+            built => built.map(|built| built.closed_by(minimum)),
+        };
+        match self.on_name(name, span, &build) {
+            Built::NoWords if options.no_words_match_all => Plan::All,
+            built => built.into_plan(),
+        }
+    }
+
+    fn terms_set(
+        &mut self,
+        name: &str,
+        values: &[Scalar],
+        minimum_field: &str,
+        span: &Span,
+    ) -> Plan {
+        let of = values
+            .iter()
+            .map(|value| self.test(name, span, &|kind| term(kind, value, false)))
+            .collect();
+        match self.scope.target(minimum_field) {
+            Some(Target::Mapped(minimum)) => Plan::TermsSet { minimum, of },
+            Some(_) => Plan::TermsSet {
+                minimum: Arc::new(Field::number(minimum_field)),
+                of,
+            },
+            None => Plan::None("the mapping has no field for the minimum"),
+        }
+    }
+
+    fn nested(&mut self, path: &str, query: &Query, ignore_unmapped: bool, span: &Span) -> Plan {
+        let field = match self.scope.target(path) {
+            Some(Target::Mapped(field)) if field.kind == Kind::Nested => field,
+            _ if ignore_unmapped => return Plan::None("the mapping has no such nested object"),
+            _ => {
+                let error = FieldError::new(format!("[nested] {path:?} is no nested object in the mapping"))
+                    .help("events have nested objects only where an explicit mapping says \"type\": \"nested\"");
+                self.problem(span, &error, "E0206");
+                return NOT_THERE;
+            }
+        };
+        let outside = self.scope.nested.clone();
+        let relative = outside
+            .as_deref()
+            .and_then(|outside| path.strip_prefix(outside)?.strip_prefix('.'));
+        let place = Path::new(relative.unwrap_or(path));
+        self.scope.nested = Some(Arc::clone(&field.name));
+        let inner = self.query(query);
+        self.scope.nested = outside;
+        Plan::Nested {
+            path: place,
+            inner: Box::new(inner),
+        }
+    }
+}
+
+/// Clauses on the characters of terms need fields that have such.
+pub(super) fn strings_only(kind: &Kind, clause: &str) -> Result<(), FieldError> {
+    match kind {
+        Kind::Text(_) | Kind::Keyword { .. } => Ok(()),
+        kind => Err(FieldError::new(format!(
+            "{clause} works on text and keyword fields only, not on {}",
+            kind.name()
+        ))
+        .help("use term, terms or range")),
+    }
+}
+
+/// A wildcard pattern, or what is simpler and does the same.
+pub(super) fn wildcard(pattern: &str, ignore_case: bool) -> StringTest {
+    StringTest::Wildcard {
+        pattern: pattern.into(),
+        wildcard: Arc::new(Wildcard::new(pattern, ignore_case)),
+    }
+}
+
+pub(super) fn regexp(pattern: &str, options: regexp::Options) -> Result<StringTest, FieldError> {
+    match regexp::compile(pattern, options) {
+        Ok(automaton) => Ok(StringTest::Regexp {
+            pattern: pattern.into(),
+            automaton: Arc::new(automaton),
+        }),
+        Err(error) => Err(regexp_error(pattern, &error)),
+    }
+}
+
+fn regexp_error(pattern: &str, error: &RegexpError) -> FieldError {
+    let help = match error {
+        RegexpError::Syntax { .. } => {
+            "Lucene's regular expressions are not PCRE: they match the whole value, have no ^ and $, and \" # & < > ~ @ need a backslash"
+        }
+        RegexpError::TooLong { .. } | RegexpError::TooComplex => {
+            "use shorter repetitions, or several simpler patterns"
+        }
+    };
+    FieldError::new(format!(
+        "the regular expression {pattern:?} cannot be used: {error}"
+    ))
+    .help(help)
+}
+
+impl Field {
+    /// A number field under a name that no mapping knows.
+    fn number(name: &str) -> Self {
+        let mut field = Self::plain(name);
+        field.kind = Kind::Whole {
+            whole: Whole::Long,
+            coerce: true,
+        };
+        field
+    }
+}

@@ -1,0 +1,508 @@
+//! Values and bounds in the types of fields: what a clause's text or number means there.
+
+use super::super::date::{DateExpression, DateFormat, Rounding, Zone};
+use super::super::dsl::{Range, Relation, Scalar};
+use super::super::ip;
+use super::super::mapping::{Exact, Kind, Whole};
+use super::super::number::{NumberError, double, whole};
+use super::strings::StringTest;
+use super::test::{Bound, DateTest, RangeTest, Test};
+use crate::event::WallTime;
+use std::sync::Arc;
+
+/// Why a clause cannot be used on a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FieldError {
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+impl FieldError {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+type Outcome = Result<Test, FieldError>;
+
+/// A value that a field's value must be equal to.
+pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
+    if ignore_case && !matches!(kind, Kind::Text(_) | Kind::Keyword { .. } | Kind::Boolean) {
+        return Err(FieldError::new(format!(
+            "case_insensitive does not work on {} fields",
+            kind.name()
+        ))
+        .help("leave case_insensitive out"));
+    }
+    match kind {
+        Kind::Text(_) | Kind::Keyword { .. } => {
+            let text = normalized(kind, &value.text()).into();
+            Ok(Test::Term(if ignore_case {
+                StringTest::IsIgnoringCase(text)
+            } else {
+                StringTest::Is(text)
+            }))
+        }
+        Kind::Whole { whole, .. } => match whole_bound(*whole, value)? {
+            (_, true) => Ok(Test::Never("the field holds whole numbers only")),
+            (number, false) => Ok(Test::Whole {
+                first: number,
+                last: number,
+            }),
+        },
+        Kind::Float(exact) => {
+            let value = exact.round(finite(kind, *exact, value)?);
+            let bound = Bound {
+                value,
+                includes: true,
+            };
+            Ok(Test::Float {
+                lower: bound,
+                upper: bound,
+            })
+        }
+        Kind::Boolean => {
+            let value = i64::from(boolean(value)?);
+            Ok(Test::Whole {
+                first: value,
+                last: value,
+            })
+        }
+        Kind::Date(_) | Kind::DateNanos(_) => range(kind, &exactly(value), &Zone::UTC),
+        Kind::Ip => {
+            let (first, last) = ip::range(&value.text()).map_err(not_an_address)?;
+            Ok(Test::Ip { first, last })
+        }
+        Kind::Range(inner) => {
+            if matches!(**inner, Kind::Whole { .. }) && has_fraction(value) {
+                return Err(FieldError::new(format!(
+                    "{} has a fraction, the range holds whole numbers",
+                    value.text()
+                )));
+            }
+            let other = match &**inner {
+                Kind::Ip => {
+                    let address = ip::address(&value.text()).ok_or_else(|| {
+                        not_an_address(format!("{:?} is not an IP address", value.text()))
+                    })?;
+                    Test::Ip {
+                        first: address,
+                        last: address,
+                    }
+                }
+                Kind::Date(_) | Kind::DateNanos(_) => {
+                    return self::range(kind, &exactly(value), &Zone::UTC);
+                }
+                inner => term(inner, value, false)?,
+            };
+            Ok(Test::Range(Arc::new(RangeTest {
+                relation: Relation::Intersects,
+                other,
+            })))
+        }
+        Kind::Binary => Err(FieldError::new("binary fields cannot be searched")),
+        Kind::Geo => Err(FieldError::new(
+            "geographic fields cannot be compared with a value",
+        )),
+        Kind::Object | Kind::Disabled | Kind::Nested => Ok(Test::Never("the field is an object")),
+    }
+}
+
+/// From a value to itself: dates stand for their whole unit.
+fn exactly(value: &Scalar) -> Range {
+    Range {
+        lower: Some(value.clone()),
+        upper: Some(value.clone()),
+        includes_lower: true,
+        includes_upper: true,
+        format: None,
+        time_zone: None,
+        relation: Relation::Intersects,
+    }
+}
+
+/// Any of several values.
+pub(super) fn terms(kind: &Kind, values: &[Scalar]) -> Outcome {
+    let tests = values
+        .iter()
+        .map(|value| term(kind, value, false))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(any_of(tests))
+}
+
+/// One test in place of several, hashed where it pays.
+pub(super) fn any_of(mut tests: Vec<Test>) -> Test {
+    tests.retain(|test| !matches!(test, Test::Never(_)));
+    let texts: Option<Vec<&str>> = tests
+        .iter()
+        .map(|test| match test {
+            Test::Term(StringTest::Is(text)) => Some(&**text),
+            _ => None,
+        })
+        .collect();
+    let numbers: Option<Vec<i64>> = tests
+        .iter()
+        .map(|test| match test {
+            Test::Whole { first, last } if first == last => Some(*first),
+            _ => None,
+        })
+        .collect();
+    if tests.len() > 1 {
+        if let Some(texts) = texts {
+            let set = texts.into_iter().map(Box::from).collect();
+            return Test::Term(StringTest::IsOneOf(Arc::new(set)));
+        }
+        if let Some(numbers) = numbers {
+            return Test::WholeOneOf(Arc::new(numbers.into_iter().collect()));
+        }
+        return Test::AnyOf(tests);
+    }
+    tests
+        .pop()
+        .unwrap_or(Test::Never("there is no value to compare with"))
+}
+
+/// A range of values.
+pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
+    match kind {
+        Kind::Text(_) | Kind::Keyword { .. } => {
+            let bound = |value: &Option<Scalar>, includes| {
+                let text = normalized(kind, &value.as_ref()?.text());
+                Some((text.into(), includes))
+            };
+            Ok(Test::Term(StringTest::Between {
+                lower: bound(&range.lower, range.includes_lower),
+                upper: bound(&range.upper, range.includes_upper),
+            }))
+        }
+        Kind::Whole { whole, .. } => whole_range(*whole, range),
+        Kind::Float(exact) => float_range(kind, *exact, range),
+        Kind::Boolean => {
+            let first = match &range.lower {
+                Some(value) => i64::from(boolean(value)?) + i64::from(!range.includes_lower),
+                None => 0,
+            };
+            let last = match &range.upper {
+                Some(value) => i64::from(boolean(value)?) - i64::from(!range.includes_upper),
+                None => 1,
+            };
+            Ok(Test::Whole { first, last })
+        }
+        Kind::Date(format) => {
+            date_range(format, range, zone, 1_000_000).map(|test| Test::Date(Arc::new(test)))
+        }
+        Kind::DateNanos(format) => {
+            let test = date_range(format, range, zone, 1)?;
+            for (expression, _) in test.lower.iter().chain(&test.upper) {
+                if let DateExpression::Fixed(nanos) = expression
+                    && *nanos < 0
+                {
+                    return Err(FieldError::new(
+                        "date_nanos fields hold no dates before 1970",
+                    ));
+                }
+            }
+            Ok(Test::Date(Arc::new(test)))
+        }
+        Kind::Ip => ip_range(range),
+        Kind::Range(inner) => {
+            let other = self::range(inner, range, zone)?;
+            let upside_down = match &other {
+                Test::Never(_) => true,
+                Test::Date(test) => {
+                    let (first, last) = test.bounds(WallTime(0));
+                    first > last && !test.is_relative()
+                }
+                Test::Float { lower, upper } => lower.value > upper.value,
+                Test::Ip { first, last } => first > last,
+                _ => false,
+            };
+            if upside_down {
+                return Err(FieldError::new("the lower bound is above the upper one"));
+            }
+            Ok(Test::Range(Arc::new(RangeTest {
+                relation: range.relation,
+                other,
+            })))
+        }
+        Kind::Binary | Kind::Geo => Err(FieldError::new(format!(
+            "{} fields have no order",
+            kind.name()
+        ))),
+        Kind::Object | Kind::Disabled | Kind::Nested => Ok(Test::Never("the field is an object")),
+    }
+}
+
+/// A text in the form that a keyword field with a normalizer keeps.
+pub(super) fn normalized(kind: &Kind, text: &str) -> String {
+    match kind {
+        Kind::Keyword {
+            normalizer: Some(normalizer),
+            ..
+        } => normalizer.normalize(text).into_owned(),
+        _ => text.to_owned(),
+    }
+}
+
+fn has_fraction(value: &Scalar) -> bool {
+    match value {
+        Scalar::Float(number) => number.fract() != 0.0,
+        Scalar::Text(text) => double(text).is_some_and(|number| number.fract() != 0.0),
+        _ => false,
+    }
+}
+
+/// A value for whole numbers cut toward zero, and whether something was cut off.
+fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), FieldError> {
+    let text = match value {
+        Scalar::Float(number) => format!("{number}"),
+        value => value.text(),
+    };
+    let read = match whole(&text) {
+        Err(NumberError::NotANumber) if of != Whole::Long => double(&text)
+            .filter(|_| !matches!(value, Scalar::Boolean(_)))
+            .ok_or(NumberError::NotANumber)
+            .and_then(|number| whole(&format!("{number}"))),
+        read => read,
+    };
+    // Bytes and shorts are compared as 32-bit numbers.
+    let limits = if of == Whole::Long {
+        of
+    } else {
+        Whole::Integer
+    }
+    .limits();
+    match read {
+        Ok((number, cut)) => match i64::try_from(number) {
+            Ok(number) if (limits.first..=limits.last).contains(&number) => Ok((number, cut)),
+            _ => Err(out_of_range(&text)),
+        },
+        Err(NumberError::OutOfRange) => Err(out_of_range(&text)),
+        Err(NumberError::NotANumber) => Err(FieldError::new(format!(
+            "{text:?} is not a number, and the field holds numbers"
+        ))
+        .help("compare with a number, or use the field's text form if it has one")),
+    }
+}
+
+fn out_of_range(text: &str) -> FieldError {
+    FieldError::new(format!("{text} is beyond the numbers the field can hold"))
+}
+
+fn whole_range(of: Whole, range: &Range) -> Outcome {
+    let mut first = i64::MIN;
+    let mut last = i64::MAX;
+    let nothing = Ok(Test::Never("no whole number is in the range"));
+    if let Some(value) = &range.lower {
+        let (number, cut) = whole_bound(of, value)?;
+        let up = if cut {
+            is_positive(value)
+        } else {
+            !range.includes_lower
+        };
+        match number.checked_add(up.into()) {
+            Some(number) => first = number,
+            None => return nothing,
+        }
+    }
+    if let Some(value) = &range.upper {
+        let (number, cut) = whole_bound(of, value)?;
+        let down = if cut {
+            !is_positive(value)
+        } else {
+            !range.includes_upper
+        };
+        match number.checked_sub(down.into()) {
+            Some(number) => last = number,
+            None => return nothing,
+        }
+    }
+    if first > last {
+        nothing
+    } else {
+        Ok(Test::Whole { first, last })
+    }
+}
+
+fn is_positive(value: &Scalar) -> bool {
+    !value.text().trim_start().starts_with('-')
+}
+
+fn finite(kind: &Kind, exact: Exact, value: &Scalar) -> Result<f64, FieldError> {
+    let number = match value {
+        Scalar::Float(number) => Some(*number),
+        Scalar::Boolean(_) => None,
+        value => double(&value.text()),
+    };
+    let number = number.ok_or_else(|| {
+        FieldError::new(format!(
+            "{:?} is not a number, and the field holds numbers",
+            value.text()
+        ))
+        .help("compare with a number, or use the field's text form if it has one")
+    })?;
+    let kept = if matches!(exact, Exact::Scaled(_)) {
+        number
+    } else {
+        exact.round(number)
+    };
+    if kept.is_finite() {
+        Ok(number)
+    } else {
+        Err(FieldError::new(format!(
+            "{} is beyond the numbers a {} field can hold",
+            value.text(),
+            kind.name()
+        )))
+    }
+}
+
+fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
+    let mut lower = Bound {
+        value: f64::NEG_INFINITY,
+        includes: true,
+    };
+    let mut upper = Bound {
+        value: f64::INFINITY,
+        includes: true,
+    };
+    if let Some(value) = &range.lower {
+        let number = finite(kind, exact, value)?;
+        lower = match exact {
+            Exact::Scaled(factor) => Bound {
+                value: if range.includes_lower {
+                    (number * factor).ceil()
+                } else {
+                    (number * factor).next_up().ceil()
+                },
+                includes: true,
+            },
+            exact => Bound {
+                value: exact.round_bound(number),
+                includes: range.includes_lower,
+            },
+        };
+    }
+    if let Some(value) = &range.upper {
+        let number = finite(kind, exact, value)?;
+        upper = match exact {
+            Exact::Scaled(factor) => Bound {
+                value: if range.includes_upper {
+                    (number * factor).floor()
+                } else {
+                    (number * factor).next_down().floor()
+                },
+                includes: true,
+            },
+            exact => Bound {
+                value: exact.round_bound(number),
+                includes: range.includes_upper,
+            },
+        };
+    }
+    Ok(Test::Float { lower, upper })
+}
+
+fn boolean(value: &Scalar) -> Result<bool, FieldError> {
+    match value {
+        Scalar::Boolean(value) => Ok(*value),
+        Scalar::Text(text) if text == "true" || text == "false" => Ok(text == "true"),
+        value => Err(
+            FieldError::new(format!("{:?} is not true or false", value.text()))
+                .help("write true or false in small letters"),
+        ),
+    }
+}
+
+fn date_range(
+    format: &Arc<DateFormat>,
+    range: &Range,
+    zone: &Zone,
+    unit: i128,
+) -> Result<DateTest, FieldError> {
+    let own = match &range.format {
+        Some(format) => Some(DateFormat::parse(format).map_err(FieldError::new)?),
+        None => None,
+    };
+    let format = own.as_ref().unwrap_or(format);
+    let own_zone = range.time_zone.as_deref().and_then(Zone::parse);
+    let zone = own_zone.as_ref().unwrap_or(zone);
+    let read = |value: &Option<Scalar>, rounding, includes| {
+        match value {
+        None => Ok(None),
+        Some(value) => DateExpression::parse(&date_text(value), format, rounding, zone)
+            .map(|expression| Some((expression, includes)))
+            .map_err(|error| {
+                FieldError::new(error.to_string())
+                    .help("write dates as 2024-05-05T10:00:00Z, epoch milliseconds or date math, or give \"format\"")
+            }),
+    }
+    };
+    let lower_rounding = if range.includes_lower {
+        Rounding::Down
+    } else {
+        Rounding::Up
+    };
+    let upper_rounding = if range.includes_upper {
+        Rounding::Up
+    } else {
+        Rounding::Down
+    };
+    let mut written = String::new();
+    for (value, includes, sign) in [
+        (&range.lower, range.includes_lower, '>'),
+        (&range.upper, range.includes_upper, '<'),
+    ] {
+        if let Some(value) = value {
+            let joint = if written.is_empty() { "" } else { " and " };
+            let equals = if includes { "=" } else { "" };
+            written.push_str(&format!("{joint}{sign}{equals} {}", value.text()));
+        }
+    }
+    Ok(DateTest {
+        lower: read(&range.lower, lower_rounding, range.includes_lower)?,
+        upper: read(&range.upper, upper_rounding, range.includes_upper)?,
+        unit,
+        written,
+    })
+}
+
+/// A value as the text that is read as a date.
+fn date_text(value: &Scalar) -> String {
+    value.text()
+}
+
+fn not_an_address(message: String) -> FieldError {
+    FieldError::new(message).help("ip fields take addresses and CIDR blocks such as 10.0.0.0/8")
+}
+
+fn ip_range(range: &Range) -> Outcome {
+    let read = |value: &Scalar| {
+        let text = value.text();
+        ip::address(&text).ok_or_else(|| not_an_address(format!("{text:?} is not an IP address")))
+    };
+    let nothing = Ok(Test::Never("no address is in the range"));
+    let mut first = 0;
+    let mut last = u128::MAX;
+    if let Some(value) = &range.lower {
+        match read(value)?.checked_add((!range.includes_lower).into()) {
+            Some(address) => first = address,
+            None => return nothing,
+        }
+    }
+    if let Some(value) = &range.upper {
+        match read(value)?.checked_sub((!range.includes_upper).into()) {
+            Some(address) => last = address,
+            None => return nothing,
+        }
+    }
+    Ok(Test::Ip { first, last })
+}

@@ -1,0 +1,158 @@
+//! `simple_query_string`: each word on its own in any of the fields.
+
+use super::super::analysis::Analyzer;
+use super::super::dsl::{
+    FuzzyOptions, MatchMode, MatchOptions, MultiKind, Scalar, SimpleQueryString,
+};
+use super::super::fuzzy::Fuzziness;
+use super::super::lucene::Simple;
+use super::super::mapping::Kind;
+use super::compile::{Compiler, Strictness, strings_only};
+use super::field::{Build, Target};
+use super::lucene::prefix;
+use super::ranges::normalized;
+use super::several::{Manner, any};
+use super::words::{Built, Occur, near};
+use super::{Plan, Test};
+use crate::config::Span;
+use std::sync::Arc;
+
+struct Context<'q> {
+    query: &'q SimpleQueryString,
+    span: &'q Span,
+    targets: Vec<Target>,
+    quoted: Vec<Target>,
+    strictness: Strictness,
+    analyzer: Option<Arc<Analyzer>>,
+    options: MatchOptions,
+}
+
+impl Compiler {
+    pub(super) fn simple_query_string(&mut self, query: &SimpleQueryString, span: &Span) -> Plan {
+        let all = ["*".to_owned()];
+        let names = if query.fields.is_empty() {
+            &all[..]
+        } else {
+            &query.fields
+        };
+        let searches_all = names.iter().any(|name| name == "*");
+        let context = Context {
+            query,
+            span,
+            targets: self.scope.targets(names, None),
+            quoted: self
+                .scope
+                .targets(names, query.quote_field_suffix.as_deref()),
+            strictness: Strictness::lenient_if(query.lenient.unwrap_or(searches_all)),
+            analyzer: self.analyzer(query.analyzer.as_deref(), span),
+            options: MatchOptions {
+                operator: query.default_operator,
+                ..MatchOptions::default()
+            },
+        };
+        match &query.simple {
+            None => Plan::None("the query is empty"),
+            Some(simple) => self
+                .simple(simple, &context)
+                .into_plan_with(query.minimum_should_match.as_ref()),
+        }
+    }
+
+    fn simple(&mut self, simple: &Simple, context: &Context<'_>) -> Built {
+        match simple {
+            Simple::MatchAll => Built::Plan(Plan::All),
+            Simple::Words(text) => {
+                self.simple_text(&context.targets, text, MatchMode::Words, 0, context)
+            }
+            Simple::Phrase { text, slop } => self.simple_text(
+                &context.quoted,
+                text,
+                MatchMode::Phrase,
+                slop.unwrap_or(0),
+                context,
+            ),
+            Simple::Prefix(text) => self.simple_each(context, &|field| {
+                let analyzer = context.analyzer.as_ref();
+                let operator = context.query.default_operator;
+                prefix(
+                    field,
+                    text,
+                    context.query.analyze_wildcard,
+                    operator,
+                    analyzer,
+                )
+            }),
+            Simple::Fuzzy { text, edits } => {
+                let options = FuzzyOptions {
+                    fuzziness: Fuzziness::Edits(usize::try_from(*edits).unwrap_or(2)),
+                    prefix_length: context.query.fuzzy_prefix_length,
+                    transpositions: context.query.fuzzy_transpositions,
+                };
+                self.simple_each(context, &|field| {
+                    strings_only(&field.kind, "a fuzzy word")?;
+                    let text = match (&field.kind, &context.analyzer) {
+                        (_, Some(analyzer)) | (Kind::Text(analyzer), None) => {
+                            analyzer.normalize(text).into_owned()
+                        }
+                        (kind, None) => normalized(kind, text),
+                    };
+                    Ok(Built::Plan(Plan::leaf(
+                        field,
+                        Test::Term(near(&text, options)),
+                    )))
+                })
+            }
+            Simple::Not(inner) => match self.simple(inner, context) {
+                Built::NoWords => Built::NoWords,
+                built => Built::Plan(Plan::not(built.into_plan())),
+            },
+            Simple::All(items) => self.simple_many(items, Occur::Must, context),
+            Simple::Any(items) => self.simple_many(items, Occur::Should, context),
+        }
+    }
+
+    fn simple_many(&mut self, items: &[Simple], occur: Occur, context: &Context<'_>) -> Built {
+        let clauses: Vec<(Occur, Built)> = items
+            .iter()
+            .map(|item| self.simple(item, context))
+            .filter(|built| !matches!(built, Built::NoWords))
+            .map(|built| (occur, Built::Plan(built.into_plan())))
+            .collect();
+        if clauses.is_empty() {
+            Built::NoWords
+        } else {
+            Built::Clauses(clauses)
+        }
+    }
+
+    fn simple_text(
+        &mut self,
+        targets: &[Target],
+        text: &str,
+        mode: MatchMode,
+        slop: u32,
+        context: &Context<'_>,
+    ) -> Built {
+        let options = MatchOptions {
+            slop,
+            ..context.options.clone()
+        };
+        let value = Scalar::Text(text.to_owned());
+        let manner = Manner {
+            kind: MultiKind::EachField(mode),
+            options: &options,
+            analyzer: context.analyzer.as_ref(),
+            strictness: context.strictness,
+        };
+        self.text_on(targets, &value, manner, context.span)
+    }
+
+    fn simple_each(&mut self, context: &Context<'_>, build: Build<'_>) -> Built {
+        let built = context
+            .targets
+            .iter()
+            .map(|target| self.on_target(target, context.strictness, context.span, build))
+            .collect();
+        any(built)
+    }
+}

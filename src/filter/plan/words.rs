@@ -1,0 +1,250 @@
+//! The `match` family: an analysed text on a field.
+
+use super::super::analysis::{Analyzer, Token};
+use super::super::dsl::{FuzzyOptions, MatchMode, MatchOptions, Minimum, Operator, Scalar};
+use super::super::fuzzy::{Fuzziness, Fuzzy};
+use super::super::mapping::{Field, Kind};
+use super::ranges::{FieldError, normalized, term};
+use super::{Phrase, Plan, StringTest, Test};
+use std::sync::Arc;
+
+/// How a clause counts among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occur {
+    Must,
+    Should,
+    MustNot,
+}
+
+/// What became of a text or a query. Lucene's parsers take groups apart again, so they stay open until the end.
+#[derive(Debug, Clone)]
+pub(super) enum Built {
+    Plan(Plan),
+    /// Clauses that can still be joined by others.
+    Clauses(Vec<(Occur, Built)>),
+    /// The text had no words: it drops out of whatever it stands in.
+    NoWords,
+}
+
+impl Built {
+    /// The plan; without words nothing matches.
+    pub(super) fn into_plan(self) -> Plan {
+        self.into_plan_with(None)
+    }
+
+    /// With `minimum_should_match` no more clauses can join.
+    pub(super) fn closed_by(self, minimum: Option<&Minimum>) -> Self {
+        match self {
+            Self::Clauses(_) if minimum.is_some() => Self::Plan(self.into_plan_with(minimum)),
+            open => open,
+        }
+    }
+
+    pub(super) fn into_plan_with(self, minimum: Option<&Minimum>) -> Plan {
+        let clauses = match self {
+            Self::Plan(plan) => return plan,
+            Self::NoWords => return Plan::None("the text has no words to search for"),
+            Self::Clauses(clauses) => clauses,
+        };
+        let (mut must, mut should, mut must_not) = (Vec::new(), Vec::new(), Vec::new());
+        for (occur, built) in clauses {
+            let plan = built.into_plan();
+            match occur {
+                Occur::Must => must.push(plan),
+                Occur::Should => should.push(plan),
+                Occur::MustNot => must_not.push(plan),
+            }
+        }
+        boolean(must, should, must_not, minimum)
+    }
+}
+
+/// Lucene's boolean query: all of `must`, none of `must_not`; of `should` as many as asked for, but one where nothing else is there.
+pub(super) fn boolean(
+    must: Vec<Plan>,
+    should: Vec<Plan>,
+    must_not: Vec<Plan>,
+    minimum: Option<&Minimum>,
+) -> Plan {
+    let mut every = Vec::new();
+    let asked = minimum.map_or(0, |minimum| minimum.of(should.len()));
+    let alone = must.is_empty() && !should.is_empty();
+    let count = if alone { asked.max(1) } else { asked };
+    every.push(Plan::at_least(count, should));
+    every.extend(must);
+    every.extend(must_not.into_iter().map(Plan::not));
+    Plan::every(every)
+}
+
+/// A text given to a field.
+pub(super) fn words(
+    field: &Arc<Field>,
+    value: &Scalar,
+    mode: MatchMode,
+    options: &MatchOptions,
+    own_analyzer: Option<&Arc<Analyzer>>,
+) -> Result<Built, FieldError> {
+    let text = value.text();
+    let analyzer = match (&field.kind, own_analyzer) {
+        (Kind::Text(_), Some(analyzer)) | (Kind::Text(analyzer), None) => analyzer,
+        (Kind::Keyword { .. }, Some(analyzer)) => analyzer,
+        (kind, _) => return whole_value(field, kind, value, mode, options),
+    };
+    if analyzer.is_keyword() && mode != MatchMode::PhrasePrefix {
+        let text = analyzer.normalize(&text);
+        return Ok(Built::Plan(one_word(
+            field,
+            &text,
+            mode == MatchMode::WordsPrefix,
+            options,
+        )));
+    }
+    if !matches!(field.kind, Kind::Text(_)) && mode == MatchMode::PhrasePrefix {
+        return Err(no_phrase_prefix(&field.kind));
+    }
+    let tokens = analyzer.tokens(&text);
+    Ok(tokens_on(field, &tokens, mode, options))
+}
+
+fn no_phrase_prefix(kind: &Kind) -> FieldError {
+    FieldError::new(format!(
+        "phrase prefixes work on text fields only, not on {}",
+        kind.name()
+    ))
+    .help("use prefix")
+}
+
+/// Fields that are not analysed take the text as one value.
+fn whole_value(
+    field: &Arc<Field>,
+    kind: &Kind,
+    value: &Scalar,
+    mode: MatchMode,
+    options: &MatchOptions,
+) -> Result<Built, FieldError> {
+    if mode == MatchMode::PhrasePrefix {
+        return Err(no_phrase_prefix(kind));
+    }
+    if let Kind::Keyword { .. } = kind {
+        let text = normalized(kind, &value.text());
+        return Ok(Built::Plan(one_word(
+            field,
+            &text,
+            mode == MatchMode::WordsPrefix,
+            options,
+        )));
+    }
+    if let Kind::Text(analyzer) = kind {
+        return Ok(tokens_on(
+            field,
+            &analyzer.tokens(&value.text()),
+            mode,
+            options,
+        ));
+    }
+    if options.fuzzy.is_some() && mode == MatchMode::Words {
+        return Err(FieldError::new(format!(
+            "fuzziness works on text and keyword fields only, not on {}",
+            kind.name()
+        ))
+        .help("leave fuzziness out"));
+    }
+    let text = Scalar::Text(value.text());
+    let value = if matches!(kind, Kind::Date(_) | Kind::DateNanos(_)) {
+        &text
+    } else {
+        value
+    };
+    Ok(Built::Plan(Plan::leaf(field, term(kind, value, false)?)))
+}
+
+/// One term on a field: as it is, as a prefix, or with typing errors.
+fn one_word(field: &Arc<Field>, text: &str, is_prefix: bool, options: &MatchOptions) -> Plan {
+    let test = if is_prefix {
+        StringTest::StartsWith {
+            start: text.into(),
+            ignore_case: false,
+        }
+    } else if let Some(fuzzy) = options.fuzzy {
+        near(text, fuzzy)
+    } else {
+        StringTest::Is(text.into())
+    };
+    Plan::leaf(field, Test::Term(test))
+}
+
+/// A term with typing errors.
+pub(super) fn near(text: &str, options: FuzzyOptions) -> StringTest {
+    let edits = options.fuzziness.edits(text);
+    let prefix_length = options.prefix_length;
+    if edits == 0 || matches!(options.fuzziness, Fuzziness::Edits(0)) {
+        return StringTest::Is(text.into());
+    }
+    StringTest::Near {
+        term: text.into(),
+        fuzzy: Arc::new(Fuzzy::new(
+            text,
+            edits,
+            prefix_length,
+            options.transpositions,
+        )),
+    }
+}
+
+/// The words of a text on a field.
+pub(super) fn tokens_on(
+    field: &Arc<Field>,
+    tokens: &[Token],
+    mode: MatchMode,
+    options: &MatchOptions,
+) -> Built {
+    let Some((last, before)) = tokens.split_last() else {
+        return Built::NoWords;
+    };
+    let prefix = matches!(mode, MatchMode::WordsPrefix | MatchMode::PhrasePrefix);
+    if before.is_empty() {
+        let plain = MatchOptions {
+            fuzzy: if mode == MatchMode::Words {
+                options.fuzzy
+            } else {
+                None
+            },
+            ..options.clone()
+        };
+        return Built::Plan(one_word(field, &last.text, prefix, &plain));
+    }
+    match mode {
+        MatchMode::Phrase | MatchMode::PhrasePrefix => {
+            let first = tokens.first().map_or(0, |token| token.position);
+            let phrase = Phrase {
+                terms: tokens
+                    .iter()
+                    .map(|token| (token.text.as_str().into(), token.position - first))
+                    .collect(),
+                slop: options.slop,
+                last_is_prefix: prefix,
+            };
+            Built::Plan(Plan::leaf(field, Test::Phrase(Arc::new(phrase))))
+        }
+        MatchMode::Words | MatchMode::WordsPrefix => {
+            let occur = match options.operator {
+                Operator::Or => Occur::Should,
+                Operator::And => Occur::Must,
+            };
+            let mut clauses: Vec<(Occur, Built)> = before
+                .iter()
+                .map(|token| {
+                    (
+                        occur,
+                        Built::Plan(one_word(field, &token.text, false, options)),
+                    )
+                })
+                .collect();
+            clauses.push((
+                occur,
+                Built::Plan(one_word(field, &last.text, prefix, options)),
+            ));
+            Built::Clauses(clauses)
+        }
+    }
+}

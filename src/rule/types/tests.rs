@@ -1,0 +1,358 @@
+//! All types together: they agree with a slow reference, and saving and loading at any moment changes nothing.
+
+mod reference;
+
+use super::*;
+use crate::config::{SourceFile, yaml};
+use crate::event::{Document, DocumentFields, EventTime, FieldPath, Meta, RawEvent};
+use crate::filter::Mapping;
+use crate::rule::{
+    Hit, Match, MatchBody, Observed, QueryKey, RuleState, RuleType, TimeField, TimeFormat, Verdict,
+};
+use proptest::prelude::*;
+use reference::{Found, Item, Reference};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const SECOND: i64 = 1_000_000;
+
+#[track_caller]
+fn build(options: &str) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+    let file = Arc::new(SourceFile {
+        path: "rule.yaml".into(),
+        text: options.to_owned(),
+    });
+    let node = yaml::parse(&file, None).0.unwrap();
+    let properties = Properties::new(node.as_map().unwrap().clone());
+    let entry = find(&properties.text("type").unwrap()).unwrap();
+    let common = Common {
+        name: "test".to_owned(),
+        span: node.span.clone(),
+        query_key: QueryKey::new(&properties.texts("query_key")),
+        time: TimeField {
+            path: FieldPath::new("@timestamp"),
+            format: TimeFormat::Iso,
+        },
+        timeframe: properties.duration("timeframe"),
+        buffer_time: Duration::from_secs(20),
+        run_every: Duration::from_secs(10),
+        working_directory: ".".into(),
+        mapping: Mapping::default(),
+    };
+    (entry.build)(&properties, &common)
+}
+
+/// What happens to a rule.
+#[derive(Debug, Clone)]
+enum Step {
+    Event { time: i64, key: u8, value: u8 },
+    Tick,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => (0i64..30, 0u8..4, 0u8..6).prop_map(|(late, key, value)| Step::Event {
+            // Most events are on time.
+            time: -(late - 20).max(0) * 2,
+            key,
+            value,
+        }),
+        1 => Just(Step::Tick),
+    ];
+    prop::collection::vec(step, 0..80)
+}
+
+/// One rule at work, on a clock that moves on by a second or two with each step.
+struct Bench {
+    kind: Arc<dyn RuleType>,
+    state: Box<dyn RuleState>,
+    now: i64,
+    events: usize,
+}
+
+impl Bench {
+    fn new(options: &str) -> Self {
+        let kind = build(options).unwrap();
+        Self {
+            state: kind.state(),
+            kind,
+            now: 0,
+            events: 0,
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Vec<Match> {
+        let mut out = Vec::new();
+        self.now += SECOND;
+        match step {
+            Step::Tick => self.state.tick(EventTime(self.now), &mut out),
+            Step::Event { time, key, value } => {
+                let time = EventTime(self.now + time * SECOND);
+                let document = document(*key, *value);
+                let fields = DocumentFields {
+                    document: &document,
+                    paths: self.kind.fields(),
+                };
+                let verdict = self.kind.sample(&Observed {
+                    fields: &fields,
+                    inner: *value > 2,
+                });
+                let event = RawEvent {
+                    bytes: Value::Object(document.clone()).to_string().into(),
+                    meta: Some(Arc::new(Meta {
+                        index: None,
+                        id: Some(self.events.to_string()),
+                    })),
+                };
+                self.events += 1;
+                match verdict {
+                    Verdict::Nothing => {}
+                    Verdict::Match => {
+                        out.push(Match::of_event(Some(&Arc::new(event)), Document::new()))
+                    }
+                    Verdict::Sample(sample) => {
+                        let event = Some(Arc::new(event));
+                        let hit = Hit {
+                            time,
+                            sample,
+                            event,
+                        };
+                        self.state.add(&hit, EventTime(self.now), &mut out);
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+fn document(key: u8, value: u8) -> Document {
+    let user = [json!("a"), json!("b"), json!(1), Value::Null];
+    let n = [
+        json!(1),
+        json!(2.5),
+        json!("x"),
+        Value::Null,
+        json!([3, 4]),
+        json!(true),
+    ];
+    let document = json!({"user": user[usize::from(key)], "n": n[usize::from(value)]});
+    document.as_object().unwrap().clone()
+}
+
+/// A rule of each kind of state.
+const RULES: &[&str] = &[
+    "{type: any}",
+    "{type: blacklist, compare_key: user, blacklist: [a]}",
+    "{type: whitelist, compare_key: user, whitelist: [a], ignore_null: false}",
+    "{type: change, query_key: user, compare_key: n, ignore_null: true, timeframe: {seconds: 5}}",
+    "{type: frequency, num_events: 4, timeframe: {seconds: 10}, query_key: user}",
+    "{type: frequency, num_events: 3, timeframe: {seconds: 10}, attach_related: true}",
+    "{type: frequency, num_events: 3, timeframe: {seconds: 10}, query_key: n, use_terms_query: true}",
+    "{type: flatline, threshold: 2, timeframe: {seconds: 5}, query_key: user}",
+    "{type: flatline, threshold: 3, timeframe: {seconds: 5}, forget_keys: true, use_count_query: true}",
+    "{type: spike, spike_height: 2, spike_type: both, timeframe: {seconds: 5}, query_key: user, alert_on_new_data: true}",
+    "{type: spike, spike_height: 2, spike_type: up, timeframe: {seconds: 5}, field_value: n}",
+    "{type: cardinality, cardinality_field: n, max_cardinality: 2, timeframe: {seconds: 8}, query_key: user}",
+    "{type: cardinality, cardinality_field: n, min_cardinality: 3, max_cardinality: 3, timeframe: {seconds: 8}, query_key: user}",
+    "{type: new_term, fields: [user, [user, n]], alert_on_missing_field: true}",
+    "{type: new_term, query_key: n, use_terms_query: true}",
+    "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: avg, max_threshold: 2, query_key: user}",
+    "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: percentiles, percentile_range: 70, max_threshold: 2}",
+    "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: sum, max_threshold: 2, bucket_interval: {seconds: 5}, query_key: [user, n]}",
+    "{type: percentage_match, match_bucket_filter: [], max_percentage: 40, query_key: user, terms_size: 1}",
+    "{type: spike_aggregation, metric_agg_key: n, metric_agg_type: cardinality, spike_height: 2, spike_type: both, timeframe: {seconds: 5}, query_key: user}",
+    "{type: spike_aggregation, metric_agg_key: n, metric_agg_type: max, spike_height: 2, spike_type: both, timeframe: {seconds: 5}}",
+];
+
+proptest! {
+    #[test]
+    fn saving_and_loading_changes_nothing(steps in steps(), restarts in prop::collection::vec(0usize..80, 0..5), rule in 0..RULES.len()) {
+        let (mut straight, mut restarted) = (Bench::new(RULES[rule]), Bench::new(RULES[rule]));
+        for (i, step) in steps.iter().enumerate() {
+            if restarts.contains(&i) {
+                let (saved, size) = (restarted.state.save(), restarted.state.size());
+                restarted.state = restarted.kind.state();
+                prop_assert_eq!(restarted.state.load(&saved), Ok(()));
+                prop_assert_eq!(restarted.state.size(), size);
+            }
+            let (a, b) = (straight.step(step), restarted.step(step));
+            prop_assert_eq!(format!("{a:?}"), format!("{b:?}"), "{} at step {}", RULES[rule], i);
+        }
+    }
+
+    #[test]
+    fn damaged_states_are_refused_without_harm(steps in steps(), cut in 0usize..200, damage in any::<u8>(), rule in 3..RULES.len()) {
+        let mut bench = Bench::new(RULES[rule]);
+        for step in &steps {
+            bench.step(step);
+        }
+        let mut saved = bench.state.save();
+        let version = saved[0];
+        let at = cut % saved.len();
+        saved[at] ^= damage;
+        // May be accepted when the damage is in a value; must not panic either way.
+        if bench.state.load(&saved).is_ok() {
+            bench.step(&Step::Tick);
+        }
+        saved[0] = version.wrapping_add(1);
+        prop_assert!(bench.state.load(&saved).is_err());
+        prop_assert!(bench.state.load(&[]).is_err());
+    }
+
+    #[test]
+    fn frequency_agrees_with_the_reference(steps in steps()) {
+        let rule = "{type: frequency, num_events: 3, timeframe: {seconds: 6}, query_key: user, attach_related: true}";
+        agrees(rule, reference::Frequency::new(3, 6 * SECOND), &steps, &[])?;
+    }
+
+    #[test]
+    fn flatline_agrees_with_the_reference(steps in steps(), forget_keys in any::<bool>()) {
+        let rule = format!("{{type: flatline, threshold: 2, timeframe: {{seconds: 6}}, query_key: user, forget_keys: {forget_keys}}}");
+        agrees(&rule, reference::Flatline::new(2, 6 * SECOND, forget_keys), &steps, &["count"])?;
+    }
+
+    #[test]
+    fn spike_agrees_with_the_reference(steps in steps(), kind in 0usize..3, threshold_ref in 0i64..2, new_data in any::<bool>()) {
+        let kind_name = ["up", "down", "both"][kind];
+        let rule = format!("{{type: spike, spike_height: 2, spike_type: {kind_name}, timeframe: {{seconds: 6}}, query_key: user, threshold_ref: {threshold_ref}, alert_on_new_data: {new_data}}}");
+        let reference = reference::Spike::new(2, [kind != 1, kind != 0, new_data], threshold_ref, 6 * SECOND);
+        agrees(&rule, reference, &steps, &["spike_count", "reference_count"])?;
+    }
+}
+
+/// Runs a rule and a reference side by side.
+fn agrees(
+    rule: &str,
+    mut reference: impl Reference,
+    steps: &[Step],
+    counts: &[&str],
+) -> Result<(), TestCaseError> {
+    let mut bench = Bench::new(rule);
+    for step in steps {
+        let now = bench.now + SECOND;
+        let mut expected = match step {
+            Step::Tick => reference.tick(now),
+            Step::Event { time, key, .. } => {
+                reference.event(*key, bench.events, now + time * SECOND)
+            }
+        };
+        let found = bench.step(step);
+        let mut found: Vec<Found> = found.iter().map(|matched| read(matched, counts)).collect();
+        // The order of keys within a tick is nobody's promise.
+        let order = |found: &Found| format!("{found:?}");
+        found.sort_by_key(order);
+        expected.sort_by_key(order);
+        prop_assert_eq!(found, expected);
+    }
+    Ok(())
+}
+
+fn id(event: &RawEvent) -> usize {
+    event
+        .meta
+        .as_ref()
+        .unwrap()
+        .id
+        .as_ref()
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+fn read(matched: &Match, counts: &[&str]) -> Found {
+    let item = match &matched.body {
+        MatchBody::Event(event) => Item::Event(id(event)),
+        MatchBody::Synthetic => {
+            let time = matched.added["@timestamp"].as_str().unwrap();
+            Item::Placeholder(crate::event::time::parse_iso(time).unwrap().micros)
+        }
+        MatchBody::Forgotten => panic!("every event is there"),
+    };
+    Found {
+        item,
+        counts: counts
+            .iter()
+            .map(|name| matched.added[*name].as_i64().unwrap())
+            .collect(),
+        related: matched
+            .related
+            .iter()
+            .flatten()
+            .map(|event| id(event))
+            .collect(),
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_work_is_refused_with_words_that_help() {
+    for (options, expected) in [
+        (
+            "{type: whitelist, compare_key: a, whitelist: [x]}",
+            "ignore_null",
+        ),
+        (
+            "{type: blacklist, compare_key: a, blacklist: [0]}",
+            "quote it: \"0\"",
+        ),
+        (
+            "{type: blacklist, compare_key: a, blacklist: ['!file gone.txt']}",
+            "gone.txt",
+        ),
+        (
+            "{type: blacklist, compare_key: a, blacklist: ['!file']}",
+            "needs a path",
+        ),
+        ("{type: frequency, num_events: 3}", "timeframe"),
+        (
+            "{type: frequency, num_events: 3, timeframe: {minutes: 1}, use_terms_query: true}",
+            "query_key",
+        ),
+        (
+            "{type: cardinality, cardinality_field: a, timeframe: {minutes: 1}}",
+            "max_cardinality or min_cardinality",
+        ),
+        ("{type: new_term}", "fields"),
+        (
+            "{type: new_term, fields: [a, b], query_key: a, use_terms_query: true}",
+            "no other field",
+        ),
+        (
+            "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: avg}",
+            "min_threshold or max_threshold",
+        ),
+        (
+            "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: percentiles, max_threshold: 1}",
+            "percentile_range",
+        ),
+        (
+            "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: avg, max_threshold: 1, metric_agg_script: x}",
+            "field of its own",
+        ),
+        (
+            "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: avg, max_threshold: 1, bucket_interval: {seconds: 7}}",
+            "multiple of bucket_interval",
+        ),
+        (
+            "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: avg, max_threshold: 1, metric_format_string: '%d %d'}",
+            "does not fit a number",
+        ),
+        (
+            "{type: percentage_match, match_bucket_filter: []}",
+            "min_percentage or max_percentage",
+        ),
+        (
+            "{type: spike_aggregation, metric_agg_key: a, metric_agg_type: avg, spike_height: 2, spike_type: up, timeframe: {minutes: 1}, bucket_interval: {seconds: 5}}",
+            "spike_aggregation",
+        ),
+    ] {
+        let problems = build(options).map(|_| ()).unwrap_err();
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(text.join("\n").contains(expected), "{options}: {text:?}");
+    }
+}
+
+#[test]
+fn the_registry_is_in_order() {
+    assert!(RULE_TYPES.is_sorted_by_key(|entry| entry.name));
+}
