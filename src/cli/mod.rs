@@ -14,7 +14,7 @@ mod rules;
 mod run;
 mod service;
 mod silence;
-mod test_rule;
+pub mod test_rule;
 
 use crate::alert::Process;
 use crate::alerter::World;

@@ -29,6 +29,7 @@ mod stdin;
 mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;
+mod test_rule;
 mod tidy;
 #[path = "inputs_web.rs"]
 mod web;

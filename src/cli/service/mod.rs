@@ -18,7 +18,7 @@ mod summary;
 mod writer;
 
 pub(super) use control::{Request, ask};
-pub(super) use state::silence_at_rest;
+pub(super) use state::{options, silence_at_rest};
 
 use super::rules::{Loaded, Loader};
 use super::run::Args;

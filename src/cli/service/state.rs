@@ -116,7 +116,8 @@ pub(in crate::cli) fn silence_at_rest(
     Ok(())
 }
 
-fn options(config: &Config, instance: String) -> Options {
+/// The engine's options, as configured. `instance` makes its ids differ from those of other stores.
+pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
     Options {
         run_every: config.run_every,
         lateness: config.lateness,
