@@ -78,6 +78,12 @@ impl Alert<'_> {
         body
     }
 
+    /// What the rule type says about a match; empty for most.
+    pub fn rule_text(&self, matched: &Document) -> String {
+        let times = |timestamp: &Value, back| self.template.times.pretty(timestamp, back);
+        self.rule.kind.text(matched, &times)
+    }
+
     fn write_match(&self, matched: &Document, body: &mut String) -> Result<(), TextError> {
         let start = body.len();
         if self.template.named {
@@ -90,8 +96,7 @@ impl Alert<'_> {
             Layout::TextOnly | Layout::Jinja => return Ok(()),
             Layout::Full | Layout::ExcludeFields | Layout::SummaryOnly => {}
         }
-        let times = |timestamp: &Value, back| self.template.times.pretty(timestamp, back);
-        body.push_str(&self.rule.kind.text(matched, &times));
+        body.push_str(&self.rule_text(matched));
         end_paragraph(body, start);
         if self.template.top_counts {
             write_top_counts(matched, body);

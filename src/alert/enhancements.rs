@@ -80,7 +80,7 @@ pub(super) fn load(
 
 fn unknown(name: &str, span: &crate::config::Span) -> Problem {
     Problem::error(
-        "E0704",
+        "E0904",
         span,
         format!("the enhancement \"{name}\" is a Python class, and Python does not run here"),
     )

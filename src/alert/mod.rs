@@ -106,3 +106,6 @@ impl Default for BodyStyle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,7 +68,7 @@ impl Template {
             ),
         ];
         let warning = |(option, message): (&str, Option<String>)| {
-            let problem = Problem::warning("W0702", &span(properties, option), message?);
+            let problem = Problem::warning("W0902", &span(properties, option), message?);
             Some(problem.help("until it is mended, alerts carry a default text with the reason"))
         };
         found.into_iter().filter_map(warning).collect()

@@ -3,9 +3,10 @@
 use super::jinja::{Broken, Jinja};
 use super::lookup::ArgumentPath;
 use super::{Alert, Process, TextError};
+use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
 use crate::event::Document;
-use crate::event::format::{Argument, Format};
+use crate::event::format::{Argument, Format, FormatError};
 use std::borrow::Cow;
 
 pub(super) const OPTIONS: &[OptionSpec] = &[
@@ -40,6 +41,9 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
     opt("jinja_root_name")
         .default("_data")
         .doc("The name under which a Jinja template finds all fields in one object."),
+    opt("jinja_filters")
+        .kind(Kind::Any)
+        .doc("Python classes with filters: not supported."),
     opt("alert_missing_value")
         .default("<MISSING VALUE>")
         .doc("Printed for a field that is absent or null."),
@@ -124,6 +128,13 @@ impl Text {
                 None => Self::Plain(text),
             });
         }
+        if properties.contains("jinja_filters") {
+            let span = span(properties, "jinja_filters");
+            let message = "`jinja_filters` names Python classes, and Python does not run here";
+            let problem = Problem::error("E0905", &span, message)
+                .help("remove it; Jinja's own filters are there");
+            return Err(vec![problem]);
+        }
         let (text, span) = match properties.text("jinja_template_path") {
             Some(path) => {
                 let path = process.working_directory.join(path);
@@ -138,7 +149,7 @@ impl Text {
         };
         jinja(&text, properties).map_err(|broken| {
             let problem = |broken: Broken| {
-                let problem = Problem::error("E0701", &span, broken.message);
+                let problem = Problem::error("E0901", &span, broken.message);
                 match broken.help {
                     Some(help) => problem.help(help),
                     None => problem,
@@ -152,7 +163,11 @@ impl Text {
     pub(super) fn broken(&self) -> Option<String> {
         match self {
             Self::Plain(_) | Self::Jinja(_) => None,
-            Self::Format(format, _) => format.broken().map(ToString::to_string),
+            Self::Format(format, fields) => format
+                .broken()
+                .cloned()
+                .or_else(|| fields.lacking(format))
+                .map(|error| error.to_string()),
             Self::Broken(message) => Some(message.clone()),
         }
     }
@@ -205,6 +220,18 @@ fn kw(properties: &Properties) -> Option<Fields> {
 }
 
 impl Fields {
+    /// A placeholder that stands for no field.
+    fn lacking(&self, format: &Format) -> Option<FormatError> {
+        let value = || Argument::text("");
+        match self {
+            Self::Args(paths) => format.lacking(vec![value(); paths.len()].as_slice()),
+            Self::Kw(paths) => {
+                let named: Vec<_> = paths.iter().map(|(n, _)| (n.clone(), value())).collect();
+                format.lacking(named.as_slice())
+            }
+        }
+    }
+
     fn render(
         &self,
         format: &Format,
@@ -243,9 +270,21 @@ impl Fields {
     }
 }
 
-/// A rule's property as a text prints it; `None` when absent or null.
+/// Whether an option holds a secret of the service: whoever may write rules need not know it, and whoever gets alerts even less.
+pub(super) fn is_secret(name: &str) -> bool {
+    [SERVICE, ELASTICSEARCH]
+        .iter()
+        .chain(super::OPTIONS)
+        .flat_map(|table| table.iter())
+        .any(|option| option.secret && option.name == name)
+}
+
+/// A rule's property as a text prints it; `None` when absent, null or secret.
 pub(crate) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
     let node = properties.get(name).filter(|node| !node.is_null())?;
+    if is_secret(name) {
+        return None;
+    }
     Some(match as_duration(node) {
         Some(duration) => Argument::Duration(duration),
         None => Argument::Value(Cow::Owned(node.to_value())),

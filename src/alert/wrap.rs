@@ -201,4 +201,15 @@ mod tests {
         check("a\tb", 20, &["a       b"]);
         check("短い 日本語", 4, &["短い", "日本語"]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn lines_fit_and_nothing_but_blanks_is_lost(text in "[a-c日 \\-\t!]{0,40}", width in 1usize..12) {
+            let how = Wrap { width, long_words: true, hyphens: true };
+            let lines = wrap(&text, how);
+            proptest::prop_assert!(lines.iter().all(|line| line.chars().count() <= width));
+            let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            proptest::prop_assert_eq!(letters(&lines.concat()), letters(&text));
+        }
+    }
 }

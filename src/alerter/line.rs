@@ -2,7 +2,7 @@
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#line>.
 
 use super::http::{Request, Route};
-use super::options::{info, text_or};
+use super::options::info;
 use super::requests::Requests;
 use super::{AlerterEntry, crop};
 use crate::alert::BodyStyle;

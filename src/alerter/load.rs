@@ -2,7 +2,7 @@
 
 use super::{ALERTERS, Alerter, AlerterEntry, Build, find};
 use crate::alert::{Process, Template};
-use crate::config::{Data, Mapping, Node, Problem, Properties, check};
+use crate::config::{Data, Mapping, Node, Problem, Properties, check, unknown};
 use std::sync::Arc;
 
 /// One of a rule's alerters, and how alerts through it read.
@@ -27,22 +27,7 @@ const RENAMED: &[(&str, &str)] = &[
 ];
 
 /// ElastAlert's alerters that this version does not have.
-const LATER: &[&str] = &[
-    "alerta",
-    "alertmanager",
-    "dingtalk",
-    "gelf",
-    "hivealerter",
-    "indexer",
-    "iris",
-    "jira",
-    "ses",
-    "sns",
-    "sqs",
-    "stomp",
-    "tencent_sms",
-    "zabbix",
-];
+const LATER: &[&str] = &["indexer", "jira", "ses", "sns", "sqs", "tencent_sms"];
 
 /// A rule's alerters in the order they are served, and what is wrong with them; with an error among that, the list is not complete.
 ///
@@ -58,6 +43,11 @@ pub fn exits(
         let Some(entry) = entry(node, &mut problems) else {
             continue;
         };
+        if let Some(own) = own {
+            let mut tables = crate::alert::OPTIONS.to_vec();
+            tables.push(entry.options);
+            problems.extend(unknown(own, &tables, &|_| false));
+        }
         let properties = own.map_or_else(|| properties.clone(), |own| properties.overlaid(own));
         let found = check(properties.mapping(), &node.span, &[entry.options]);
         let usable = !found.iter().any(Problem::is_error);
@@ -73,6 +63,7 @@ pub fn exits(
         match ((entry.build)(&properties, &build), template) {
             (Ok(built), Ok(template)) => {
                 problems.extend(built.warnings);
+                problems.extend(template.warnings.iter().cloned());
                 exits.push(Exit {
                     name: entry.name,
                     alerter: built.alerter,
@@ -175,4 +166,85 @@ pub fn debug_exits(exits: &[Exit], build: &Build) -> Vec<Exit> {
             template: Arc::clone(&exit.template),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerter::World;
+    use crate::config::{SourceFile, Span, yaml};
+    use std::path::PathBuf;
+
+    /// The names of the alerters, or else what is wrong, one problem a line.
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let file = Arc::new(SourceFile {
+            path: PathBuf::from("r.yaml"),
+            text: text.to_owned(),
+        });
+        let (node, _) = yaml::parse(&file, None);
+        let properties = Properties::new(node.unwrap().as_map().unwrap().clone());
+        let build = Build {
+            span: Span::of_file(&file),
+            rule_file: PathBuf::from("r.yaml"),
+            working_directory: PathBuf::new(),
+            transport: Arc::new(World::new(Box::new(std::io::sink()))),
+        };
+        let process = Process {
+            zone: jiff::tz::TimeZone::UTC,
+            working_directory: PathBuf::new(),
+            enhancements: &[],
+        };
+        let (exits, problems) = exits(&properties, &build, &process);
+        let mut lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        lines.extend(exits.iter().map(|exit| exit.name.to_owned()));
+        assert_eq!(lines.join("\n"), expected);
+    }
+
+    #[test]
+    fn names_lists_and_options_of_their_own() {
+        check("alert: debug", "debug");
+        check(
+            "alert: [debug, {command: {command: [x]}}]",
+            "debug\ncommand",
+        );
+        check(
+            "alert:\n- email: {email: a@example.com}\n- email\nemail: b@example.com\n",
+            "email\nemail",
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_an_alerter_says_what_can() {
+        check(
+            "alert: http_post2",
+            "r.yaml:1:8: error[E0304]: there is no alerter `http_post2` (did you mean `post2`?)",
+        );
+        check(
+            "alert: slak",
+            "r.yaml:1:8: error[E0304]: there is no alerter `slak` (did you mean `slack`?)",
+        );
+        check(
+            "alert: [7]",
+            "r.yaml:1:9: error[E0302]: an alerter is an integer, but must be a name, or a name with options",
+        );
+    }
+
+    #[test]
+    fn misspelt_options_beside_a_name_are_found() {
+        check(
+            "alert:\n- email: {email: a@example.com, smtp_hst: x}\n",
+            "r.yaml:2:33: warning[W0604]: unknown option `smtp_hst` (did you mean `smtp_host`?)\nemail",
+        );
+    }
+
+    #[test]
+    fn a_shell_command_with_values_is_warned_of() {
+        check(
+            "alert: command\ncommand: 'notify %(ip)s'\n",
+            "r.yaml:2:10: warning[W0301]: values of events go into this shell command unquoted: whoever writes the event can run commands \
+             (write the command as a list, then no shell looks at the values)\ncommand",
+        );
+        check("alert: command\ncommand: 'notify'\n", "command");
+    }
 }

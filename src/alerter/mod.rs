@@ -1,18 +1,24 @@
 //! The doors an alert leaves through, one file each. A new alerter is a file and a line here.
 
+mod alerta;
+mod alertmanager;
 mod chat;
 mod chatwork;
 mod command;
 mod crop;
 mod datadog;
 mod debug;
+mod dingtalk;
 mod discord;
 mod email;
 mod exotel;
 mod flashduty;
+mod gelf;
 mod gitter;
 mod googlechat;
+mod hivealerter;
 pub mod http;
+mod iris;
 mod lark;
 mod line;
 mod load;
@@ -35,6 +41,8 @@ mod servicenow;
 mod slack;
 mod smseagle;
 pub mod smtp;
+mod stomp;
+pub mod tcp;
 mod telegram;
 mod title;
 pub mod tls;
@@ -44,6 +52,7 @@ mod victorops;
 mod webex_webhook;
 mod workwechat;
 mod yzj;
+mod zabbix;
 
 pub use load::{Exit, debug_exits, exits};
 pub use transport::{Transport, World};
@@ -127,6 +136,9 @@ pub enum SendError {
     /// A mail server.
     #[error(transparent)]
     Mail(#[from] smtp::MailError),
+    /// A server with a protocol of its own.
+    #[error(transparent)]
+    Tcp(#[from] tcp::TcpError),
     /// A program.
     #[error(transparent)]
     Process(#[from] process::ProcessError),
@@ -146,16 +158,22 @@ pub enum SendError {
 
 /// Every alerter there is, by name.
 pub static ALERTERS: &[&AlerterEntry] = &[
+    &alerta::ENTRY,
+    &alertmanager::ENTRY,
     &chatwork::ENTRY,
     &command::ENTRY,
     &datadog::ENTRY,
     &debug::ENTRY,
+    &dingtalk::ENTRY,
     &discord::ENTRY,
     &email::ENTRY,
     &exotel::ENTRY,
     &flashduty::ENTRY,
+    &gelf::ENTRY,
     &gitter::ENTRY,
     &googlechat::ENTRY,
+    &hivealerter::ENTRY,
+    &iris::ENTRY,
     &lark::ENTRY,
     &line::ENTRY,
     &matrixhookshot::ENTRY,
@@ -170,12 +188,14 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &servicenow::ENTRY,
     &slack::ENTRY,
     &smseagle::ENTRY,
+    &stomp::ENTRY,
     &telegram::ENTRY,
     &twilio::ENTRY,
     &victorops::ENTRY,
     &webex_webhook::ENTRY,
     &workwechat::ENTRY,
     &yzj::ENTRY,
+    &zabbix::ENTRY,
 ];
 
 /// An alerter by name or alias.

@@ -15,7 +15,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Process {
     /// What is started.
     pub command: Program,
-    /// What it reads on its standard input; `None`: it inherits ours.
+    /// What it reads on its standard input; `None`: nothing. It never gets ours, which may carry events.
     pub stdin: Option<Vec<u8>>,
     /// Whether its end is waited for.
     pub exit: Exit,
@@ -97,9 +97,11 @@ pub async fn run(process: &Process) -> Result<(), ProcessError> {
             ("the shell command".to_owned(), command)
         }
     };
-    if process.stdin.is_some() {
-        command.stdin(Stdio::piped());
-    }
+    command.stdin(if process.stdin.is_some() {
+        Stdio::piped()
+    } else {
+        Stdio::null()
+    });
     let mut child = command.spawn().map_err(|source| ProcessError::Start {
         program: program.clone(),
         source,

@@ -8,15 +8,18 @@
 //! ```
 //! Whoever reads the outcomes must not wait while handing over deliveries: with both queues full, each side would wait for the other.
 
-use super::Exit;
-use crate::alert::Alert;
+use super::{Exit, SendError};
+use crate::alert::{Alert, Process, Template, TextError};
+use crate::config::{Mapping, Node, Properties, Span};
 use crate::engine::{Delivery, DeliveryOutcome};
 use crate::event::WallTime;
 use crate::rule::Rule;
 use futures_util::FutureExt as _;
+use jiff::tz::TimeZone;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -287,7 +290,11 @@ impl Lanes {
     }
 }
 
-async fn attempt(
+/// Makes one attempt at a delivery.
+///
+/// # Errors
+/// Why it failed, secrets masked.
+pub async fn attempt(
     delivery: &Delivery,
     outlet: Option<&Outlet>,
     now: WallTime,
@@ -306,10 +313,35 @@ async fn attempt(
         time: alert.time,
         now,
     };
-    exit.alerter
-        .send(&alert)
-        .await
-        .map_err(|error| super::reason::reason(&error))
+    let failed = |error: SendError| super::reason::reason(&error);
+    match exit.alerter.send(&alert).await {
+        Ok(()) => Ok(()),
+        Err(SendError::Text(error)) => {
+            // An alert whose text cannot be rendered is still an alert: it goes out with the reason and all fields.
+            tracing::error!(rule = %alert.rule.name, alerter = exit.name, %error, "the alert's text cannot be rendered");
+            let template =
+                plain_template(&alert.rule.name, &error).ok_or_else(|| error.to_string())?;
+            let plain = Alert {
+                template: &template,
+                ..alert
+            };
+            exit.alerter.send(&plain).await.map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Text options with nothing in them that could fail.
+fn plain_template(rule: &str, error: &TextError) -> Option<Template> {
+    let node = |text: &str| Node::text(text, &Span::nowhere());
+    let reason = format!("{rule}\n\nThe text of this rule cannot be rendered: {error}");
+    let options = Mapping(vec![(node("alert_text"), node(&reason))]);
+    let process = Process {
+        zone: TimeZone::UTC,
+        working_directory: PathBuf::new(),
+        enhancements: &[],
+    };
+    Template::new(&Properties::new(options), &process).ok()
 }
 
 #[cfg(test)]

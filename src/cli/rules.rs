@@ -141,7 +141,7 @@ impl Loader {
     }
 
     /// ElastAlert's `--rule` names a file in the rules folder; a path from here works as well.
-    fn find(&self, file: &Path) -> PathBuf {
+    pub(super) fn find(&self, file: &Path) -> PathBuf {
         let in_folders = self
             .config
             .rules_folders

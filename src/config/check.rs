@@ -103,7 +103,7 @@ fn missing(spec: &OptionSpec, place: &Span) -> Problem {
     let problem = Problem::error("E0602", place, message);
     match spec.hint {
         Some(hint) => problem.help(hint),
-        None => problem.help(format!("it takes {}", expected(spec.kind))),
+        None => problem.help(format!("it takes {}", spec.kind)),
     }
 }
 
@@ -146,11 +146,7 @@ fn mismatch(name: &str, kind: Kind, value: &Node, secret: bool) -> Option<Proble
     } else if fits(kind, value) {
         return None;
     }
-    let message = format!(
-        "`{name}` takes {}, found {}",
-        expected(kind),
-        found(value, secret)
-    );
+    let message = format!("`{name}` takes {}, found {}", kind, found(value, secret));
     let problem = Problem::error(
         if matches!(kind, Kind::OneOf(_)) {
             "E0603"
@@ -190,8 +186,8 @@ fn check_duration(name: &str, value: &Node) -> Option<Problem> {
         let unit_name = unit.key_text();
         if !duration::UNITS.contains(&unit_name.as_str()) {
             let message = format!(
-                "`{name}` has no unit `{unit_name}`, only {}",
-                quoted(&duration::UNITS)
+                "`{name}` has no unit `{unit_name}`, it takes {}",
+                Kind::OneOf(&duration::UNITS)
             );
             let problem = Problem::error("E0605", &unit.span, message);
             return Some(match nearest(&unit_name, duration::UNITS.iter().copied()) {
@@ -211,28 +207,6 @@ fn check_duration(name: &str, value: &Node) -> Option<Problem> {
             format!("`{name}` is negative or beyond what a duration can be"),
         )
     })
-}
-
-/// What a kind takes, in words.
-fn expected(kind: Kind) -> String {
-    match kind {
-        Kind::Str => "text".to_owned(),
-        Kind::Bool => "true or false".to_owned(),
-        Kind::Int => "a whole number".to_owned(),
-        Kind::Number => "a number".to_owned(),
-        Kind::Duration => "an object such as {minutes: 5}".to_owned(),
-        Kind::OneOf(values) => format!("one of {}", quoted(values)),
-        Kind::List(Kind::Str) => "a list of texts".to_owned(),
-        Kind::List(Kind::Any) => "a list".to_owned(),
-        Kind::List(item) => format!("a list, each item {}", expected(*item)),
-        Kind::AnyOf(kinds) => kinds
-            .iter()
-            .map(|kind| expected(*kind))
-            .collect::<Vec<_>>()
-            .join(" or "),
-        Kind::Map => "an object".to_owned(),
-        Kind::Any => "any value".to_owned(),
-    }
 }
 
 /// What is there, in words and as written.
@@ -300,14 +274,6 @@ fn remedy(name: &str, kind: Kind, value: &Node) -> Option<String> {
         Kind::AnyOf(kinds) => kinds.iter().find_map(|kind| remedy(name, *kind, value)),
         _ => None,
     }
-}
-
-fn quoted(values: &[&str]) -> String {
-    values
-        .iter()
-        .map(|value| format!("`{value}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
 }
 
 /// The sentence with its first letter small, unless the first word is a name.

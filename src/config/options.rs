@@ -3,6 +3,8 @@
 //! Every part that reads options (rule types, alerters, text, the service itself) lists them as data. Validation, "did you mean",
 //! help, `docs/` and the JSON schema come from these tables; an option is never listed in a second place.
 
+use std::fmt;
+
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
@@ -26,6 +28,39 @@ pub enum Kind {
     Map,
     /// Anything; the part that owns the option looks at it.
     Any,
+}
+
+/// What it takes, in words: `a whole number`, `text or a list of texts`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Str => f.write_str("text"),
+            Self::Bool => f.write_str("true or false"),
+            Self::Int => f.write_str("a whole number"),
+            Self::Number => f.write_str("a number"),
+            Self::Duration => f.write_str("an object such as {minutes: 5}"),
+            Self::OneOf(values) => {
+                f.write_str("one of ")?;
+                for (i, value) in values.iter().enumerate() {
+                    let comma = if i > 0 { ", " } else { "" };
+                    write!(f, "{comma}`{value}`")?;
+                }
+                Ok(())
+            }
+            Self::List(Self::Str) => f.write_str("a list of texts"),
+            Self::List(Self::Any) => f.write_str("a list"),
+            Self::List(item) => write!(f, "a list, each item {item}"),
+            Self::AnyOf(kinds) => {
+                for (i, kind) in kinds.iter().enumerate() {
+                    let or = if i > 0 { " or " } else { "" };
+                    write!(f, "{or}{kind}")?;
+                }
+                Ok(())
+            }
+            Self::Map => f.write_str("an object"),
+            Self::Any => f.write_str("any value"),
+        }
+    }
 }
 
 /// One text or a list of texts.

@@ -140,6 +140,7 @@ fn on_member(by_event: &ByEvent, place: Place<'_>, matched: bool) -> Clue {
         let plan = by_event.variants.first().map(|variant| &variant.main);
         plan.map(|plan| clue(plan, place))
     };
+    let was_there = found.is_some();
     let inner = if path.is_some() {
         found.or_else(missing)
     } else {
@@ -161,7 +162,7 @@ fn on_member(by_event: &ByEvent, place: Place<'_>, matched: bool) -> Clue {
         }
     }
     shown.matched = matched;
-    if let (Some((path, parent)), true) = (path, shown.seen.is_some()) {
+    if let (Some((path, parent)), false) = (path, was_there) {
         let mut text = member(path, place);
         if text.is_none()
             && let Some((parent, _)) = parent

@@ -9,8 +9,6 @@ pub(super) enum NumberError {
     NotANumber,
     /// It is beyond the field's range.
     OutOfRange,
-    /// It has a fraction where the field refuses one.
-    Fraction,
 }
 
 /// The whole part of a decimal text (`12`, `-1.9`, `3e2`), as Java's `BigDecimal` reads it, and whether something was cut off.

@@ -61,6 +61,9 @@ impl<'p> Positions<'p> {
         let Some((first, others)) = self.starts.split_first() else {
             return false;
         };
+        if self.starts.iter().any(Vec::is_empty) {
+            return false;
+        }
         if self.phrase.slop == 0 {
             return first.iter().any(|start| {
                 others
@@ -69,12 +72,12 @@ impl<'p> Positions<'p> {
             });
         }
         let mut steps = MAX_STEPS;
-        first.iter().any(|&start| {
-            let slop = i64::from(self.phrase.slop);
-            // Where the lowest of all starts may lie, given that of the first term.
-            (start - slop..=start)
-                .any(|low| self.fits(0, low, low + slop, &mut Vec::new(), &mut steps))
-        })
+        let slop = i64::from(self.phrase.slop);
+        // The lowest start of a match is one of those that were found.
+        self.starts
+            .iter()
+            .flatten()
+            .any(|&low| self.fits(0, low, low + slop, &mut Vec::new(), &mut steps))
     }
 
     /// Whether the terms from a number on have starts within bounds, no place used twice.

@@ -84,6 +84,19 @@ impl Watch {
         }
     }
 
+    /// Waits until the peer has closed its side, one way or the other, reading what it still sends.
+    pub(super) async fn ended(&self) {
+        let mut scrap = [0; 1024];
+        while self.stream.readable().await.is_ok() {
+            match self.read(&mut ReadBuf::new(&mut scrap)) {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    }
+
     fn read(&self, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
         let mut state = self.lock();
         let read = self.stream.try_read_buf(buffer);

@@ -1,9 +1,11 @@
 //! Bodies that come again because their sender did not see the answer, and bodies that only look like it.
 
+use crate::inputs_pki::Pki;
 use crate::inputs_stage::{ANY, Client, Setup, Stage, json, within};
 use serde_json::json as value;
 use socket2::SockRef;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tripline::config::{HttpConfig, InputConfig};
 use tripline::telemetry::Readiness;
@@ -142,6 +144,27 @@ async fn what_the_journal_knew_at_the_start_is_a_repeat_once() {
     client.send(json(BODY)).await;
     second.events(2).await;
     assert_eq!(client.answer().await.body, accepted());
+}
+
+#[tokio::test]
+async fn over_tls() {
+    let pki = Pki::new();
+    let mut stage = Stage::http(|config| config.listen.tls = pki.server(false)).await;
+    for _ in 0..20 {
+        // Both sides say goodbye after the client has closed: no sign that it did not read the answer.
+        let mut client = pki.connect(&stage, false).await;
+        client.send(json(BODY)).await;
+        stage.events(2).await;
+        assert_eq!(client.answer().await.body, accepted());
+        within(client.stream.shutdown()).await.unwrap();
+    }
+    let mut client = pki.connect(&stage, false).await;
+    client.send(json(BODY)).await;
+    stage.events(2).await;
+    within(client.stream.get_ref().0.readable()).await.unwrap();
+    drop(client);
+    let mut client = pki.connect(&stage, false).await;
+    assert_eq!(client.ask(json(BODY)).await.body, repeated());
 }
 
 /// Whatever clients do between sending a body and reading its answer, as long as they send it until they have read one, it is

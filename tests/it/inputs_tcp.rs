@@ -1,5 +1,6 @@
 //! JSON lines over TCP.
 
+use crate::inputs_pki::Pki;
 use crate::inputs_stage::{ANY, Setup, Stage, within};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -137,4 +138,19 @@ async fn the_address_must_be_free() {
         error.to_string(),
         format!("input tcp: cannot listen on {taken}: Address already in use (os error 98)")
     );
+}
+
+#[tokio::test]
+async fn mutual_tls() {
+    let pki = Pki::new();
+    let mut stage = Stage::tcp(|config| config.listen.tls = pki.server(true)).await;
+    let mut known = pki.connect(&stage, true).await;
+    known.send("{\"a\":1}\n{\"a\":2}").await;
+    assert_eq!(stage.events(1).await, [r#"{"a":1}"#]);
+    within(known.stream.shutdown()).await.unwrap();
+    assert_eq!(stage.events(1).await, [r#"{"a":2}"#]);
+    let mut unknown = pki.connect(&stage, false).await;
+    drop(unknown.stream.write_all(b"{\"a\":3}\n").await);
+    assert!(within(unknown.stream.read_u8()).await.is_err());
+    stage.nothing_more();
 }

@@ -47,7 +47,8 @@ impl MailServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let received = Arc::new(Mutex::new(Vec::new()));
-        let acceptor = (behaviour.tls || behaviour.starttls).then(acceptor);
+        let acceptor =
+            (behaviour.tls || behaviour.starttls).then(|| tls_acceptor(&self_signed()).0);
         let store = Arc::clone(&received);
         tokio::spawn(async move {
             for connection in 0.. {
@@ -77,8 +78,15 @@ impl MailServer {
     }
 }
 
-fn acceptor() -> TlsAcceptor {
-    let certificate = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+/// A certificate for `localhost`, signed by itself.
+pub(crate) fn self_signed() -> rcgen::CertifiedKey<rcgen::KeyPair> {
+    rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap()
+}
+
+/// A server's side of TLS, and the certificate as PEM.
+pub(crate) fn tls_acceptor(
+    certificate: &rcgen::CertifiedKey<rcgen::KeyPair>,
+) -> (TlsAcceptor, String) {
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(certificate.signing_key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -87,7 +95,7 @@ fn acceptor() -> TlsAcceptor {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.cert.der().clone()], key.into())
         .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+    (TlsAcceptor::from(Arc::new(config)), certificate.cert.pem())
 }
 
 /// Whether the dialogue ended, or wants to go on encrypted.

@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+mod alerter_docs;
 mod crash;
 mod create_index;
 mod golden;
@@ -16,13 +17,16 @@ mod golden;
 mod http;
 #[path = "inputs_http_repeat.rs"]
 mod http_repeat;
+mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
+mod options;
 mod packaging;
 mod pipelines;
 mod problems;
 mod process;
 mod real_rules;
+mod requests;
 mod service;
 mod smtp;
 #[path = "inputs_stdin.rs"]
@@ -30,6 +34,7 @@ mod stdin;
 mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;
+mod test_rule;
 mod tidy;
 #[path = "inputs_web.rs"]
 mod web;

@@ -78,7 +78,7 @@ pub(super) fn load(properties: &Properties) -> (Vec<Discover>, Vec<Problem>) {
             Err(missing) => {
                 let message = format!("{switch} needs {missing}: alerts will have no link");
                 let span = super::text::span(properties, &switch);
-                warnings.push(Problem::warning("W0703", &span, message));
+                warnings.push(Problem::warning("W0903", &span, message));
             }
         }
     }

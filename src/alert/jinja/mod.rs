@@ -13,6 +13,7 @@ mod urlize;
 mod values;
 
 use super::TextError;
+use super::text::is_secret;
 use crate::config::Properties;
 use crate::event::Document;
 use minijinja::value::Value;
@@ -74,7 +75,9 @@ impl Jinja {
             properties: properties
                 .mapping()
                 .iter()
-                .map(|(key, node)| (key.key_text().into(), values::of_option(node)))
+                .map(|(key, node)| (key.key_text(), node))
+                .filter(|(key, _)| !is_secret(key))
+                .map(|(key, node)| (key.into(), values::of_option(node)))
                 .collect(),
         })
     }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::alert::{Process, Template};
+use crate::alert::{BodyStyle, Process, Template};
 use crate::alerter::{Alerter, SendError};
-use crate::config::{Properties, Span};
+use crate::config::{Data, Node, Properties, Span};
 use crate::engine::{AlertId, PendingAlert};
 use crate::event::{Document, FieldPath};
 use crate::filter::{Filter, Mapping};
@@ -19,6 +19,8 @@ enum Does {
     Fail,
     Panic,
     Hang,
+    /// Keeps the alert's body.
+    Body,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,11 @@ impl Alerter for Fake {
                 Does::Fail => Err(SendError::Content("refused".to_owned())),
                 Does::Panic => panic!("a bug"),
                 Does::Hang => std::future::pending().await,
+                Does::Body => {
+                    let body = alert.body(BodyStyle::default())?;
+                    self.shared.begun.lock().unwrap().push(body);
+                    Ok(())
+                }
             }
         })
     }
@@ -101,7 +108,7 @@ impl Harness {
         let alert = PendingAlert {
             id: AlertId(alert.into()),
             rule: rule.into(),
-            matches: vec![Document::new()],
+            matches: vec![Document::from_iter([("ip".to_owned(), "10.0.0.1".into())])],
             time: WallTime(0),
         };
         let delivery = Delivery {
@@ -135,7 +142,17 @@ fn outlet(name: &str, alerter: &Arc<dyn Alerter>) -> Outlet {
         working_directory: PathBuf::new(),
         enhancements: crate::alert::enhancements::ENHANCEMENTS,
     };
-    let template = Template::new(&Properties::default(), &process).unwrap();
+    // Two placeholders, and no field.
+    let node = |text| Node::text(text, &Span::nowhere());
+    let no_fields = Node {
+        data: Data::Seq(Vec::new()),
+        ..node("")
+    };
+    let options = crate::config::Mapping(vec![
+        (node("alert_text"), node("{0} {1}")),
+        (node("alert_text_args"), no_fields),
+    ]);
+    let template = Template::new(&Properties::new(options), &process).unwrap();
     Outlet {
         rule: Arc::new(rule(name)),
         exits: vec![Exit {
@@ -257,6 +274,20 @@ async fn failures_are_outcomes() {
             .unwrap_err()
             .starts_with("not sent within")
     );
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_rendered_does_not_keep_the_alert_back() {
+    let mut harness = Harness::new(Does::Body, Limits::default());
+    harness.deliver("a", "1").await;
+    assert_eq!(harness.outcome().await.1, Ok(()));
+    let bodies = harness.begun(2).await;
+    let body = bodies.last().unwrap();
+    assert!(
+        body.starts_with("a\n\nThe text of this rule cannot be rendered: "),
+        "{body}"
+    );
+    assert!(body.contains("\nip: 10.0.0.1\n"), "{body}");
 }
 
 #[tokio::test]

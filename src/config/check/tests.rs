@@ -74,7 +74,7 @@ fn one_line_says_key_place_found_expected() {
     );
     check_one(
         "timeframe: {minute: 5}",
-        "r.yaml:3:13: error[E0605]: `timeframe` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+        "r.yaml:3:13: error[E0605]: `timeframe` has no unit `minute`, it takes one of `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
     );
     check_one(
         "timeframe: {minutes: \"5\"}",

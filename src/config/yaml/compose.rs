@@ -1,7 +1,7 @@
 //! From parser events to nodes: tags, anchors, merge keys and duplicate keys as in PyYAML's composer and constructor.
 
 use super::resolve::{Tag, construct, implicit};
-use super::{Source, hint};
+use super::{Source, hint, mapping};
 use crate::config::{Data, Mapping, Node, Problem, Span};
 use granit_parser::{Event, Parser, ScalarStyle, StrInput};
 use std::collections::{HashMap, HashSet};
@@ -54,10 +54,12 @@ pub(super) fn compose(source: &Source<'_>) -> (Option<Node>, Vec<Problem>) {
         opaque: Vec::new(),
     };
     let node = composer.document();
-    composer.tabs();
     let mut problems = composer.problems;
     problems.extend(source.variables(&composer.comments));
     let failed = problems.iter().any(Problem::is_error);
+    if !failed {
+        problems.extend(source.tab([composer.comments, composer.opaque].concat()));
+    }
     (node.ok().filter(|_| !failed), problems)
 }
 
@@ -298,7 +300,11 @@ impl<'a> Composer<'a> {
             height = height.max(value.height + 1);
             weight += value.weight + 1;
             match key {
-                Key::Merge(span) => self.merge(value.node, &span, &mut merged),
+                Key::Merge(span) => {
+                    if let Err(problem) = mapping::merge(value.node, &span, &mut merged) {
+                        self.problems.push(*problem);
+                    }
+                }
                 Key::Value(key) => {
                     // An absent value has no place of its own.
                     if value.node.is_null() && value.node.span.start == value.node.span.end {
@@ -316,7 +322,7 @@ impl<'a> Composer<'a> {
             Some("tag:yaml.org,2002:set") => true,
             Some(tag) => return Ok(self.unknown_tag(tag, place)),
         };
-        let mut map = self.unique(merged, own);
+        let mut map = mapping::unique(merged, own, &mut self.problems);
         if set {
             for (key, value) in &mut map.0 {
                 *value = Node {
@@ -354,62 +360,6 @@ impl<'a> Composer<'a> {
             self.problems.push(hint::unhashable(self.source, at, what));
         }
         Ok(Key::Value(key))
-    }
-
-    /// Adds what `<<` names: an object, or a list of objects of which earlier ones win.
-    fn merge(&mut self, value: Node, key: &Span, merged: &mut Vec<(Node, Node)>) {
-        match value.data {
-            Data::Map(map) => merged.extend(map.0),
-            Data::Seq(items) if items.iter().all(|item| item.as_map().is_some()) => {
-                for item in items.into_iter().rev() {
-                    if let Data::Map(map) = item.data {
-                        merged.extend(map.0);
-                    }
-                }
-            }
-            _ => self.problems.push(Problem::error(
-                "E0105",
-                key,
-                "`<<` takes an object or a list of objects to merge",
-            )),
-        }
-    }
-
-    /// Python's dict: the first key stays, the last value wins. Keys written twice in one object are most likely a slip.
-    fn unique(&mut self, merged: Vec<(Node, Node)>, own: Vec<(Node, Node)>) -> Mapping {
-        let mut out: Vec<(Node, Node)> = Vec::with_capacity(merged.len() + own.len());
-        let mut places: HashMap<String, usize> = HashMap::new();
-        let mut written: HashMap<String, Span> = HashMap::new();
-        let inherited = merged.len();
-        for (i, (key, value)) in merged.into_iter().chain(own).enumerate() {
-            let Some(name) = equality(&key.data) else {
-                out.push((key, value));
-                continue;
-            };
-            if i >= inherited
-                && let Some(first) = written.insert(name.clone(), key.span.clone())
-            {
-                let message = format!(
-                    "the key `{}` is written twice, the last one counts",
-                    key.key_text()
-                );
-                self.problems.push(
-                    Problem::warning("W0111", &key.span, message)
-                        .related(&first, "first written here"),
-                );
-            }
-            match places.get(&name).and_then(|at| out.get_mut(*at)) {
-                Some((first, slot)) => {
-                    first.span = key.span;
-                    *slot = value;
-                }
-                None => {
-                    places.insert(name, out.len());
-                    out.push((key, value));
-                }
-            }
-        }
-        Mapping(out)
     }
 
     fn leaf(&self, data: Data, place: Place) -> Composed {
@@ -467,29 +417,6 @@ impl<'a> Composer<'a> {
             "put the text in quotes if the `!` belongs to it",
         )
     }
-
-    /// Warns of the first tab where PyYAML takes none.
-    fn tabs(&mut self) {
-        let inside = |at: &usize, ranges: &[Place]| ranges.iter().any(|range| range.contains(at));
-        let tab = self
-            .source
-            .text()
-            .match_indices('\t')
-            .map(|(at, _)| at)
-            .find(|at| !inside(at, &self.opaque) && !inside(at, &self.comments));
-        if let Some(at) = tab
-            && !self.problems.iter().any(Problem::is_error)
-        {
-            self.problems.push(
-                Problem::warning(
-                    "W0112",
-                    &self.source.span(at..at + 1),
-                    "a tab stands here; ElastAlert refuses such a file",
-                )
-                .help("use blanks"),
-            );
-        }
-    }
 }
 
 /// A tag in full; a lone `!` says nothing to PyYAML.
@@ -526,27 +453,4 @@ fn pairs(items: &mut [Node]) -> Result<(), Span> {
         }
     }
     Ok(())
-}
-
-/// A text that is the same for keys that are equal in Python; `None`: no key at all.
-fn equality(data: &Data) -> Option<String> {
-    Some(match data {
-        Data::Null => "null".to_owned(),
-        Data::Bool(b) => format!("n{}", u8::from(*b)),
-        Data::Int(i) => format!("n{i}"),
-        Data::BigInt(text) => format!("n{text}"),
-        // PyYAML has one NaN object, and Python's dict looks at identity first.
-        Data::Float(f) if f.is_nan() => "nan".to_owned(),
-        // The full decimal form, so that 1e300 meets the integer it stands for; -0.0 is 0.
-        Data::Float(f) => format!("n{}", if *f == 0.0 { 0.0 } else { *f }),
-        Data::Str(text) => format!("s{text}"),
-        Data::Time(text) => format!("t{text}"),
-        Data::Bytes(bytes) => format!("b{bytes:?}"),
-        Data::Seq(items) => {
-            let parts: Option<Vec<String>> =
-                items.iter().map(|item| equality(&item.data)).collect();
-            format!("l{:?}", parts?)
-        }
-        Data::Map(_) => return None,
-    })
 }

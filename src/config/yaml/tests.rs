@@ -227,6 +227,17 @@ fn a_key_written_twice_shows_both_places() {
 }
 
 #[test]
+fn several_rules_in_one_file_are_one_warning() {
+    let rule = "name: x\nindex: i\ntype: any\nalert: debug\nfilter: []\n";
+    check(
+        &rule.repeat(3),
+        &[
+            "rule.yaml:6:1: warning[W0111]: 10 keys are written again in one object, the last ones count (a file holds one rule: are these several?)",
+        ],
+    );
+}
+
+#[test]
 fn aliases_cannot_make_a_file_explode() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for i in 1..20 {

@@ -90,6 +90,11 @@ impl Format {
         broken(&self.pieces)
     }
 
+    /// The first placeholder that has no value, whatever the values are.
+    pub fn lacking(&self, arguments: &(impl Arguments + ?Sized)) -> Option<FormatError> {
+        lacking(&self.pieces, arguments)
+    }
+
     /// Puts the values in.
     ///
     /// # Errors
@@ -135,6 +140,17 @@ fn broken(pieces: &[Piece]) -> Option<&FormatError> {
         Piece::Literal(_) => None,
         Piece::Placeholder(placeholder) => broken(&placeholder.spec),
         Piece::Broken(error) => Some(error),
+    })
+}
+
+fn lacking(pieces: &[Piece], arguments: &(impl Arguments + ?Sized)) -> Option<FormatError> {
+    pieces.iter().find_map(|piece| match piece {
+        Piece::Literal(_) | Piece::Broken(_) => None,
+        Piece::Placeholder(placeholder) => placeholder
+            .name
+            .find(arguments)
+            .err()
+            .or_else(|| lacking(&placeholder.spec, arguments)),
     })
 }
 
@@ -337,18 +353,27 @@ impl Placeholder {
         &self,
         arguments: &'a (impl Arguments + ?Sized),
     ) -> Result<Argument<'a>, FormatError> {
-        let mut value = match &self.name {
-            Name::Index(index) => arguments
-                .positional(*index)
-                .ok_or_else(|| FormatError::Invalid(format!("there is no argument {index}")))?,
-            Name::Name(name) => arguments
-                .named(name)
-                .ok_or_else(|| FormatError::NoArgument(name.clone()))?,
-        };
+        let mut value = self.name.find(arguments)?;
         for step in &self.path {
             value = step.take(&value)?;
         }
         Ok(value)
+    }
+}
+
+impl Name {
+    fn find<'a>(
+        &self,
+        arguments: &'a (impl Arguments + ?Sized),
+    ) -> Result<Argument<'a>, FormatError> {
+        match self {
+            Self::Index(index) => arguments
+                .positional(*index)
+                .ok_or_else(|| FormatError::Invalid(format!("there is no argument {index}"))),
+            Self::Name(name) => arguments
+                .named(name)
+                .ok_or_else(|| FormatError::NoArgument(name.clone())),
+        }
     }
 }
 

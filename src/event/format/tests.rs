@@ -199,3 +199,13 @@ fn durations_print_as_timedelta() {
         Ok("1 day, 1:01:01 datetime.timedelta(days=1, seconds=3661)")
     );
 }
+
+proptest::proptest! {
+    /// Neither a rule's text nor a field of an event can bring the program down.
+    #[test]
+    fn no_text_panics(text in "[{}\\[\\]0-2a!:.<>^=+# ,_%()*sdfxegc\\-]{0,24}", value in -1e30..1e30f64) {
+        let values = [Argument::Value(Cow::Owned(json!(value))), Argument::text(text.clone())];
+        let _outcome = Format::new(&text).render(values.as_slice());
+        let _outcome = percent::format(&text, &Operand::Values(&values));
+    }
+}

@@ -7,6 +7,7 @@ mod tests;
 
 use super::values::Visit;
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// How a text is cut and its terms changed.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,8 +138,8 @@ impl Analyzer {
         match self.tokenizer {
             Tokenizer::Standard => standard::each_word(text, visit),
             Tokenizer::Keyword => visit(text),
-            Tokenizer::Letter => runs(text, char::is_alphabetic, visit),
-            Tokenizer::Whitespace => runs(text, |c| !is_java_whitespace(c), visit),
+            Tokenizer::Letter => runs(letters(text), visit),
+            Tokenizer::Whitespace => runs(text.split(is_java_whitespace), visit),
         }
     }
 }
@@ -152,8 +153,18 @@ fn is_java_whitespace(c: char) -> bool {
     }
 }
 
-fn runs(text: &str, inside: fn(char) -> bool, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
-    for word in text.split(|c| !inside(c)).filter(|word| !word.is_empty()) {
+/// Runs of letters by Unicode's category, which leaves out the vowel signs that Rust calls alphabetic.
+fn letters(text: &str) -> impl Iterator<Item = &str> {
+    static LETTERS: LazyLock<Option<regex::Regex>> =
+        LazyLock::new(|| regex::Regex::new(r"\p{L}+").ok());
+    LETTERS
+        .iter()
+        .flat_map(|letters| letters.find_iter(text))
+        .map(|found| found.as_str())
+}
+
+fn runs<'t>(words: impl Iterator<Item = &'t str>, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
+    for word in words {
         let mut rest = word;
         while !rest.is_empty() {
             let (piece, after) = rest.split_at(cut_length(rest));

@@ -48,19 +48,57 @@ fn english_words() {
     );
 }
 
+/// What Lucene made of over a thousand texts.
+#[test]
+fn terms_are_lucenes() {
+    let text = include_str!("../../../tests/golden/filters/analysis/analysis.json");
+    let golden: serde_json::Value = serde_json::from_str(text).unwrap();
+    let standard = Analyzer::named("standard").unwrap();
+    let mut wrong = Vec::new();
+    for case in golden["standard"].as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        let found: Vec<_> = standard
+            .tokens(text)
+            .into_iter()
+            .map(|token| serde_json::json!([token.text, token.position]))
+            .collect();
+        if case["tokens"] != serde_json::Value::Array(found.clone()) {
+            wrong.push(format!(
+                "standard {text:?}: {found:?}, not {}",
+                case["tokens"]
+            ));
+        }
+    }
+    for case in golden["others"].as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        for name in ["simple", "whitespace", "keyword", "stop"] {
+            let tokens = Analyzer::named(name).unwrap().tokens(text);
+            let found: Vec<_> = tokens.into_iter().map(|token| token.text).collect();
+            if case[name] != serde_json::json!(found) {
+                wrong.push(format!("{name} {text:?}: {found:?}, not {}", case[name]));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
 proptest! {
     #[test]
     fn both_ways_through_ascii_agree(text in "[ -~]{0,60}") {
-        let collect = |each: &dyn Fn(&mut dyn FnMut(&str) -> Visit) -> Visit| {
-            let mut words = Vec::new();
-            each(&mut |word| {
-                words.push(word.to_owned());
-                Visit::Continue
-            });
-            words
-        };
-        let fast = collect(&|visit| standard::each_word(&text, visit));
-        let slow = collect(&|visit| standard::each_word_slowly(&text, visit));
+        let (mut fast, mut slow) = (Vec::new(), Vec::new());
+        standard::each_word(&text, &mut |word| {
+            fast.push(word.to_owned());
+            Visit::Continue
+        });
+        standard::each_word_slowly(&text, &mut |word| {
+            slow.push(word.to_owned());
+            Visit::Continue
+        });
         prop_assert_eq!(fast, slow);
     }
 

@@ -44,13 +44,15 @@ pub(super) fn learn(mapping: &mut Mapping, document: &Document) -> Result<(), Re
     student.object(document, "", mapping.dynamic.policy, None)?;
     let found = student.found;
     for (name, field) in found {
-        mapping
-            .fields
+        Arc::make_mut(&mut mapping.fields)
             .entry(name.to_string())
             .or_insert_with(|| Arc::new(field));
     }
     Ok(())
 }
+
+/// What holds inside an object: the policy for unknown members, and the nested object it belongs to.
+type Inside = (Policy, Option<Arc<str>>);
 
 struct Student<'m> {
     mapping: &'m Mapping,
@@ -100,7 +102,7 @@ impl Student<'_> {
         name: &str,
         policy: Policy,
         nested: Option<&Arc<str>>,
-    ) -> Result<Option<(Policy, Option<Arc<str>>)>, Rejected> {
+    ) -> Result<Option<Inside>, Rejected> {
         match self.known(name) {
             Some(field) => match field.kind {
                 Kind::Disabled => Ok(None),

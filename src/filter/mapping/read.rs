@@ -1,10 +1,9 @@
 //! Reading mappings: the JSON of Elasticsearch's mapping API, and Logstash's template.
 
 use super::dynamic::{Candidate, Dynamic, Pattern, Policy, Template};
-use super::kind::{Exact, Whole};
+use super::types::is_true;
 use super::{Field, Kind, Mapping, Source};
 use crate::config::{Node, Problem, Span};
-use crate::filter::analysis::{Analyzer, TokenFilter, Tokenizer};
 use crate::filter::date::DateFormat;
 use crate::filter::values::Path;
 use serde_json::{Map, Value, json};
@@ -95,10 +94,10 @@ fn candidate(reader: &mut Reader, known: &Mapping, mapping: &Value) -> Option<Ca
 impl Mapping {
     fn bare() -> Self {
         Self {
-            fields: indexmap::IndexMap::new(),
-            dynamic: Dynamic::unprepared(),
-            analyzers: std::collections::BTreeMap::new(),
-            normalizers: std::collections::BTreeMap::new(),
+            fields: Arc::default(),
+            dynamic: Arc::new(Dynamic::unprepared()),
+            analyzers: Arc::default(),
+            normalizers: Arc::default(),
             unmapped: super::Unmapped::ByEvent,
         }
     }
@@ -121,7 +120,8 @@ impl Field {
     }
 }
 
-struct Reader {
+/// Reads a mapping, remembering every problem.
+pub(super) struct Reader {
     span: Span,
     problems: Vec<Problem>,
 }
@@ -134,7 +134,7 @@ impl Reader {
         }
     }
 
-    fn problem(&mut self, message: impl Into<String>) {
+    pub(super) fn problem(&mut self, message: impl Into<String>) {
         let problem = Problem::error("E0209", &self.span, message)
             .help("write the mapping as Elasticsearch's mapping API returns it; see docs/filters.md for the types");
         self.problems.push(problem);
@@ -146,40 +146,38 @@ impl Reader {
             &mut mapping,
             settings.get("analysis").unwrap_or(&Value::Null),
         );
-        mapping.dynamic.policy = policy(body.get("dynamic")).unwrap_or(Policy::Learn);
+        let mut dynamic = Dynamic::unprepared();
+        dynamic.policy = policy(body.get("dynamic")).unwrap_or(Policy::Learn);
         if body.get("date_detection").is_some_and(|v| !is_true(v)) {
-            mapping.dynamic.date_formats.clear();
+            dynamic.date_formats.clear();
         } else if let Some(Value::Array(formats)) = body.get("dynamic_date_formats") {
             let formats = formats.iter().filter_map(Value::as_str);
-            mapping.dynamic.default_formats = false;
-            mapping.dynamic.date_formats =
-                formats.filter_map(|format| self.format(format)).collect();
+            dynamic.default_formats = false;
+            dynamic.date_formats = formats.filter_map(|format| self.format(format)).collect();
         }
-        mapping.dynamic.numeric_detection = body.get("numeric_detection").is_some_and(is_true);
+        dynamic.numeric_detection = body.get("numeric_detection").is_some_and(is_true);
         for template in body
             .get("dynamic_templates")
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
         {
-            self.template(&mut mapping, template);
+            dynamic.templates.extend(self.template(&mapping, template));
         }
         if let Some(properties) = body.get("properties").and_then(Value::as_object) {
-            let policy = mapping.dynamic.policy;
+            let policy = dynamic.policy;
             self.properties(&mut mapping, properties, "", policy, None, 0);
         }
         self.aliases_and_copies(&mut mapping);
         let known = mapping.clone();
         // What is wrong with a template was said when it was read.
         let mut quiet = Self::new(&self.span);
-        let quiet = std::cell::RefCell::new(&mut quiet);
-        mapping
-            .dynamic
-            .prepare(|body| candidate(&mut quiet.borrow_mut(), &known, body));
+        dynamic.prepare(|body| candidate(&mut quiet, &known, body));
+        mapping.dynamic = Arc::new(dynamic);
         mapping
     }
 
-    fn format(&mut self, format: &str) -> Option<Arc<DateFormat>> {
+    pub(super) fn format(&mut self, format: &str) -> Option<Arc<DateFormat>> {
         match DateFormat::parse(format) {
             Ok(format) => Some(Arc::new(format)),
             Err(reason) => {
@@ -189,15 +187,23 @@ impl Reader {
         }
     }
 
-    fn template(&mut self, mapping: &mut Mapping, template: &Value) {
+    fn template(&mut self, mapping: &Mapping, template: &Value) -> Option<Template> {
         let Some(body) = template
             .as_object()
             .and_then(|object| object.values().next())
         else {
-            return self.problem(
+            self.problem(
                 "an entry of \"dynamic_templates\" is an object {name: {match…, mapping}}",
             );
+            return None;
         };
+        if body.get("match_mapping_type").and_then(Value::as_str) == Some("object") {
+            let kind = body.get("mapping").and_then(|mapping| mapping.get("type"));
+            if kind.and_then(Value::as_str) == Some("nested") {
+                self.problem("a dynamic template cannot make nested objects here: name them in \"properties\"");
+            }
+            return None;
+        }
         let regex = body.get("match_pattern").and_then(Value::as_str) == Some("regex");
         let mut pattern = |key: &str| {
             let text = body.get(key)?.as_str()?;
@@ -229,7 +235,7 @@ impl Reader {
         {
             candidate(self, mapping, &template.mapping);
         }
-        mapping.dynamic.templates.push(template);
+        Some(template)
     }
 
     fn properties(
@@ -277,7 +283,7 @@ impl Reader {
             } else {
                 nested.cloned()
             };
-            mapping.fields.insert(name.clone(), Arc::new(field));
+            Arc::make_mut(&mut mapping.fields).insert(name.clone(), Arc::new(field));
             if let Some(properties) = body.get("properties").and_then(Value::as_object) {
                 self.properties(
                     mapping,
@@ -317,135 +323,9 @@ impl Reader {
             sub.sources = field.sources.clone();
             sub.nested = nested.cloned();
             sub.is_sub_field = true;
-            mapping.fields.insert(full, Arc::new(sub));
+            Arc::make_mut(&mut mapping.fields).insert(full, Arc::new(sub));
         }
-        mapping.fields.insert(name.to_string(), Arc::new(field));
-    }
-
-    /// A field that is no object, without its place.
-    fn leaf(&mut self, mapping: &Mapping, name: &str, body: &Map<String, Value>) -> Option<Field> {
-        let type_name = body.get("type").and_then(Value::as_str)?;
-        let mut field = Field::object(name, Policy::Ignore);
-        if type_name == "alias" {
-            field.alias = true;
-            let target = body.get("path").and_then(Value::as_str).unwrap_or_default();
-            field.copy_to = vec![target.to_owned()];
-            return Some(field);
-        }
-        field.kind = self.kind(mapping, name, type_name, body)?;
-        field.null_value = body.get("null_value").filter(|v| !v.is_null()).cloned();
-        field.ignore_malformed = body.get("ignore_malformed").is_some_and(is_true);
-        field.copy_to = match body.get("copy_to") {
-            Some(Value::String(target)) => vec![target.clone()],
-            Some(Value::Array(targets)) => targets
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-            _ => Vec::new(),
-        };
-        Some(field)
-    }
-
-    fn kind(
-        &mut self,
-        mapping: &Mapping,
-        name: &str,
-        type_name: &str,
-        body: &Map<String, Value>,
-    ) -> Option<Kind> {
-        let coerce = body.get("coerce").is_none_or(is_true);
-        let whole = |whole| Kind::Whole { whole, coerce };
-        let range = |kind| Kind::Range(Arc::new(kind));
-        Some(match type_name {
-            "text" | "match_only_text" | "annotated_text" | "search_as_you_type" => {
-                let analyzer = body
-                    .get("analyzer")
-                    .and_then(Value::as_str)
-                    .unwrap_or("standard");
-                match mapping.analyzer(analyzer) {
-                    Some(analyzer) => Kind::Text(analyzer),
-                    None => {
-                        self.problem(format!(
-                            "field {name:?}: analyzer {analyzer:?} is not known"
-                        ));
-                        return None;
-                    }
-                }
-            }
-            "keyword" | "constant_keyword" | "wildcard" | "flat_object" | "version" => {
-                let normalizer = match body.get("normalizer").and_then(Value::as_str) {
-                    None => None,
-                    Some("lowercase") => {
-                        let lowercase = vec![TokenFilter::Lowercase];
-                        Some(Arc::new(Analyzer::new(Tokenizer::Keyword, lowercase)))
-                    }
-                    Some(wanted) => match mapping.normalizers.get(wanted) {
-                        Some(normalizer) => Some(Arc::clone(normalizer)),
-                        None => {
-                            self.problem(format!(
-                                "field {name:?}: normalizer {wanted:?} is not known"
-                            ));
-                            return None;
-                        }
-                    },
-                };
-                let most = body.get("ignore_above").and_then(Value::as_u64);
-                Kind::Keyword {
-                    ignore_above: most.and_then(|most| usize::try_from(most).ok()),
-                    normalizer,
-                }
-            }
-            "long" | "unsigned_long" => whole(Whole::Long),
-            "integer" => whole(Whole::Integer),
-            "short" => whole(Whole::Short),
-            "byte" => whole(Whole::Byte),
-            "double" => Kind::Float(Exact::Double),
-            "float" => Kind::Float(Exact::Float),
-            "half_float" => Kind::Float(Exact::HalfFloat),
-            "scaled_float" => match body.get("scaling_factor").and_then(Value::as_f64) {
-                Some(factor) if factor > 0.0 => Kind::Float(Exact::Scaled(factor)),
-                _ => {
-                    self.problem(format!(
-                        "field {name:?}: scaled_float needs a positive \"scaling_factor\""
-                    ));
-                    return None;
-                }
-            },
-            "boolean" => Kind::Boolean,
-            "date" | "date_nanos" => {
-                let format = match body.get("format").and_then(Value::as_str) {
-                    Some(format) => self.format(format)?,
-                    None => Arc::new(DateFormat::default_field()),
-                };
-                if type_name == "date" {
-                    Kind::Date(format)
-                } else {
-                    Kind::DateNanos(format)
-                }
-            }
-            "ip" => Kind::Ip,
-            "integer_range" => range(whole(Whole::Integer)),
-            "long_range" => range(whole(Whole::Long)),
-            "float_range" => range(Kind::Float(Exact::Float)),
-            "double_range" => range(Kind::Float(Exact::Double)),
-            "date_range" => {
-                let format = match body.get("format").and_then(Value::as_str) {
-                    Some(format) => self.format(format)?,
-                    None => Arc::new(DateFormat::default_field()),
-                };
-                range(Kind::Date(format))
-            }
-            "ip_range" => range(Kind::Ip),
-            "geo_point" | "geo_shape" | "point" | "shape" => Kind::Geo,
-            "binary" => Kind::Binary,
-            other => {
-                self.problem(format!(
-                    "field {name:?}: the type {other:?} is not supported"
-                ));
-                return None;
-            }
-        })
+        Arc::make_mut(&mut mapping.fields).insert(name.to_string(), Arc::new(field));
     }
 
     /// Aliases become what they point to; copied values get a second source.
@@ -453,7 +333,7 @@ impl Reader {
         let fields: Vec<Arc<Field>> = mapping.fields.values().cloned().collect();
         for field in fields {
             for target in &field.copy_to {
-                let Some(found) = mapping.fields.get_mut(target) else {
+                let Some(found) = Arc::make_mut(&mut mapping.fields).get_mut(target) else {
                     self.problem(format!(
                         "field {:?} points to {target:?}, which is not in the mapping",
                         field.name
@@ -466,8 +346,7 @@ impl Reader {
                         copy_to: Vec::new(),
                         ..Field::clone(found)
                     };
-                    mapping
-                        .fields
+                    Arc::make_mut(&mut mapping.fields)
                         .insert(field.name.to_string(), Arc::new(aliased));
                 } else if let (Source::Paths(to), Source::Paths(from)) =
                     (&mut Arc::make_mut(found).sources, &field.sources)
@@ -476,93 +355,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    fn analysis(&mut self, mapping: &mut Mapping, analysis: &Value) {
-        let entries = |key: &str| {
-            analysis
-                .get(key)
-                .and_then(Value::as_object)
-                .into_iter()
-                .flatten()
-        };
-        for (name, body) in entries("analyzer") {
-            if let Some(analyzer) = self.analyzer(name, body) {
-                mapping.analyzers.insert(name.clone(), Arc::new(analyzer));
-            }
-        }
-        for (name, body) in entries("normalizer") {
-            if let Some(filters) = self.filters(name, body) {
-                let normalizer = Analyzer::new(Tokenizer::Keyword, filters);
-                mapping
-                    .normalizers
-                    .insert(name.clone(), Arc::new(normalizer));
-            }
-        }
-    }
-
-    fn analyzer(&mut self, name: &str, body: &Value) -> Option<Analyzer> {
-        let kind = body.get("type").and_then(Value::as_str).unwrap_or("custom");
-        if kind != "custom" {
-            let plain = body
-                .as_object()
-                .is_some_and(|body| body.keys().all(|key| key == "type"));
-            let analyzer = Analyzer::named(kind).filter(|_| plain);
-            if analyzer.is_none() {
-                self.problem(format!(
-                    "analyzer {name:?}: the type {kind:?} with these settings is not supported"
-                ));
-            }
-            return analyzer;
-        }
-        let tokenizer = match body.get("tokenizer").and_then(Value::as_str) {
-            Some("standard") => Tokenizer::Standard,
-            Some("keyword") => Tokenizer::Keyword,
-            Some("whitespace") => Tokenizer::Whitespace,
-            Some("letter") => Tokenizer::Letter,
-            other => {
-                self.problem(format!(
-                    "analyzer {name:?}: the tokenizer {:?} is not supported",
-                    other.unwrap_or("")
-                ));
-                return None;
-            }
-        };
-        Some(Analyzer::new(tokenizer, self.filters(name, body)?))
-    }
-
-    fn filters(&mut self, name: &str, body: &Value) -> Option<Vec<TokenFilter>> {
-        if body
-            .get("char_filter")
-            .and_then(Value::as_array)
-            .is_some_and(|list| !list.is_empty())
-        {
-            self.problem(format!(
-                "analyzer {name:?}: character filters are not supported"
-            ));
-            return None;
-        }
-        let names = match body.get("filter") {
-            Some(Value::String(one)) => vec![one.as_str()],
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
-        let mut filters = Vec::new();
-        for filter in names {
-            filters.push(match filter {
-                "lowercase" => TokenFilter::Lowercase,
-                "uppercase" => TokenFilter::Uppercase,
-                "stop" => TokenFilter::EnglishStop,
-                "porter_stem" => TokenFilter::PorterStem,
-                other => {
-                    self.problem(format!(
-                        "analyzer {name:?}: the filter {other:?} is not supported"
-                    ));
-                    return None;
-                }
-            });
-        }
-        Some(filters)
     }
 }
 
@@ -583,12 +375,4 @@ fn policy(value: Option<&Value>) -> Option<Policy> {
         },
         _ => return None,
     })
-}
-
-fn is_true(value: &Value) -> bool {
-    match value {
-        Value::Bool(value) => *value,
-        Value::String(text) => text == "true",
-        _ => false,
-    }
 }

@@ -2,16 +2,14 @@
 
 use super::super::analysis::Analyzer;
 use super::super::date::Zone;
-use super::super::dsl::{
-    Bool, Clause, MatchMode, MatchOptions, MultiKind, MultiMatch, Query, Scalar,
-};
-use super::super::mapping::{Field, Kind, Mapping, Source, Whole};
+use super::super::dsl::{Bool, Clause, MatchMode, MatchOptions, Query, Scalar};
+use super::super::mapping::{Field, Kind, Mapping, Whole};
 use super::super::regexp::{self, RegexpError};
 use super::super::values::Path;
 use super::super::wildcard::Wildcard;
 use super::field::{Build, Scope, Target};
 use super::ranges::{FieldError, normalized, range, term, terms};
-use super::words::{Built, Occur, boolean, near, words};
+use super::words::{Built, boolean, near, words};
 use super::{Plan, StringTest, Test};
 use crate::config::{Problem, Span};
 use std::sync::Arc;
@@ -25,6 +23,7 @@ pub(in crate::filter) fn compile(
         scope: Scope {
             mapping: Arc::clone(mapping),
             nested: None,
+            counts_words: false,
         },
         problems: Vec::new(),
     };
@@ -48,7 +47,13 @@ pub(super) enum Strictness {
     Lenient,
 }
 
-const NOT_THERE: Plan = Plan::None("the mapping has no such field");
+impl Strictness {
+    pub(super) fn lenient_if(lenient: bool) -> Self {
+        if lenient { Self::Lenient } else { Self::Strict }
+    }
+}
+
+pub(super) const NOT_THERE: Plan = Plan::None("the mapping has no such field");
 
 impl Compiler {
     fn query(&mut self, query: &Query) -> Plan {
@@ -73,7 +78,15 @@ impl Compiler {
             Clause::Range {
                 field,
                 range: wanted,
-            } => self.test(field, span, &|kind| range(kind, wanted, &Zone::UTC)),
+            } => self.test(field, span, &|kind| {
+                match range(kind, wanted, &Zone::UTC)? {
+                    // Without bounds a text counts even when it has no terms.
+                    Test::Term(_) if wanted.lower.is_none() && wanted.upper.is_none() => {
+                        Ok(Test::Exists)
+                    }
+                    test => Ok(test),
+                }
+            }),
             Clause::Prefix {
                 field,
                 value,
@@ -208,9 +221,11 @@ impl Compiler {
                 message: format!("field {:?}: {}", field.name, error.message),
                 help: error.help,
             },
-            (Err(_), _, _) => {
+            (Err(_), _, Strictness::Lenient) => {
                 return Built::Plan(Plan::None("the value does not fit the field's type"));
             }
+            // No type at all would do.
+            (Err(error), Target::ByEvent(_) | Target::LikeByEvent(_), Strictness::Strict) => error,
         };
         self.problem(span, &error, "E0206");
         Built::Plan(NOT_THERE)
@@ -242,222 +257,18 @@ impl Compiler {
         span: &Span,
     ) -> Plan {
         let analyzer = self.analyzer(options.analyzer.as_deref(), span);
+        let minimum = options.minimum_should_match.as_ref();
         let build = |field: &Arc<Field>| match words(field, text, mode, options, analyzer.as_ref())
         {
             Err(_) if options.lenient => Ok(Built::Plan(Plan::None(
                 "the value does not fit the field's type",
             ))),
-            built => built,
+            built => built.map(|built| built.closed_by(minimum)),
         };
         match self.on_name(name, span, &build) {
             Built::NoWords if options.no_words_match_all => Plan::All,
-            built => built.into_plan_with(options.minimum_should_match.as_ref()),
-        }
-    }
-
-    fn multi_match(&mut self, multi: &MultiMatch, span: &Span) -> Plan {
-        let all = ["*".to_owned()];
-        let names = if multi.fields.is_empty() {
-            &all[..]
-        } else {
-            &multi.fields
-        };
-        let is_all = names.iter().any(|name| name == "*");
-        let lenient = multi.lenient.unwrap_or(is_all);
-        let strictness = if lenient {
-            Strictness::Lenient
-        } else {
-            Strictness::Strict
-        };
-        let analyzer = self.analyzer(multi.options.analyzer.as_deref(), span);
-        let targets = self.scope.targets(names, None);
-        let built = self.text_on(
-            &targets,
-            &multi.text,
-            multi.kind,
-            &multi.options,
-            analyzer.as_ref(),
-            strictness,
-            span,
-        );
-        match built {
-            Built::NoWords if multi.options.no_words_match_all => Plan::All,
             built => built.into_plan(),
         }
-    }
-
-    /// A text on several fields.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a different part of the clause, and callers have no struct that holds them"
-    )]
-    pub(super) fn text_on(
-        &mut self,
-        targets: &[Target],
-        text: &Scalar,
-        kind: MultiKind,
-        options: &MatchOptions,
-        analyzer: Option<&Arc<Analyzer>>,
-        strictness: Strictness,
-        span: &Span,
-    ) -> Built {
-        let mode = match kind {
-            MultiKind::CrossFields if targets.len() > 1 => {
-                return self.across(targets, text, options, analyzer, strictness, span);
-            }
-            MultiKind::CrossFields => MatchMode::Words,
-            MultiKind::EachField(mode) => mode,
-        };
-        let minimum = options.minimum_should_match.as_ref();
-        let built: Vec<Built> = targets
-            .iter()
-            .map(|target| {
-                self.on_target(target, strictness, span, &|field| {
-                    words(field, text, mode, options, analyzer)
-                })
-            })
-            .filter(|built| !matches!(built, Built::NoWords))
-            .collect();
-        any(targets.len(), built, minimum)
-    }
-
-    /// `cross_fields`: each word in any of the fields that share an analyzer.
-    fn across(
-        &mut self,
-        targets: &[Target],
-        text: &Scalar,
-        options: &MatchOptions,
-        analyzer: Option<&Arc<Analyzer>>,
-        strictness: Strictness,
-        span: &Span,
-    ) -> Built {
-        let minimum = options.minimum_should_match.as_ref();
-        let mut groups: Vec<(Option<&Arc<Analyzer>>, Vec<&Target>)> = Vec::new();
-        for target in targets {
-            let of_field = match target {
-                Target::Mapped(field) => match &field.kind {
-                    Kind::Text(own) => Some(analyzer.unwrap_or(own)),
-                    _ => analyzer,
-                },
-                Target::ByEvent(_) | Target::LikeByEvent(_) => analyzer,
-            };
-            match groups.iter_mut().find(|(group, _)| *group == of_field) {
-                Some((_, members)) => members.push(target),
-                None => groups.push((of_field, vec![target])),
-            }
-        }
-        let mut built = Vec::new();
-        for (analyzer, members) in groups {
-            let texts: Vec<Scalar> = match analyzer.filter(|analyzer| !analyzer.is_keyword()) {
-                Some(analyzer) => {
-                    let tokens = analyzer.tokens(&text.text());
-                    tokens
-                        .into_iter()
-                        .map(|token| Scalar::Text(token.text))
-                        .collect()
-                }
-                None => vec![text.clone()],
-            };
-            let occur = match options.operator {
-                super::super::dsl::Operator::Or => Occur::Should,
-                super::super::dsl::Operator::And => Occur::Must,
-            };
-            let mut clauses = Vec::new();
-            for text in &texts {
-                let plans = members
-                    .iter()
-                    .map(|target| {
-                        self.on_target(target, strictness, span, &|field| {
-                            words(field, text, MatchMode::Words, options, None)
-                        })
-                        .into_plan()
-                    })
-                    .collect();
-                clauses.push((occur, Built::Plan(Plan::any(plans))));
-            }
-            match clauses.len() {
-                0 => {}
-                1 => built.extend(clauses.into_iter().map(|(_, clause)| clause)),
-                _ => built.push(Built::Clauses(clauses)),
-            }
-        }
-        let count = built.len();
-        any(count, built, minimum)
-    }
-
-    pub(super) fn exists(&mut self, name: &str, span: &Span) -> Plan {
-        if name == "*" {
-            let error = FieldError::new("exists cannot ask for every field at once")
-                .help("name a field, or leave the clause out");
-            self.problem(span, &error, "E0206");
-            return NOT_THERE;
-        }
-        if name.contains('*') {
-            let fields: Vec<Arc<Field>> = self.scope.mapping.fields_like(name).cloned().collect();
-            let mut plans: Vec<Plan> = fields.iter().map(|field| self.exists_in(field)).collect();
-            if self.scope.mapping.is_open() {
-                let target = Target::LikeByEvent(name.to_owned());
-                plans.push(
-                    self.on_target(&target, Strictness::Lenient, span, &exists_on)
-                        .into_plan(),
-                );
-            }
-            return Plan::any(plans);
-        }
-        self.exists_named(name, span)
-    }
-
-    /// `exists` on exactly that name.
-    pub(super) fn exists_named(&mut self, name: &str, span: &Span) -> Plan {
-        match self.scope.target(name) {
-            Some(Target::Mapped(field)) => self.exists_in(&field),
-            Some(target) => {
-                let itself = self
-                    .on_target(&target, Strictness::Lenient, span, &exists_on)
-                    .into_plan();
-                let below = self
-                    .scope
-                    .build_below(name, &exists_on)
-                    .map(Built::into_plan);
-                Plan::any(std::iter::once(itself).chain(below).collect())
-            }
-            None if name == "_source" => {
-                let error =
-                    FieldError::new("_source cannot be searched").help("name the field itself");
-                self.problem(span, &error, "E0206");
-                NOT_THERE
-            }
-            None => NOT_THERE,
-        }
-    }
-
-    fn exists_in(&self, field: &Arc<Field>) -> Plan {
-        if matches!(field.sources, Source::Id | Source::Index) {
-            return Plan::All;
-        }
-        let foreign = |field: &Field| field.nested != self.scope.nested;
-        if !matches!(field.kind, Kind::Object | Kind::Nested) {
-            return match exists_on(field) {
-                Ok(Built::Plan(plan)) if !foreign(field) => plan,
-                _ => Plan::None("the field is not searchable"),
-            };
-        }
-        let mut plans: Vec<Plan> = self
-            .scope
-            .mapping
-            .fields_below(&field.name)
-            .filter(|below| !foreign(below) && !matches!(below.kind, Kind::Object | Kind::Nested))
-            .filter_map(|below| exists_on(below).ok())
-            .map(Built::into_plan)
-            .collect();
-        if self.scope.mapping.is_open() && field.kind == Kind::Object {
-            plans.extend(
-                self.scope
-                    .build_below(&field.name, &exists_on)
-                    .map(Built::into_plan),
-            );
-        }
-        Plan::any(plans)
     }
 
     fn terms_set(
@@ -505,37 +316,6 @@ impl Compiler {
             inner: Box::new(inner),
         }
     }
-}
-
-/// What of several fields matches; a single one stays open for more clauses.
-pub(super) fn any(
-    fields: usize,
-    mut built: Vec<Built>,
-    minimum: Option<&super::super::dsl::Minimum>,
-) -> Built {
-    if fields == 1 {
-        return match built.pop() {
-            Some(only) if minimum.is_some() => Built::Plan(only.into_plan_with(minimum)),
-            Some(only) => only,
-            None => Built::NoWords,
-        };
-    }
-    if fields > 0 && built.is_empty() {
-        return Built::NoWords;
-    }
-    Built::Plan(Plan::any(
-        built
-            .into_iter()
-            .map(|one| one.into_plan_with(minimum))
-            .collect(),
-    ))
-}
-
-fn exists_on(field: &Arc<Field>) -> Result<Built, FieldError> {
-    Ok(Built::Plan(match field.kind {
-        Kind::Disabled | Kind::Object | Kind::Nested => Plan::None("the field is an object"),
-        _ => Plan::leaf(field, Test::Exists),
-    }))
 }
 
 /// Clauses on the characters of terms need fields that have such.

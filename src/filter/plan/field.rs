@@ -1,5 +1,6 @@
 //! Building plans on fields: by name, by pattern, on everything; known to the mapping or typed by the event.
 
+use super::super::analysis::Analyzer;
 use super::super::mapping::{Candidate, Field, Kind, Lookup, Mapping};
 use super::super::values::Path;
 use super::ranges::FieldError;
@@ -26,6 +27,8 @@ pub(super) struct Scope {
     pub(super) mapping: Arc<Mapping>,
     /// The nested object around the clause.
     pub(super) nested: Option<Arc<str>>,
+    /// Whether the words of a text must stay clauses of their own, to be counted.
+    pub(super) counts_words: bool,
 }
 
 impl Plan {
@@ -65,16 +68,16 @@ impl Scope {
             }
         };
         let with_suffix = |name: &str| {
-            let Lookup::Mapped(field) = self.mapping.lookup(&format!("{name}{}", suffix?)) else {
-                return None;
-            };
-            Some(field)
+            let name = format!("{name}{}", suffix?);
+            match self.mapping.lookup(&name) {
+                Lookup::Mapped(field) => Some(Target::Mapped(field)),
+                Lookup::ByEvent if self.is_sub_field(&name) => Some(Target::ByEvent(name)),
+                Lookup::ByEvent | Lookup::Absent => None,
+            }
         };
         for name in names {
             if !name.contains('*') {
-                if let Some(field) = with_suffix(name) {
-                    add(Target::Mapped(field));
-                } else if let Some(target) = self.target(name) {
+                if let Some(target) = with_suffix(name).or_else(|| self.target(name)) {
                     add(target);
                 }
                 continue;
@@ -84,9 +87,7 @@ impl Scope {
                 .fields_like(name)
                 .filter(|field| field.is_searched_by_all())
             {
-                add(Target::Mapped(
-                    with_suffix(&field.name).unwrap_or_else(|| Arc::clone(field)),
-                ));
+                add(with_suffix(&field.name).unwrap_or_else(|| Target::Mapped(Arc::clone(field))));
             }
             if self.mapping.is_open() {
                 add(Target::LikeByEvent(name.clone()));
@@ -107,16 +108,16 @@ impl Scope {
                     "the field belongs to another nested object",
                 )))
             }
-            Target::ByEvent(name) => self.by_event(self.names(name), build),
+            Target::ByEvent(name) => self.by_event(&self.names(name), build),
             Target::LikeByEvent(pattern) => {
-                self.by_event(Names::Like(pattern.as_str().into()), build)
+                self.by_event(&Names::Like(pattern.as_str().into()), build)
             }
         }
     }
 
     /// Any member below an object.
     pub(super) fn build_below(&self, object: &str, build: Build<'_>) -> Result<Built, FieldError> {
-        self.by_event(Names::Below(self.path(object)), build)
+        self.by_event(&Names::Below(self.path(object)), build)
     }
 
     fn path(&self, name: &str) -> Path {
@@ -125,6 +126,25 @@ impl Scope {
             .as_deref()
             .and_then(|nested| name.strip_prefix(nested)?.strip_prefix('.'));
         Path::new(inside.unwrap_or(name))
+    }
+
+    /// Whether a name that the mapping does not know may be a sub-field, such as `host.keyword` of a text `host`.
+    pub(super) fn is_sub_field(&self, name: &str) -> bool {
+        matches!(
+            self.names(name),
+            Names::One {
+                parent: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// The analyzer of texts that the mapping does not know.
+    pub(super) fn text_analyzer(&self) -> Option<&Arc<Analyzer>> {
+        match &self.mapping.candidates().first()?.field.kind {
+            Kind::Text(analyzer) => Some(analyzer),
+            _ => None,
+        }
     }
 
     fn names(&self, name: &str) -> Names {
@@ -141,32 +161,66 @@ impl Scope {
         }
     }
 
-    fn by_event(&self, names: Names, build: Build<'_>) -> Result<Built, FieldError> {
+    fn by_event(&self, names: &Names, build: Build<'_>) -> Result<Built, FieldError> {
         let plan = |field: &Arc<Field>| match build(field) {
             Ok(built) => built.into_plan(),
             Err(_) => Plan::None("the clause does not work on values of this type"),
         };
         // A text without words drops out of the query, whatever else the field may hold.
-        let drops_out = self.mapping.candidates().first().is_some_and(|candidate| {
+        let is_text = matches!(names, Names::One { parent: None, .. });
+        let drops_out = |candidate: &Candidate| {
             matches!(candidate.field.kind, Kind::Text(_))
                 && matches!(build(&candidate.field), Ok(Built::NoWords))
-        });
-        if drops_out {
+        };
+        if is_text && self.mapping.text_candidate().is_some_and(drops_out) {
             return Ok(Built::NoWords);
         }
-        let variants: Vec<Variant> = self
-            .mapping
-            .candidates()
-            .iter()
-            .map(|candidate| Variant {
+        let variants = |plan: &dyn Fn(&Arc<Field>) -> Plan| -> Vec<Variant> {
+            let looked_at = |end: &str| match names {
+                Names::One { parent, .. } => {
+                    parent.as_ref().is_some_and(|(_, wanted)| **wanted == *end)
+                }
+                Names::Like(_) | Names::Below(_) => true,
+            };
+            let variant = |candidate: &Candidate| Variant {
                 main: plan(&candidate.field),
                 sub_fields: candidate
                     .sub_fields
                     .iter()
+                    .filter(|(end, _)| looked_at(end))
                     .map(|(end, field)| (Arc::clone(end), plan(field)))
                     .collect(),
-            })
-            .collect();
+            };
+            self.mapping.candidates().iter().map(variant).collect()
+        };
+        let by_event = |variants| {
+            Plan::ByEvent(Arc::new(ByEvent {
+                names: names.clone(),
+                variants,
+                mapping: Arc::clone(&self.mapping),
+            }))
+        };
+        if self.counts_words
+            && is_text
+            && let Some(candidate) = self.mapping.candidates().first()
+            && let Ok(Built::Clauses(words)) = build(&candidate.field)
+        {
+            // A value of another type than text is compared as a whole, and stands in for every word.
+            let word = |at: usize| {
+                variants(&|field| match build(field) {
+                    Ok(Built::Clauses(mut words)) if at < words.len() => {
+                        words.swap_remove(at).1.into_plan()
+                    }
+                    _ => plan(field),
+                })
+            };
+            let clauses = words
+                .iter()
+                .enumerate()
+                .map(|(at, (occur, _))| (*occur, Built::Plan(by_event(word(at)))));
+            return Ok(Built::Clauses(clauses.collect()));
+        }
+        let variants = variants(&plan);
         let possible = variants.iter().any(|variant| {
             let mut plans = variant
                 .sub_fields
@@ -182,10 +236,6 @@ impl Scope {
             }
             return Ok(Built::Plan(Plan::None("no value of any type can match")));
         }
-        Ok(Built::Plan(Plan::ByEvent(Arc::new(ByEvent {
-            names,
-            variants,
-            mapping: Arc::clone(&self.mapping),
-        }))))
+        Ok(Built::Plan(by_event(variants)))
     }
 }

@@ -11,9 +11,10 @@ use super::super::lucene::{Conjunction, Item, Leaf, Modifier, Syntax};
 use super::super::mapping::{Field, Kind};
 use super::super::regexp::Options;
 use super::super::wildcard::normalize;
-use super::compile::{Compiler, Strictness, any, regexp, strings_only, wildcard};
+use super::compile::{Compiler, Strictness, regexp, strings_only, wildcard};
 use super::field::{Build, Target};
 use super::ranges::{FieldError, normalized, range};
+use super::several::{Manner, any};
 use super::words::{Built, Occur, near, tokens_on, words};
 use super::{Plan, StringTest, Test};
 use crate::config::Span;
@@ -47,11 +48,7 @@ impl Compiler {
             query,
             span,
             fields,
-            strictness: if query.lenient.unwrap_or(searches_all) {
-                Strictness::Lenient
-            } else {
-                Strictness::Strict
-            },
+            strictness: Strictness::lenient_if(query.lenient.unwrap_or(searches_all)),
             quote_analyzer: quote_analyzer.or_else(|| analyzer.clone()),
             analyzer,
             zone: query.time_zone.as_deref().and_then(Zone::parse),
@@ -59,8 +56,10 @@ impl Compiler {
         if query.items.is_empty() {
             return Plan::None("the query is empty");
         }
-        self.group(&query.items, &context)
-            .into_plan_with(query.minimum_should_match.as_ref())
+        self.scope.counts_words = query.minimum_should_match.is_some();
+        let built = self.group(&query.items, &context);
+        self.scope.counts_words = false;
+        built.into_plan_with(query.minimum_should_match.as_ref())
     }
 
     /// Clauses and operators in the way of Lucene's classic parser: there is no precedence, each operator changes how its two neighbours
@@ -122,7 +121,10 @@ impl Compiler {
         match leaf {
             Leaf::Words(text) => match (field, operator(text)) {
                 (Some(EXISTS), _) => Built::Plan(self.exists_named(text, context.span)),
-                (field, Some(bounds)) => self.lucene_range(field, &bounds, context),
+                // Not where the query lists its fields: the server's parser has no field then.
+                (field, Some(bounds)) if field.is_some() || context.query.fields.is_empty() => {
+                    self.lucene_range(field, &bounds, context)
+                }
                 (field, _) => self.lucene_text(field, text, None, context),
             },
             Leaf::Phrase { text, .. } if field == Some(EXISTS) => {
@@ -161,12 +163,11 @@ impl Compiler {
     /// Builds on each field; any of them may match.
     fn on_each(&mut self, field: Option<&str>, context: &Context<'_>, build: Build<'_>) -> Built {
         let targets = self.lucene_targets(field, false, context);
-        let built: Vec<Built> = targets
+        let built = targets
             .iter()
             .map(|target| self.on_target(target, context.strictness, context.span, build))
-            .filter(|built| !matches!(built, Built::NoWords))
             .collect();
-        any(targets.len(), built, None)
+        any(built)
     }
 
     fn lucene_text(
@@ -191,7 +192,7 @@ impl Compiler {
         };
         let value = Scalar::Text(text.to_owned());
         if let (Some(zone), MultiKind::EachField(mode), None) = (&context.zone, kind, slop) {
-            let built: Vec<Built> = targets
+            let built = targets
                 .iter()
                 .map(|target| {
                     self.on_target(target, context.strictness, context.span, &|field| {
@@ -205,19 +206,16 @@ impl Compiler {
                         )))
                     })
                 })
-                .filter(|built| !matches!(built, Built::NoWords))
                 .collect();
-            return any(targets.len(), built, None);
+            return any(built);
         }
-        self.text_on(
-            &targets,
-            &value,
+        let manner = Manner {
             kind,
-            &options,
+            options: &options,
             analyzer,
-            context.strictness,
-            context.span,
-        )
+            strictness: context.strictness,
+        };
+        self.text_on(&targets, &value, manner, context.span)
     }
 
     fn lucene_range(&mut self, field: Option<&str>, leaf: &Leaf, context: &Context<'_>) -> Built {

@@ -11,6 +11,7 @@ use super::compile::{Compiler, Strictness, strings_only};
 use super::field::{Build, Target};
 use super::lucene::prefix;
 use super::ranges::normalized;
+use super::several::{Manner, any};
 use super::words::{Built, Occur, near};
 use super::{Plan, Test};
 use crate::config::Span;
@@ -42,11 +43,7 @@ impl Compiler {
             quoted: self
                 .scope
                 .targets(names, query.quote_field_suffix.as_deref()),
-            strictness: if query.lenient.unwrap_or(searches_all) {
-                Strictness::Lenient
-            } else {
-                Strictness::Strict
-            },
+            strictness: Strictness::lenient_if(query.lenient.unwrap_or(searches_all)),
             analyzer: self.analyzer(query.analyzer.as_deref(), span),
             options: MatchOptions {
                 operator: query.default_operator,
@@ -141,30 +138,21 @@ impl Compiler {
             ..context.options.clone()
         };
         let value = Scalar::Text(text.to_owned());
-        let kind = MultiKind::EachField(mode);
-        self.text_on(
-            targets,
-            &value,
-            kind,
-            &options,
-            context.analyzer.as_ref(),
-            context.strictness,
-            context.span,
-        )
+        let manner = Manner {
+            kind: MultiKind::EachField(mode),
+            options: &options,
+            analyzer: context.analyzer.as_ref(),
+            strictness: context.strictness,
+        };
+        self.text_on(targets, &value, manner, context.span)
     }
 
     fn simple_each(&mut self, context: &Context<'_>, build: Build<'_>) -> Built {
-        let built: Vec<Plan> = context
+        let built = context
             .targets
             .iter()
             .map(|target| self.on_target(target, context.strictness, context.span, build))
-            .filter(|built| !matches!(built, Built::NoWords))
-            .map(Built::into_plan)
             .collect();
-        if built.is_empty() {
-            Built::NoWords
-        } else {
-            Built::Plan(Plan::any(built))
-        }
+        any(built)
     }
 }

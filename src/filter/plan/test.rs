@@ -78,6 +78,11 @@ pub(in crate::filter) struct Phrase {
 }
 
 impl DateTest {
+    /// Whether a bound is counted from `now`.
+    pub(in crate::filter) fn is_relative(&self) -> bool {
+        let mut bounds = self.lower.iter().chain(&self.upper);
+        bounds.any(|(expression, _)| matches!(expression, DateExpression::FromNow(_)))
+    }
     /// First and last instant, both included.
     pub(in crate::filter) fn bounds(&self, now: WallTime) -> (i128, i128) {
         let now = i128::from(now.0) * 1000;
@@ -153,11 +158,11 @@ impl RangeTest {
     fn passes(&self, reading: &Reading<'_>, now: WallTime) -> bool {
         match (&self.other, reading) {
             (Test::Whole { first, last }, Reading::Numbers(span)) => {
-                self.lies((span.first, span.last), (*first, *last))
+                self.lies(&(span.first, span.last), &(*first, *last))
             }
             (Test::Date(test), Reading::Numbers(span)) => self.lies(
-                (i128::from(span.first), i128::from(span.last)),
-                test.bounds(now),
+                &(i128::from(span.first), i128::from(span.last)),
+                &test.bounds(now),
             ),
             (Test::Float { lower, upper }, Reading::Floats(first, last)) => {
                 let low = if lower.includes {
@@ -170,10 +175,10 @@ impl RangeTest {
                 } else {
                     upper.value.next_down()
                 };
-                self.lies((*first, *last), (low, high))
+                self.lies(&(*first, *last), &(low, high))
             }
             (Test::Ip { first, last }, Reading::Ips(from, to)) => {
-                self.lies((*from, *to), (*first, *last))
+                self.lies(&(*from, *to), &(*first, *last))
             }
             (Test::AnyOf(others), reading) => others.iter().any(|other| {
                 let test = Self {
@@ -186,7 +191,7 @@ impl RangeTest {
         }
     }
 
-    fn lies<T: PartialOrd>(&self, document: (T, T), other: (T, T)) -> bool {
+    fn lies<T: PartialOrd>(&self, document: &(T, T), other: &(T, T)) -> bool {
         use crate::filter::dsl::Relation;
         if other.0 > other.1 {
             return false;

@@ -1,28 +1,21 @@
 //! From a rule's options to the rule.
 
 use super::import::Written;
-use super::options::{OPTIONS, is_of_elastalert};
-use super::{Loader, default_name, references, rule_type};
+use super::options::OPTIONS;
+use super::{Loader, default_name, fingerprint, known, list_filter, references, rule_type};
 use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{
-    Data, Mapping, Node, OptionSpec, Problem, Properties, Span, check, duration, opt, unknown,
+    Data, Mapping, Node, OptionSpec, Problem, Properties, Span, check, duration, opt,
     without_effect,
 };
 use crate::event::python;
 use crate::filter::Filter;
 use crate::rule::time_field::{self, TimeField};
-use crate::rule::types::RULE_TYPES;
 use crate::rule::{
     Aggregation, Common, Due, IndexPattern, IndexStyle, QueryKey, Rule, RuleTypeEntry, Schedule,
-    types,
 };
-use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
-
-/// A query with more clauses than this is refused by Elasticsearch (`indices.query.bool.max_clause_count`), so a longer list cannot
-/// narrow the filter.
-const MAX_LIST_IN_FILTER: usize = 1024;
 
 /// Builds a rule; `None` comes with an error.
 pub(super) fn build(
@@ -51,17 +44,8 @@ pub(super) fn build(
     tables.extend([SERVICE, ELASTICSEARCH]);
     tables.extend(loader.alerter_options);
     problems.extend(without_effect(&written.options, &tables));
-    // Without its type nobody knows which options the rule may have.
     if let Some(entry) = entry {
-        problems.extend(of_other_types(&written.options, &tables, entry.name));
-        tables.extend(RULE_TYPES.iter().map(|entry| entry.options));
-        let named = |name: &str| is_of_elastalert(name) || is_named(&complete, name);
-        problems.extend(unknown(&written.options, &tables, &named));
-    }
-    if let Some((key, _)) = written.options.entry("limit_execution") {
-        let message =
-            "`limit_execution` arrives with a later version, until then the rule runs at all hours";
-        problems.push(Problem::warning("W0708", &key.span, message));
+        problems.extend(known::check(&written.options, &complete, &tables, entry));
     }
     let properties = Properties::new(references::resolve(&complete));
     let mut builder = Builder {
@@ -113,54 +97,29 @@ fn complete(loader: &Loader<'_>, path: &Path, own: &Mapping) -> Mapping {
     complete
 }
 
-/// Options that only rules of other types have.
-fn of_other_types(options: &Mapping, tables: &[&[OptionSpec]], type_name: &str) -> Vec<Problem> {
-    let has = |table: &[OptionSpec], name: &str| table.iter().any(|spec| spec.name == name);
-    let mut problems = Vec::new();
-    for (key, _) in options.iter() {
-        let Some(name) = key.as_str() else { continue };
-        if tables.iter().any(|table| has(table, name)) {
-            continue;
-        }
-        let owners = RULE_TYPES.iter().filter(|entry| has(entry.options, name));
-        let owners: Vec<&str> = owners.map(|entry| entry.name).collect();
-        if !owners.is_empty() {
-            let message = format!("`{name}` has no effect in a rule of type `{type_name}`");
-            let help = format!("it is an option of {}", owners.join(", "));
-            problems.push(Problem::warning("W0709", &key.span, message).help(help));
-        }
-    }
-    problems
-}
-
-/// Whether the rule's texts name one of its options: people put their own there for that.
-fn is_named(options: &Mapping, name: &str) -> bool {
-    let named = |list: &str| {
-        let items = options.get(list).map(Node::to_value);
-        match items {
-            Some(Value::Array(items)) => items.iter().any(|item| item.as_str() == Some(name)),
-            Some(Value::Object(members)) => members.keys().any(|key| key == name),
-            _ => false,
-        }
+/// The options with what ElastAlert works out for the rule: texts can print it.
+fn printable(properties: &Properties, path: &Path, realert: Duration) -> Properties {
+    let nowhere = Span::nowhere();
+    let node = |data| Node {
+        data,
+        span: nowhere.clone(),
     };
-    let lists = [
-        "alert_text_args",
-        "alert_subject_args",
-        "alert_text_kw",
-        "include_rule_params_in_matches",
+    let text = |text: &str| Node::text(text, &nowhere);
+    let duration = |duration: Duration| {
+        let seconds = node(Data::Float(duration.as_secs_f64()));
+        node(Data::Map(Mapping(vec![(text("seconds"), seconds)])))
+    };
+    let worked_out = [
+        ("rule_file", text(&path.display().to_string())),
+        ("realert", duration(realert)),
+        ("aggregation", duration(Duration::ZERO)),
     ];
-    let reference = format!("${name}$");
-    lists.iter().any(|list| named(list))
-        || options.iter().any(|(_, value)| mentions(value, &reference))
-}
-
-fn mentions(node: &Node, reference: &str) -> bool {
-    match &node.data {
-        Data::Str(text) => text == reference,
-        Data::Seq(items) => items.iter().any(|item| mentions(item, reference)),
-        Data::Map(map) => map.iter().any(|(_, value)| mentions(value, reference)),
-        _ => false,
-    }
+    let lacking = worked_out
+        .into_iter()
+        .filter(|(name, _)| !properties.contains(name))
+        .map(|(name, value)| (text(name), value))
+        .collect();
+    properties.overlaid(&Mapping(lacking))
 }
 
 struct Builder<'a> {
@@ -216,6 +175,7 @@ impl Builder<'_> {
             .ok()?;
         self.problems
             .extend((entry.advice)(&self.properties, &common));
+        let realert = self.realert();
         Some(Rule {
             file: path.to_owned(),
             index,
@@ -228,7 +188,7 @@ impl Builder<'_> {
                 .properties
                 .get("include")
                 .map(|_| self.properties.texts("include")),
-            realert: self.realert(),
+            realert,
             exponential_realert: self.properties.duration("exponential_realert"),
             realert_key: self
                 .properties
@@ -236,9 +196,9 @@ impl Builder<'_> {
                 .unwrap_or_else(|| name.clone()),
             aggregation,
             alert_time_limit: service.alert_time_limit,
-            state_fingerprint: fingerprint(&self.properties, entry),
+            state_fingerprint: fingerprint::of(&self.properties, entry),
             name,
-            properties: std::mem::take(&mut self.properties),
+            properties: printable(&self.properties, path, realert),
         })
     }
 
@@ -353,69 +313,13 @@ impl Builder<'_> {
             .and_then(Node::as_seq)
             .unwrap_or_default()
             .to_vec();
-        clauses.extend(self.list_clause(entry));
+        clauses.extend(list_filter::clause(
+            entry,
+            &self.properties,
+            self.loader.working_directory,
+        ));
         Filter::load(&clauses, self.loader.mapping)
             .map_err(|found| self.problems.extend(found))
             .ok()
     }
-
-    /// `filter_by_list`: the list of a blacklist or whitelist narrows the filter too.
-    fn list_clause(&self, entry: &RuleTypeEntry) -> Option<Node> {
-        if self.properties.bool("filter_by_list") == Some(false) {
-            return None;
-        }
-        // What is wrong with the list is reported when the type is built.
-        let list = types::list_entries(entry.name, &self.properties, self.loader.working_directory)
-            .ok()?;
-        let field = self.properties.texts("compare_key").join(",");
-        if list.is_empty() || list.len() > MAX_LIST_IN_FILTER || field.is_empty() {
-            return None;
-        }
-        let clauses: Vec<String> = list.iter().map(|entry| list_term(&field, entry)).collect();
-        let query = match entry.name {
-            "whitelist" => format!("NOT {}", clauses.join(" AND NOT ")),
-            _ => clauses.join(" OR "),
-        };
-        let span = self.span(entry.name);
-        let object = |name: &str, value: Node| Node {
-            data: Data::Map(Mapping(vec![(Node::text(name, &span), value)])),
-            span: span.clone(),
-        };
-        Some(object(
-            "query_string",
-            object("query", Node::text(query, &span)),
-        ))
-    }
-}
-
-/// `FIELD:"entry"`; between slashes it is a regular expression, as ElastAlert has it.
-fn list_term(field: &str, entry: &str) -> String {
-    if entry.starts_with('/') && entry.ends_with('/') {
-        return format!("{field}:{entry}");
-    }
-    let escaped = entry.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{field}:\"{escaped}\"")
-}
-
-/// A hash over what a rule's state depends on. FNV-1a, because it must be the same in every version of the program.
-fn fingerprint(properties: &Properties, entry: &RuleTypeEntry) -> u64 {
-    let common = ["type", "filter", "query_key", "timeframe", "buffer_time"];
-    let time = time_field::OPTIONS.iter().map(|spec| spec.name);
-    let mut names: Vec<&str> = entry
-        .options
-        .iter()
-        .map(|spec| spec.name)
-        .chain(common)
-        .chain(time)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for name in names {
-        let value = properties.value(name).unwrap_or_default();
-        for byte in format!("{name}={value}\n").bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    hash
 }

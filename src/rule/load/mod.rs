@@ -4,7 +4,10 @@
 //! misspelt option gets a warning; a default in the configuration counts for `realert` and durations too.
 
 mod build;
+mod fingerprint;
 mod import;
+mod known;
+mod list_filter;
 pub mod options;
 mod references;
 mod rule_type;

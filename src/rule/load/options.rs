@@ -49,6 +49,10 @@ pub const OPTIONS: &[OptionSpec] = &[
     opt("buffer_time")
         .duration()
         .doc("The window of aggregating rule types."),
+    opt("run_every")
+        .duration()
+        .no_effect("all rules share the tick of the configuration, and events do not wait for it")
+        .doc("How often the rule is queried."),
     opt("query_key")
         .texts()
         .doc("The field, or fields, by whose values windows and silences are told apart."),
@@ -146,62 +150,14 @@ pub const OPTIONS: &[OptionSpec] = &[
 
 /// Beginnings of the names of ElastAlert's options that no table of ours has yet.
 const OF_ELASTALERT: &[&str] = &[
-    "alert_",
-    "alerta_",
-    "alertmanager_",
-    "chatwork_",
-    "datadog_",
-    "dingtalk_",
-    "discord_",
-    "exotel_",
-    "flashduty_",
     "gelf_",
-    "generate_kibana_",
-    "generate_opensearch_",
-    "gitter_",
-    "googlechat_",
-    "hive_",
-    "http_post",
-    "include_rule_params_",
-    "include_match_in_root",
     "indexer_",
-    "iris_",
-    "jinja_",
     "jira_",
-    "kibana_",
-    "lark_",
-    "line_",
-    "match_enhancements",
-    "matrixhookshot_",
-    "mattermost_",
-    "metric_",
-    "ms_power_automate_",
-    "ms_teams_",
-    "opensearch_",
-    "opsgenie_",
-    "pagerduty_",
-    "pagertree_",
-    "raw_count_keys",
-    "rocket_chat_",
-    "run_enhancements_first",
-    "servicenow_",
     "ses_",
-    "shorten_kibana_",
-    "slack_",
-    "smseagle_",
-    "smtp_",
     "sns_",
     "sqs_",
     "stomp_",
-    "summary_",
-    "telegram_",
     "tencent_sms_",
-    "top_count_",
-    "twilio_",
-    "victorops_",
-    "webex_",
-    "work_wechat_",
-    "yzj_",
     "zbx_",
 ];
 

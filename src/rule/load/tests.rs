@@ -10,7 +10,11 @@ struct Folder {
     service: Service,
 }
 
-const TEXTS: &[OptionSpec] = &[opt("alert_subject"), opt("alert_text")];
+const TEXTS: &[OptionSpec] = &[
+    opt("alert_subject"),
+    opt("alert_text"),
+    opt("alert_text_args").texts(),
+];
 const ALERTERS: &[OptionSpec] = &[opt("email").texts(), opt("smtp_host")];
 
 impl Folder {
@@ -123,7 +127,8 @@ fn every_problem_is_reported_at_once() {
             "rules/r.yaml:3:8: error[E0601]: `index` takes text, found an integer `5` (quote it: \"5\"; name the index events belong to, or `index: \"*\"`)",
             "rules/r.yaml:6:1: note[N0606]: `timeframe` has no effect here: this type looks at each event alone",
             "rules/r.yaml:6:12: error[E0601]: `timeframe` takes an object such as {minutes: 5}, found text `5m` (write timeframe: {minutes: 5})",
-            "rules/r.yaml:8:11: error[E0605]: `realert` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+            "rules/r.yaml:7:1: warning[W0604]: unknown option `alert_sujbect` (did you mean `alert_subject`?)",
+            "rules/r.yaml:8:11: error[E0605]: `realert` has no unit `minute`, it takes one of `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
         ],
     );
     check(
@@ -223,19 +228,19 @@ fn imports_fill_what_the_rule_lacks() {
         &[
             (
                 "r.yaml",
-                "import: [one.part, two.part]\nname: x\nfilter: [own]\nalert: debug\n",
+                "import: [one.part, two.part]\nname: x\nfilter: [{term: {f: own}}]\nalert: debug\n",
             ),
             (
                 "one.part",
-                "type: any\nindex: one\nfilter: [one]\nname: no\nowner: one\n",
+                "type: any\nindex: one\nfilter: [{term: {f: one}}]\nname: no\nowner: one\n",
             ),
             (
                 "two.part",
-                "import: deep/three.part\nindex: two\nfilter: [two]\n",
+                "import: deep/three.part\nindex: two\nfilter: [{term: {f: two}}]\n",
             ),
             (
                 "deep/three.part",
-                "import: four.part\nindex: three\nowner: three\nfilter: [three]\n",
+                "import: four.part\nindex: three\nowner: three\nfilter: [{term: {f: three}}]\n",
             ),
             ("deep/four.part", "category: four\n"),
         ],
@@ -255,8 +260,13 @@ fn imports_fill_what_the_rule_lacks() {
         "beside the importing file"
     );
     assert_eq!(
-        rule.properties.texts("filter"),
-        ["one", "three", "two", "own"]
+        rule.properties.value("filter").unwrap(),
+        serde_json::json!([
+            {"term": {"f": "one"}},
+            {"term": {"f": "three"}},
+            {"term": {"f": "two"}},
+            {"term": {"f": "own"}},
+        ])
     );
     assert!(!rule.properties.contains("import"));
 }
@@ -338,7 +348,7 @@ fn what_does_not_fit_together() {
     check(
         &with("aggregation: {minute: 5}"),
         &[
-            "rules/r.yaml:5:15: error[E0605]: `aggregation` has no unit `minute`, only `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
+            "rules/r.yaml:5:15: error[E0605]: `aggregation` has no unit `minute`, it takes one of `weeks`, `days`, `hours`, `minutes`, `seconds`, `milliseconds`, `microseconds` (did you mean `minutes`?)",
         ],
     );
     check(
@@ -373,8 +383,10 @@ fn what_does_not_fit_together() {
         ],
     );
     check(
-        &with("num_event: 5\nrule_link: here\nalert_text_args: [rule_link]\nslack_webhook_url: x"),
-        &["rules/r.yaml:5:1: warning[W0604]: unknown option `num_event`"],
+        &with("num_event: 5\nrule_link: here\nalert_text_args: [rule_link]\njira_server: x"),
+        &[
+            "rules/r.yaml:5:1: warning[W0604]: unknown option `num_event` (did you mean `num_events`?)",
+        ],
     );
 }
 

@@ -3,7 +3,7 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#any>
 
 use super::{no_advice, stateless::Stateless};
-use crate::config::{Problem, Properties};
+use crate::config::Properties;
 use crate::event::FieldPath;
 use crate::rule::{Built, Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 use super::list;
 use super::list::{ArrayRule, COMPARE_KEY, Entries, FILTER_BY_LIST, Standing};
 use super::stateless::Stateless;
-use crate::config::{Problem, Properties};
+use crate::config::Properties;
 use crate::event::FieldPath;
 use crate::rule::{Built, Common, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use std::sync::Arc;

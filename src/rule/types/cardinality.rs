@@ -5,13 +5,12 @@
 //! same and spares the others' events the wait.
 
 use super::keyed::{Keyed, PER_EVENT, PER_TICK, Sweep};
-use super::source::time_document;
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
-use crate::event::{Document, EventTime, FieldPath};
+use crate::event::{Document, EventTime, FieldPath, Timestamp};
 use crate::rule::{
     Built, Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, Verdict, saved,
+    StateSize, TimeField, Verdict, saved,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -41,13 +40,13 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
 #[derive(Debug)]
 struct Settings {
     query_key: Option<QueryKey>,
-    /// The key's fields, then the counted one.
+    /// The key's fields, then the counted one, then the time.
     fields: Vec<FieldPath>,
     field: String,
     timeframe: Duration,
     max: Option<i64>,
     min: Option<i64>,
-    time: FieldPath,
+    time: TimeField,
 }
 
 #[derive(Debug)]
@@ -73,7 +72,7 @@ fn build(properties: &Properties, common: &Common) -> Built {
         .query_key
         .as_ref()
         .map_or_else(Vec::new, |key| key.fields.clone());
-    fields.push(FieldPath::new(&field));
+    fields.extend([FieldPath::new(&field), common.time.path.clone()]);
     Ok(Arc::new(Cardinality(Arc::new(Settings {
         query_key: common.query_key.clone(),
         fields,
@@ -81,7 +80,7 @@ fn build(properties: &Properties, common: &Common) -> Built {
         timeframe: timeframe(common)?,
         max,
         min,
-        time: common.time.path.clone(),
+        time: common.time.clone(),
     }))))
 }
 
@@ -91,17 +90,20 @@ impl RuleType for Cardinality {
     }
 
     fn sample(&self, event: &Observed<'_>) -> Verdict {
-        let key = self
-            .0
-            .query_key
-            .as_ref()
-            .map_or(Key::All, |key| key.value(event.fields));
-        let value = event.fields.field(self.0.fields.len() - 1).to_value();
-        let values = if value.is_null() {
-            Vec::new()
-        } else {
-            vec![value]
-        };
+        let query_key = self.0.query_key.as_ref();
+        let key = query_key.map_or(Key::All, |key| key.value(event.fields));
+        let place = query_key.map_or(0, |key| key.fields.len());
+        let value = event.fields.field(place).to_value();
+        let mut values = Vec::new();
+        if !value.is_null() {
+            values.push(value);
+            // With a minimum the event's time stands in matches of other keys, as it was written.
+            let time = self.0.time.read(event.fields.field(place + 1));
+            let offset = time.map_or(0, |time| time.offset_seconds);
+            if self.0.min.is_some() && offset != 0 {
+                values.push(Value::from(offset));
+            }
+        }
         Verdict::Sample(Sample { key, values })
     }
 
@@ -115,7 +117,7 @@ impl RuleType for Cardinality {
 
     fn text(&self, matched: &Document, times: &dyn Fn(&Value, Duration) -> String) -> String {
         let settings = &*self.0;
-        let time = settings.time.get(matched).unwrap_or(&Value::Null);
+        let time = settings.time.path.get(matched).unwrap_or(&Value::Null);
         let what = match (settings.max, settings.min) {
             (Some(max), _) => format!("A maximum of {max}"),
             (None, min) => format!("Less than {}", min.unwrap_or(0)),
@@ -214,14 +216,14 @@ impl Cell {
 
 impl State {
     /// Drops what is too old by a time. With a minimum, every key is then looked at.
-    fn clean(&mut self, now: EventTime, out: &mut Vec<Match>) {
-        self.saved.cleanings.add(now);
+    fn clean(&mut self, now: Timestamp, out: &mut Vec<Match>) {
+        self.saved.cleanings.add(now.event_time());
         if self.settings.min.is_none() {
             return;
         }
         for (key, cell) in &mut self.saved.cells {
             cell.clean(&self.saved.cleanings, self.settings.timeframe);
-            if cell.is_suspicious(&self.settings, now) {
+            if cell.is_suspicious(&self.settings, now.event_time()) {
                 cell.first = None;
                 out.push(self.settings.bare_match(key, now));
             }
@@ -231,8 +233,9 @@ impl State {
 
 impl Settings {
     /// A match without an event: the time and the key.
-    fn bare_match(&self, key: &Key, now: EventTime) -> Match {
-        let mut document = time_document(self.time.as_str(), now);
+    fn bare_match(&self, key: &Key, now: Timestamp) -> Match {
+        let name = self.time.path.as_str().to_owned();
+        let mut document = Document::from_iter([(name, Value::from(now.to_text()))]);
         if let Some(query_key) = &self.query_key {
             document.insert(query_key.name.clone(), key.to_value());
         }
@@ -256,7 +259,12 @@ impl RuleState for State {
             cell.values.insert(Key::from(value), seen);
             cell.oldest = Some(cell.oldest.map_or(hit.time, |oldest| oldest.min(hit.time)));
             if cell.is_suspicious(&self.settings, hit.time) {
-                self.clean(hit.time, out);
+                let offset = hit.sample.values.get(1).and_then(Value::as_i64);
+                let now = Timestamp {
+                    micros: hit.time.0,
+                    offset_seconds: offset.and_then(|o| o.try_into().ok()).unwrap_or(0),
+                };
+                self.clean(now, out);
                 if let Some((_, cell)) = self.saved.cells.get_index_mut(index) {
                     cell.clean(&self.saved.cleanings, timeframe);
                     if cell.is_suspicious(&self.settings, hit.time) {
@@ -270,6 +278,10 @@ impl RuleState for State {
     }
 
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
+        let now = Timestamp {
+            micros: now.0,
+            offset_seconds: 0,
+        };
         self.clean(now, out);
         self.sweep_step(PER_TICK);
     }

@@ -6,7 +6,7 @@ use super::aggregation::{self, Bounds, Evaluated, NumberFormat, Plan};
 use super::evaluation::{self, Evaluate};
 use super::metric::{self, Metric, metric_value};
 use super::{no_advice, source};
-use crate::config::{Problem, Properties, opt};
+use crate::config::{Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{Built, Common, Match, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
 use serde_json::Value;

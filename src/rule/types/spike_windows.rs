@@ -288,6 +288,13 @@ impl Cells {
         amount: Amount,
         event: KeptEvent,
     ) -> Option<Spike> {
+        // A key that was forgotten is written as it comes back: `1` may come back as `true`.
+        let is_forgotten = |cell: &Cell| cell.windows.is_none();
+        if self.cells.get(key).is_some_and(is_forgotten)
+            && let Some(cell) = self.cells.swap_remove(key)
+        {
+            self.cells.insert(key.clone(), cell);
+        }
         let cell = match self.cells.get_mut(key) {
             Some(cell) => cell,
             None => self.cells.entry(key.clone()).or_default(),

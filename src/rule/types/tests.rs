@@ -27,7 +27,7 @@ fn build(options: &str) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
     let entry = find(&properties.text("type").unwrap()).unwrap();
     let common = Common {
         name: "test".to_owned(),
-        span: node.span.clone(),
+        span: node.span,
         query_key: QueryKey::new(&properties.texts("query_key")),
         time: TimeField {
             path: FieldPath::new("@timestamp"),
@@ -82,44 +82,50 @@ impl Bench {
     }
 
     fn step(&mut self, step: &Step) -> Vec<Match> {
-        let mut out = Vec::new();
         self.now += SECOND;
         match step {
-            Step::Tick => self.state.tick(EventTime(self.now), &mut out),
+            Step::Tick => self.tick(),
             Step::Event { time, key, value } => {
-                let time = EventTime(self.now + time * SECOND);
-                let document = document(*key, *value);
-                let fields = DocumentFields {
-                    document: &document,
-                    paths: self.kind.fields(),
+                let time = self.now + time * SECOND;
+                self.event(&document(*key, *value), time, *value > 2)
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Vec<Match> {
+        let mut out = Vec::new();
+        self.state.tick(EventTime(self.now), &mut out);
+        out
+    }
+
+    fn event(&mut self, document: &Document, time: i64, inner: bool) -> Vec<Match> {
+        let fields = DocumentFields {
+            document,
+            paths: self.kind.fields(),
+        };
+        let verdict = self.kind.sample(&Observed {
+            fields: &fields,
+            inner,
+        });
+        let event = Arc::new(RawEvent {
+            bytes: Value::Object(document.clone()).to_string().into(),
+            meta: Some(Arc::new(Meta {
+                index: None,
+                id: Some(self.events.to_string()),
+            })),
+        });
+        self.events += 1;
+        let mut out = Vec::new();
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Match => out.push(Match::of_event(Some(&event), Document::new())),
+            Verdict::Sample(sample) => {
+                let hit = Hit {
+                    time: EventTime(time),
+                    sample,
+                    event: Some(event),
                 };
-                let verdict = self.kind.sample(&Observed {
-                    fields: &fields,
-                    inner: *value > 2,
-                });
-                let event = RawEvent {
-                    bytes: Value::Object(document.clone()).to_string().into(),
-                    meta: Some(Arc::new(Meta {
-                        index: None,
-                        id: Some(self.events.to_string()),
-                    })),
-                };
-                self.events += 1;
-                match verdict {
-                    Verdict::Nothing => {}
-                    Verdict::Match => {
-                        out.push(Match::of_event(Some(&Arc::new(event)), Document::new()))
-                    }
-                    Verdict::Sample(sample) => {
-                        let event = Some(Arc::new(event));
-                        let hit = Hit {
-                            time,
-                            sample,
-                            event,
-                        };
-                        self.state.add(&hit, EventTime(self.now), &mut out);
-                    }
-                }
+                self.state.add(&hit, EventTime(self.now), &mut out);
             }
         }
         out
@@ -218,6 +224,38 @@ proptest! {
         let rule = format!("{{type: spike, spike_height: 2, spike_type: {kind_name}, timeframe: {{seconds: 6}}, query_key: user, threshold_ref: {threshold_ref}, alert_on_new_data: {new_data}}}");
         let reference = reference::Spike::new(2, [kind != 1, kind != 0, new_data], threshold_ref, 6 * SECOND);
         agrees(&rule, reference, &steps, &["spike_count", "reference_count"])?;
+    }
+}
+
+proptest! {
+    #[test]
+    fn aggregations_agree_with_the_reference(steps in prop::collection::vec((-25i64..4, 0u8..3, 1i64..9, 0u8..4), 0..80), size in 1usize..4) {
+        let rule = format!("{{type: metric_aggregation, metric_agg_key: n, metric_agg_type: sum, max_threshold: 0, query_key: user, terms_size: {size}}}");
+        let mut bench = Bench::new(&rule);
+        let mut reference = reference::Sums::new(20 * SECOND, size);
+        for (late, key, amount, kind) in steps {
+            bench.now += SECOND;
+            let now = bench.now;
+            let expected = if kind == 0 {
+                reference.tick(now)
+            } else {
+                reference.event(now, now + late * SECOND, key, amount)
+            };
+            let found = if kind == 0 {
+                bench.tick()
+            } else {
+                let document = json!({"user": key, "n": amount});
+                bench.event(document.as_object().unwrap(), now + late * SECOND, true)
+            };
+            let found: Vec<(u8, i64)> = found
+                .iter()
+                .map(|matched| {
+                    let number = |name: &str| matched.added[name].as_f64().unwrap() as i64;
+                    (u8::try_from(number("user")).unwrap(), number("metric_agg_value"))
+                })
+                .collect();
+            prop_assert_eq!(found, expected);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tripline::alert::{Process, Template};
-use tripline::config::{Service, Sources};
+use tripline::config::{Service, SourceFile, Sources, yaml};
 use tripline::event::{self, Document, EventTime, Meta, RawEvent, WallTime};
 use tripline::filter::{FilterEvent, Mapping};
 use tripline::rule::load::Loader;
@@ -118,7 +118,7 @@ fn load(case: &Value, directory: &Path) -> Result<Arc<Rule>, String> {
         service: &service,
         environment: &|_| None,
         working_directory: directory,
-        mapping: &Mapping::default(),
+        mapping: &mapping(),
         text_options: &[],
         alerter_options: &[],
     }
@@ -129,6 +129,20 @@ fn load(case: &Value, directory: &Path) -> Result<Arc<Rule>, String> {
         .first()
         .cloned()
         .ok_or_else(|| problems().collect::<Vec<_>>().join("\n"))
+}
+
+/// Every text is a keyword, also under `.keyword`, every number a double; ISO texts are dates as always.
+const MAPPING: &str = r#"{"dynamic_templates": [
+    {"texts": {"match_mapping_type": "string", "mapping": {"type": "keyword", "fields": {"keyword": {"type": "keyword"}}}}},
+    {"integers": {"match_mapping_type": "long", "mapping": {"type": "double"}}},
+    {"floats": {"match_mapping_type": "double", "mapping": {"type": "double"}}}]}"#;
+
+fn mapping() -> Mapping {
+    let source = SourceFile {
+        path: "mapping".into(),
+        text: MAPPING.to_owned(),
+    };
+    Mapping::explicit(&yaml::parse(&Arc::new(source), None).0.unwrap()).unwrap()
 }
 
 /// The rule with its state, and what it did so far.

@@ -7,6 +7,7 @@ mod alerters;
 mod create_index;
 mod filters;
 mod matches;
+mod service_test_rule;
 mod service;
 mod text;
 

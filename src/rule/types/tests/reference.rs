@@ -238,3 +238,49 @@ impl Reference for Spike {
         found
     }
 }
+
+/// A sum per group over a moving window, computed anew each time.
+pub(super) struct Sums {
+    window: i64,
+    size: usize,
+    events: Vec<(i64, u8, i64)>,
+}
+
+impl Sums {
+    pub(super) fn new(window: i64, size: usize) -> Self {
+        Self {
+            window,
+            size,
+            events: Vec::new(),
+        }
+    }
+
+    /// The sums of the groups that are looked at; of one of them only when `key` is given.
+    fn evaluate(&self, now: i64, key: Option<u8>) -> Vec<(u8, i64)> {
+        let mut groups: BTreeMap<u8, (usize, i64)> = BTreeMap::new();
+        for (time, key, amount) in &self.events {
+            if now - self.window < *time && *time <= now {
+                let group = groups.entry(*key).or_default();
+                group.0 += 1;
+                group.1 += amount;
+            }
+        }
+        let mut ranked: Vec<(u8, (usize, i64))> = groups.into_iter().collect();
+        ranked.sort_by_key(|(key, (documents, _))| (std::cmp::Reverse(*documents), *key));
+        ranked.truncate(self.size);
+        ranked
+            .into_iter()
+            .filter(|(other, _)| key.is_none_or(|key| key == *other))
+            .map(|(key, (_, sum))| (key, sum))
+            .collect()
+    }
+
+    pub(super) fn event(&mut self, now: i64, time: i64, key: u8, amount: i64) -> Vec<(u8, i64)> {
+        self.events.push((time, key, amount));
+        self.evaluate(now, Some(key))
+    }
+
+    pub(super) fn tick(&self, now: i64) -> Vec<(u8, i64)> {
+        self.evaluate(now, None)
+    }
+}

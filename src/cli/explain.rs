@@ -1,0 +1,74 @@
+//! `tripline explain`: why a rule's filter picks an event or does not.
+
+use crate::filter::{Clue, Filter, FilterEvent};
+
+/// The clause tree with ✓ or ✗ for each clause, what the event has there, and one sentence on what decided.
+pub(super) fn render(filter: &Filter, event: &FilterEvent<'_>) -> String {
+    let explanation = filter.explain(event);
+    let mut text = String::new();
+    draw(&explanation.root, 0, &mut text);
+    text.push('\n');
+    text.push_str(&explanation.sentence());
+    text.push('\n');
+    text
+}
+
+fn draw(clue: &Clue, depth: usize, text: &mut String) {
+    text.push_str(&"  ".repeat(depth));
+    text.push_str(if clue.matched { "✓ " } else { "✗ " });
+    text.push_str(&clue.asks);
+    if let Some(seen) = &clue.seen {
+        text.push_str("   ← ");
+        text.push_str(seen);
+    }
+    text.push('\n');
+    for part in &clue.parts {
+        draw(part, depth + 1, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Data, Mapping as Members, Node, Span};
+    use crate::event::WallTime;
+    use crate::filter::Mapping;
+
+    fn text(text: &str) -> Node {
+        Node::text(text, &Span::nowhere())
+    }
+
+    fn object(key: &str, value: Node) -> Node {
+        Node {
+            data: Data::Map(Members(vec![(text(key), value)])),
+            span: Span::nowhere(),
+        }
+    }
+
+    #[test]
+    fn the_tree_shows_what_was_compared() {
+        let query = object(
+            "query",
+            text("host:web-* AND NOT response:200 AND level:ERROR"),
+        );
+        let filter = Filter::load(&[object("query_string", query)], &Mapping::dynamic()).unwrap();
+        let document =
+            serde_json::from_str(r#"{"host": "db-1", "response": 500, "level": "error"}"#).unwrap();
+        let event = FilterEvent {
+            document: &document,
+            index: None,
+            id: None,
+            now: WallTime(0),
+        };
+        let expected = "\
+✗ all of
+  ✓ level is \"error\"   ← \"error\" (terms: error)
+  ✓ none of
+    ✗ response is 200   ← 500
+  ✗ host begins with \"web-\"   ← \"db-1\" (terms: db, 1)
+
+The event does not match: the filter asks that host begins with \"web-\", but the event has \"db-1\" (terms: db, 1).
+";
+        assert_eq!(render(&filter, &event), expected);
+    }
+}

@@ -1,0 +1,153 @@
+//! Field types by their names in a mapping.
+
+use super::dynamic::Policy;
+use super::kind::{Exact, Whole};
+use super::read::Reader;
+use super::{Field, Kind, Mapping};
+use crate::filter::analysis::{Analyzer, TokenFilter, Tokenizer};
+use crate::filter::date::DateFormat;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+impl Reader {
+    /// A field that is no object, without its place.
+    pub(super) fn leaf(
+        &mut self,
+        mapping: &Mapping,
+        name: &str,
+        body: &Map<String, Value>,
+    ) -> Option<Field> {
+        let type_name = body.get("type").and_then(Value::as_str)?;
+        let mut field = Field::object(name, Policy::Ignore);
+        if type_name == "alias" {
+            // Until all fields are known, where it points to stands where copies go.
+            field.alias = true;
+            let target = body.get("path").and_then(Value::as_str).unwrap_or_default();
+            field.copy_to = vec![target.to_owned()];
+            return Some(field);
+        }
+        field.kind = self.kind(mapping, name, type_name, body)?;
+        field.null_value = body.get("null_value").filter(|v| !v.is_null()).cloned();
+        field.ignore_malformed = body.get("ignore_malformed").is_some_and(is_true);
+        field.copy_to = match body.get("copy_to") {
+            Some(Value::String(target)) => vec![target.clone()],
+            Some(Value::Array(targets)) => targets
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+            _ => Vec::new(),
+        };
+        Some(field)
+    }
+
+    fn kind(
+        &mut self,
+        mapping: &Mapping,
+        name: &str,
+        type_name: &str,
+        body: &Map<String, Value>,
+    ) -> Option<Kind> {
+        let coerce = body.get("coerce").is_none_or(is_true);
+        let whole = |whole| Kind::Whole { whole, coerce };
+        let range = |kind| Kind::Range(Arc::new(kind));
+        Some(match type_name {
+            "text" | "match_only_text" | "annotated_text" | "search_as_you_type" => {
+                let analyzer = body
+                    .get("analyzer")
+                    .and_then(Value::as_str)
+                    .unwrap_or("standard");
+                match mapping.analyzer(analyzer) {
+                    Some(analyzer) => Kind::Text(analyzer),
+                    None => {
+                        self.problem(format!(
+                            "field {name:?}: analyzer {analyzer:?} is not known"
+                        ));
+                        return None;
+                    }
+                }
+            }
+            "keyword" | "constant_keyword" | "wildcard" | "flat_object" | "version" => {
+                let normalizer = match body.get("normalizer").and_then(Value::as_str) {
+                    None => None,
+                    Some("lowercase") => {
+                        let lowercase = vec![TokenFilter::Lowercase];
+                        Some(Arc::new(Analyzer::new(Tokenizer::Keyword, lowercase)))
+                    }
+                    Some(wanted) => match mapping.normalizers.get(wanted) {
+                        Some(normalizer) => Some(Arc::clone(normalizer)),
+                        None => {
+                            self.problem(format!(
+                                "field {name:?}: normalizer {wanted:?} is not known"
+                            ));
+                            return None;
+                        }
+                    },
+                };
+                let most = body.get("ignore_above").and_then(Value::as_u64);
+                Kind::Keyword {
+                    ignore_above: most.and_then(|most| usize::try_from(most).ok()),
+                    normalizer,
+                }
+            }
+            "long" | "unsigned_long" => whole(Whole::Long),
+            "integer" => whole(Whole::Integer),
+            "short" => whole(Whole::Short),
+            "byte" => whole(Whole::Byte),
+            "double" => Kind::Float(Exact::Double),
+            "float" => Kind::Float(Exact::Float),
+            "half_float" => Kind::Float(Exact::HalfFloat),
+            "scaled_float" => match body.get("scaling_factor").and_then(Value::as_f64) {
+                Some(factor) if factor > 0.0 => Kind::Float(Exact::Scaled(factor)),
+                _ => {
+                    self.problem(format!(
+                        "field {name:?}: scaled_float needs a positive \"scaling_factor\""
+                    ));
+                    return None;
+                }
+            },
+            "boolean" => Kind::Boolean,
+            "date" | "date_nanos" => {
+                let format = match body.get("format").and_then(Value::as_str) {
+                    Some(format) => self.format(format)?,
+                    None => Arc::new(DateFormat::default_field()),
+                };
+                if type_name == "date" {
+                    Kind::Date(format)
+                } else {
+                    Kind::DateNanos(format)
+                }
+            }
+            "ip" => Kind::Ip,
+            "integer_range" => range(whole(Whole::Integer)),
+            "long_range" => range(whole(Whole::Long)),
+            "float_range" => range(Kind::Float(Exact::Float)),
+            "double_range" => range(Kind::Float(Exact::Double)),
+            "date_range" => {
+                let format = match body.get("format").and_then(Value::as_str) {
+                    Some(format) => self.format(format)?,
+                    None => Arc::new(DateFormat::default_field()),
+                };
+                range(Kind::Date(format))
+            }
+            "ip_range" => range(Kind::Ip),
+            "geo_point" | "geo_shape" | "point" | "shape" => Kind::Geo,
+            "binary" => Kind::Binary,
+            other => {
+                self.problem(format!(
+                    "field {name:?}: the type {other:?} is not supported"
+                ));
+                return None;
+            }
+        })
+    }
+}
+
+/// Whether a parameter is set; texts count, too.
+pub(super) fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Bool(value) => *value,
+        Value::String(text) => text == "true",
+        _ => false,
+    }
+}

@@ -1,0 +1,336 @@
+use super::*;
+use crate::config::{Data, Mapping as Members, Span};
+use crate::event::WallTime;
+use proptest::prelude::*;
+use serde_json::Value;
+
+pub(crate) fn node(value: &Value) -> Node {
+    let data = match value {
+        Value::Null => Data::Null,
+        Value::Bool(value) => Data::Bool(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => Data::Int(number),
+            None => Data::Float(number.as_f64().unwrap()),
+        },
+        Value::String(text) => Data::Str(text.clone()),
+        Value::Array(items) => Data::Seq(items.iter().map(node).collect()),
+        Value::Object(members) => {
+            let pairs = members
+                .iter()
+                .map(|(key, value)| (node(&Value::String(key.clone())), node(value)));
+            Data::Map(Members(pairs.collect()))
+        }
+    };
+    Node {
+        data,
+        span: Span::nowhere(),
+    }
+}
+
+fn load(filter: &str, mapping: &Mapping) -> Result<Filter, Vec<Problem>> {
+    let value: Value = serde_json::from_str(filter).unwrap();
+    Filter::load(&[node(&value)], mapping)
+}
+
+fn picks(filter: &Filter, document: &str) -> bool {
+    let document = serde_json::from_str(document).unwrap();
+    let event = FilterEvent {
+        document: &document,
+        index: Some("logstash-2024.05.05"),
+        id: Some("7"),
+        now: WallTime(1_714_903_200_000_000),
+    };
+    let matched = filter.matches(&event);
+    assert_eq!(filter.explain(&event).matched(), matched);
+    matched
+}
+
+#[track_caller]
+fn check(filter: &str, document: &str, expected: bool) {
+    let filter = load(filter, &Mapping::dynamic()).unwrap();
+    assert_eq!(picks(&filter, document), expected, "{document}");
+}
+
+#[track_caller]
+fn check_error(filter: &str, code: &str, words: &str) {
+    let problems = load(filter, &Mapping::dynamic()).unwrap_err();
+    let problem = problems.first().unwrap();
+    assert_eq!(problem.code, code, "{problem}");
+    assert!(problem.to_string().contains(words), "{problem}");
+}
+
+#[test]
+fn values_are_typed_by_the_event() {
+    check(r#"{"term": {"status": 200}}"#, r#"{"status": 200}"#, true);
+    check(r#"{"term": {"status": 200}}"#, r#"{"status": "200"}"#, true);
+    check(
+        r#"{"range": {"status": {"gte": 500}}}"#,
+        r#"{"status": 503}"#,
+        true,
+    );
+    check(
+        r#"{"range": {"ts": {"gte": "now-1h"}}}"#,
+        r#"{"ts": "2024-05-05T09:30:00Z"}"#,
+        true,
+    );
+    check(
+        r#"{"range": {"ts": {"gte": "now-1h"}}}"#,
+        r#"{"ts": "2024-05-05T08:30:00Z"}"#,
+        false,
+    );
+    check(r#"{"term": {"ok": "true"}}"#, r#"{"ok": true}"#, true);
+    check(
+        r#"{"term": {"level": "Error"}}"#,
+        r#"{"level": "Error"}"#,
+        false,
+    );
+    check(
+        r#"{"term": {"level.keyword": "Error"}}"#,
+        r#"{"level": "Error"}"#,
+        true,
+    );
+    check(
+        r#"{"term": {"level.keyword": "x"}}"#,
+        r#"{"level": {"keyword": "x"}}"#,
+        true,
+    );
+    check(
+        r#"{"term": {"level.keyword": "x"}}"#,
+        r#"{"level.keyword": ["x"]}"#,
+        true,
+    );
+    check(
+        r#"{"match": {"a.b": "fox"}}"#,
+        r#"{"a": [{"b": "Quick"}, {"b": "Fox"}]}"#,
+        true,
+    );
+    check(
+        r#"{"exists": {"field": "user"}}"#,
+        r#"{"user": {"name": "bob"}}"#,
+        true,
+    );
+    check(
+        r#"{"exists": {"field": "user"}}"#,
+        r#"{"user": {"name": [null]}}"#,
+        false,
+    );
+    check(
+        r#"{"exists": {"field": "us*"}}"#,
+        r#"{"user": {"name": "bob"}}"#,
+        true,
+    );
+}
+
+#[test]
+fn words_without_a_field_search_everything() {
+    let query = r#"{"query_string": {"query": "denied AND 10.0.0.1"}}"#;
+    check(
+        query,
+        r#"{"msg": "Access denied", "src": "10.0.0.1"}"#,
+        true,
+    );
+    check(
+        query,
+        r#"{"msg": "Access denied", "src": "10.0.0.2"}"#,
+        false,
+    );
+    check(
+        r#"{"query_string": {"query": "500"}}"#,
+        r#"{"a": {"status": 500}}"#,
+        true,
+    );
+    check(
+        r#"{"multi_match": {"query": "fox", "fields": ["*_text"]}}"#,
+        r#"{"a_text": "a fox"}"#,
+        true,
+    );
+}
+
+#[test]
+fn logstash_texts_have_no_second_reading_of_the_message() {
+    let mapping = Mapping::logstash();
+    let filter = load(r#"{"term": {"message.keyword": "x"}}"#, &mapping).unwrap();
+    assert!(!picks(&filter, r#"{"message": "x"}"#));
+    let filter = load(r#"{"term": {"geoip.ip": "10.0.0.0/8"}}"#, &mapping).unwrap();
+    assert!(picks(&filter, r#"{"geoip": {"ip": "10.1.2.3"}}"#));
+}
+
+#[test]
+fn what_cannot_be_decided_is_refused() {
+    check_error(r#"{"script": {"script": "true"}}"#, "E0203", "\"script\"");
+    check_error(
+        r#"{"bool": {"must": [{"has_parent": {}}]}}"#,
+        "E0203",
+        "joins documents",
+    );
+    check_error(r#"{"trem": {"a": 1}}"#, "E0202", "did you mean \"term\"");
+    check_error(
+        r#"{"match": {"a": {"query": "x", "oprator": "and"}}}"#,
+        "E0204",
+        "did you mean \"operator\"",
+    );
+    check_error(
+        r#"{"query_string": {"query": "path:/var/log/x"}}"#,
+        "E0205",
+        "\"/\"",
+    );
+    check_error(
+        r#"{"regexp": {"a": "(a|b)*a(a|b){40}"}}"#,
+        "E0207",
+        "too complex",
+    );
+    check_error(
+        r#"{"query_string": {"query": "/[x/", "default_field": "a"}}"#,
+        "E0206",
+        "regular expression",
+    );
+    check_error(r#"{"term": {"a": 1, "b": 2}}"#, "E0201", "one field");
+    let mapping = Mapping::explicit(&node(
+        &serde_json::json!({"properties": {"n": {"type": "long"}}}),
+    ))
+    .unwrap();
+    let problems = load(r#"{"term": {"n": "abc"}}"#, &mapping).unwrap_err();
+    assert_eq!(problems.first().unwrap().code, "E0206");
+}
+
+#[test]
+fn every_problem_is_named() {
+    let filter =
+        r#"{"bool": {"must": [{"trem": {"a": 1}}, {"script": {}}], "should": [{"term": {}}]}}"#;
+    assert_eq!(load(filter, &Mapping::dynamic()).unwrap_err().len(), 3);
+}
+
+#[test]
+fn deep_filters_are_refused_and_deep_queries_decided() {
+    let nest = |depth: usize, inner: &str| {
+        format!(
+            "{}{inner}{}",
+            r#"{"bool": {"must": ["#.repeat(depth),
+            "]}}".repeat(depth)
+        )
+    };
+    let query = format!(
+        r#"{{"query_string": {{"query": "{}a{}"}}}}"#,
+        "(".repeat(90),
+        ")".repeat(90)
+    );
+    let filter = load(&nest(35, &query), &Mapping::dynamic());
+    assert!(picks(&filter.unwrap(), r#"{"m": "a"}"#));
+    let mut node = node(&serde_json::json!({"match_all": {}}));
+    for _ in 0..500 {
+        let key = Node::text("must", &Span::nowhere());
+        let inner = Data::Map(Members(vec![(key, node)]));
+        let key = Node::text("bool", &Span::nowhere());
+        let span = Span::nowhere();
+        let value = Node {
+            data: inner,
+            span: span.clone(),
+        };
+        node = Node {
+            data: Data::Map(Members(vec![(key, value)])),
+            span,
+        };
+    }
+    assert_eq!(
+        Filter::load(&[node], &Mapping::dynamic())
+            .unwrap_err()
+            .first()
+            .unwrap()
+            .code,
+        "E0208"
+    );
+}
+
+#[test]
+fn large_documents_take_bounded_time() {
+    let many: serde_json::Map<String, Value> = (0..100_000)
+        .map(|at| (format!("field{at}"), Value::from(at)))
+        .collect();
+    let long = "word ".repeat(200_000);
+    let filter = load(
+        r#"{"query_string": {"query": "\"word word\"~50 AND NOT 99999 AND absent.field:x"}}"#,
+        &Mapping::dynamic(),
+    )
+    .unwrap();
+    assert!(!picks(&filter, &Value::Object(many).to_string()));
+    assert!(!picks(&filter, &serde_json::json!({"m": long}).to_string()));
+}
+
+#[test]
+fn fields_are_listed() {
+    let filter = load(r#"{"bool": {"must": [{"term": {"a": 1}}, {"match": {"b.c": "x"}}, {"term": {"e.keyword": "y"}}], "must_not": {"exists": {"field": "d*"}}}}"#, &Mapping::dynamic()).unwrap();
+    let mut fields = filter.fields();
+    fields.sort();
+    assert_eq!(fields, ["a", "b.c", "d*", "e", "e.keyword"]);
+}
+
+/// Values that look like filters.
+fn filters() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "[a-z*?/()~\"\\\\ :<>=0-9.|-]{0,12}".prop_map(Value::from),
+    ];
+    let name = prop::sample::select(vec![
+        "bool",
+        "must",
+        "should",
+        "must_not",
+        "filter",
+        "minimum_should_match",
+        "term",
+        "terms",
+        "range",
+        "gte",
+        "lt",
+        "match",
+        "query",
+        "operator",
+        "fuzziness",
+        "multi_match",
+        "fields",
+        "type",
+        "query_string",
+        "default_operator",
+        "regexp",
+        "wildcard",
+        "prefix",
+        "value",
+        "exists",
+        "field",
+        "nested",
+        "path",
+        "a",
+        "a.keyword",
+        "format",
+        "time_zone",
+        "simple_query_string",
+        "flags",
+        "terms_set",
+        "ids",
+        "values",
+        "match_phrase",
+        "slop",
+    ]);
+    leaf.prop_recursive(6, 40, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::vec((name.clone(), inner), 1..3).prop_map(|members| Value::Object(
+                members
+                    .into_iter()
+                    .map(|(k, v)| (k.to_owned(), v))
+                    .collect()
+            )),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_filter_is_too_strange(filter in filters(), document in filters()) {
+        if let Ok(filter) = Filter::load(&[node(&filter)], &Mapping::dynamic()) {
+            picks(&filter, &serde_json::json!({"a": document}).to_string());
+        }
+    }
+}
