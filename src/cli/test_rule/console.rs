@@ -3,6 +3,7 @@
 use crate::alerter::http::{Answer, HttpError, Request};
 use crate::alerter::process::{Process, ProcessError};
 use crate::alerter::smtp::{Mail, MailError};
+use crate::alerter::tcp::{Exchange, TcpError};
 use crate::alerter::{Transport, World};
 use futures_util::future::BoxFuture;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -165,6 +166,14 @@ impl Transport for Printing {
 
     fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {
         self.world.run(process)
+    }
+
+    fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
+        self.world.tcp(exchange)
+    }
+
+    fn host_name(&self) -> String {
+        self.world.host_name()
     }
 
     /// An alert's first line and the rest are two entries of ElastAlert's log.

@@ -7,8 +7,8 @@ mod alerters;
 mod create_index;
 mod filters;
 mod matches;
-mod service_test_rule;
 mod service;
+mod service_test_rule;
 mod text;
 
 use serde_json::Value;
