@@ -53,9 +53,14 @@ fn split(text: &Bytes) -> Result<Vec<Bytes>, serde_json::Error> {
             .map(|element| text.slice_ref(element.get().as_bytes()))
             .collect());
     }
-    let mut lines = body
-        .split(|&byte| byte == b'\n')
-        .map(<[u8]>::trim_ascii)
+    let ends = memchr::memchr_iter(b'\n', body).chain(std::iter::once(body.len()));
+    let mut start = 0;
+    let mut lines = ends
+        .map(|end| {
+            let line = body.get(start..end).unwrap_or_default().trim_ascii();
+            start = end + 1;
+            line
+        })
         .filter(|line| !line.is_empty());
     // One object over several lines is not JSON lines: its first line is no JSON by itself.
     let first = lines.clone().next().unwrap_or_default();
