@@ -3,6 +3,7 @@
 use crate::alerter::http::{Answer, HttpError, Request};
 use crate::alerter::process::{Process, ProcessError};
 use crate::alerter::smtp::{Mail, MailError};
+use crate::alerter::tcp::{Exchange, TcpError};
 use crate::alerter::{Transport, World};
 use futures_util::future::BoxFuture;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -161,6 +162,14 @@ impl Transport for Printing {
 
     fn mail(&self, mail: Mail) -> BoxFuture<'_, Result<(), MailError>> {
         self.world.mail(mail)
+    }
+
+    fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
+        self.world.tcp(exchange)
+    }
+
+    fn host_name(&self) -> String {
+        self.world.host_name()
     }
 
     fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {
