@@ -206,7 +206,9 @@ impl<'a> Reader<'a> {
         let complete = self.found.date.len() + usize::from(self.found.month.is_some()) >= 3;
         match digits.len() {
             // hhmm or hhmmss after a whole date.
-            4 | 6 if complete && self.found.hour.is_none() => self.packed_clock(digits),
+            4 | 6 if complete && self.found.hour.is_none() && !self.is_joined() => {
+                self.packed_clock(digits)
+            }
             8 | 12 | 14 if self.found.date.is_empty() && self.found.month.is_none() => {
                 let (day, clock) = digits.split_at(8);
                 self.push(day.get(..4)?)?;
@@ -227,6 +229,12 @@ impl<'a> Reader<'a> {
             1..=4 if !complete => self.push(digits),
             _ => None,
         }
+    }
+
+    /// Whether a sign stands right before the number just read, as between the parts of a date.
+    fn is_joined(&self) -> bool {
+        let before = self.at.checked_sub(2).and_then(|at| self.tokens.get(at));
+        matches!(before, Some(Token::Sign(_)))
     }
 
     /// A number with decimals: `hhmmss.ffffff` after a whole date, or the seconds after a clock with a unit.
@@ -250,7 +258,14 @@ impl<'a> Reader<'a> {
 
     fn push(&mut self, digits: &str) -> Option<()> {
         self.found.date.push((digits.parse().ok()?, digits.len()));
+        self.skip_dash();
         Some(())
+    }
+
+    /// A dash between two parts of a date is no sign of an offset.
+    fn skip_dash(&mut self) {
+        let before_part = matches!(self.peek(1), Some(Token::Number(_) | Token::Word(_)));
+        self.at += usize::from(self.sign(0) == Some('-') && before_part);
     }
 
     fn packed_clock(&mut self, digits: &str) -> Option<()> {
@@ -325,6 +340,7 @@ impl<'a> Reader<'a> {
                 return None;
             }
             self.found.month = Some((i64::try_from(month).ok()? + 1, self.found.date.len()));
+            self.skip_dash();
             return Some(());
         }
         if FILLERS.contains(&lower.as_str()) || lower == "th" {
@@ -460,6 +476,7 @@ mod tests {
         ] {
             check(text, Some("2018-04-06T05:07:14Z"));
         }
+        check("5:07:14 6-Apr-2018", Some("2018-04-06T05:07:14Z"));
         check("13/04/2018", Some("2018-04-13T00:00:00Z"));
         check("April 6th 2018 12:30 pm", Some("2018-04-06T12:30:00Z"));
         check(
@@ -492,6 +509,7 @@ mod tests {
             "1522991234",
             "2018/04/06 !",
             "２０１８/04/06",
+            "1036 24-Jan-2024",
         ] {
             check(text, None);
         }
