@@ -2,7 +2,7 @@
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#email>; the message is elastalert2's, see [`mime`] for the exceptions.
 //! Like elastalert2, certificates of mail servers are not verified unless `smtp_cert_file` is given; `smtp_ca_certs` is ours.
 
-use super::options::{CERTIFICATES, text_or};
+use super::options::{CERTIFICATES, port, text_or};
 use super::smtp::{Login, Mail, Security, Server};
 use super::tls::Verify;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport, mime, title};
@@ -97,16 +97,7 @@ fn server(properties: &Properties, build: &Build) -> Result<Server, Vec<Problem>
         Security::Always => 465,
         Security::WhenOffered => 25,
     };
-    let port = match properties.int("smtp_port") {
-        None => default_port,
-        Some(port) => u16::try_from(port).map_err(|_| {
-            let span = properties
-                .get("smtp_port")
-                .map_or(&build.span, |node| &node.span);
-            let message = format!("smtp_port is {port}, but ports are 1 to 65535");
-            vec![Problem::error("E0311", span, message)]
-        })?,
-    };
+    let port = port(properties, "smtp_port", default_port, &build.span)?;
     let file = |name| {
         let path = properties.text(name).filter(|path| !path.is_empty())?;
         Some(build.working_directory.join(path))

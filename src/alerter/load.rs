@@ -27,18 +27,7 @@ const RENAMED: &[(&str, &str)] = &[
 ];
 
 /// ElastAlert's alerters that this version does not have.
-const LATER: &[&str] = &[
-    "gelf",
-    "hivealerter",
-    "indexer",
-    "jira",
-    "ses",
-    "sns",
-    "sqs",
-    "stomp",
-    "tencent_sms",
-    "zabbix",
-];
+const LATER: &[&str] = &["indexer", "jira", "ses", "sns", "sqs", "tencent_sms"];
 
 /// A rule's alerters in the order they are served, and what is wrong with them; with an error among that, the list is not complete.
 ///
@@ -74,6 +63,7 @@ pub fn exits(
         match ((entry.build)(&properties, &build), template) {
             (Ok(built), Ok(template)) => {
                 problems.extend(built.warnings);
+                problems.extend(template.warnings.iter().cloned());
                 exits.push(Exit {
                     name: entry.name,
                     alerter: built.alerter,

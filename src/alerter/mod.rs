@@ -13,8 +13,10 @@ mod discord;
 mod email;
 mod exotel;
 mod flashduty;
+mod gelf;
 mod gitter;
 mod googlechat;
+mod hivealerter;
 pub mod http;
 mod iris;
 mod lark;
@@ -39,6 +41,8 @@ mod servicenow;
 mod slack;
 mod smseagle;
 pub mod smtp;
+mod stomp;
+pub mod tcp;
 mod telegram;
 mod title;
 pub mod tls;
@@ -48,6 +52,7 @@ mod victorops;
 mod webex_webhook;
 mod workwechat;
 mod yzj;
+mod zabbix;
 
 pub use load::{Exit, debug_exits, exits};
 pub use transport::{Transport, World};
@@ -131,6 +136,9 @@ pub enum SendError {
     /// A mail server.
     #[error(transparent)]
     Mail(#[from] smtp::MailError),
+    /// A server with a protocol of its own.
+    #[error(transparent)]
+    Tcp(#[from] tcp::TcpError),
     /// A program.
     #[error(transparent)]
     Process(#[from] process::ProcessError),
@@ -161,8 +169,10 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &email::ENTRY,
     &exotel::ENTRY,
     &flashduty::ENTRY,
+    &gelf::ENTRY,
     &gitter::ENTRY,
     &googlechat::ENTRY,
+    &hivealerter::ENTRY,
     &iris::ENTRY,
     &lark::ENTRY,
     &line::ENTRY,
@@ -178,12 +188,14 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &servicenow::ENTRY,
     &slack::ENTRY,
     &smseagle::ENTRY,
+    &stomp::ENTRY,
     &telegram::ENTRY,
     &twilio::ENTRY,
     &victorops::ENTRY,
     &webex_webhook::ENTRY,
     &workwechat::ENTRY,
     &yzj::ENTRY,
+    &zabbix::ENTRY,
 ];
 
 /// An alerter by name or alias.

@@ -1,7 +1,7 @@
 //! Reading options that many alerters have in the same form.
 
 use crate::alert::{Alert, ArgumentPath, TextError, property};
-use crate::config::{Kind, Properties};
+use crate::config::{Kind, Problem, Properties, Span};
 use crate::event::Document;
 use crate::event::format::{Argument, Format};
 use serde_json::Value;
@@ -22,6 +22,26 @@ pub(super) fn filled(properties: &Properties, name: &str) -> Option<String> {
 /// Whether an option is `true`.
 pub(super) fn is_set(properties: &Properties, name: &str) -> bool {
     properties.bool(name) == Some(true)
+}
+
+/// A port.
+///
+/// # Errors
+/// The number is none.
+pub(super) fn port(
+    properties: &Properties,
+    name: &str,
+    default: u16,
+    place: &Span,
+) -> Result<u16, Vec<Problem>> {
+    let Some(number) = properties.int(name) else {
+        return Ok(default);
+    };
+    u16::try_from(number).map_err(|_| {
+        let span = properties.get(name).map_or(place, |node| &node.span);
+        let message = format!("{name} is {number}, but ports are 1 to 65535");
+        vec![Problem::error("E0311", span, message)]
+    })
 }
 
 /// An `alert_info`: the alerter's type and what it says about itself.

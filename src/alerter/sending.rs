@@ -290,7 +290,11 @@ impl Lanes {
     }
 }
 
-async fn attempt(
+/// Makes one attempt at a delivery.
+///
+/// # Errors
+/// Why it failed, secrets masked.
+pub async fn attempt(
     delivery: &Delivery,
     outlet: Option<&Outlet>,
     now: WallTime,

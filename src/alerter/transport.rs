@@ -3,7 +3,9 @@
 use super::http::{Answer, Clients, HttpError, Request};
 use super::process::{self, Process, ProcessError};
 use super::smtp::{Mail, MailError, Mailer};
+use super::tcp::{self, Exchange, TcpError};
 use futures_util::future::BoxFuture;
+use lettre::transport::smtp::extension::ClientId;
 use std::fmt;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +17,12 @@ pub trait Transport: fmt::Debug + Send + Sync {
 
     /// Hands in a mail.
     fn mail(&self, mail: Mail) -> BoxFuture<'_, Result<(), MailError>>;
+
+    /// Talks over a TCP connection; gives the answers.
+    fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>>;
+
+    /// The name of this machine.
+    fn host_name(&self) -> String;
 
     /// Starts a program.
     fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>>;
@@ -64,6 +72,17 @@ impl Transport for World {
 
     fn mail(&self, mail: Mail) -> BoxFuture<'_, Result<(), MailError>> {
         Box::pin(async move { self.mailer.send(&mail).await })
+    }
+
+    fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
+        Box::pin(async move { tcp::exchange(&exchange).await })
+    }
+
+    fn host_name(&self) -> String {
+        match ClientId::default() {
+            ClientId::Domain(name) => name,
+            _ => "localhost".to_owned(),
+        }
     }
 
     fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {

@@ -3,7 +3,7 @@
 use crate::filter::{Clue, Filter, FilterEvent};
 
 /// The clause tree with ✓ or ✗ for each clause, what the event has there, and one sentence on what decided.
-pub fn render(filter: &Filter, event: &FilterEvent<'_>) -> String {
+pub(super) fn render(filter: &Filter, event: &FilterEvent<'_>) -> String {
     let explanation = filter.explain(event);
     let mut text = String::new();
     draw(&explanation.root, 0, &mut text);

@@ -6,7 +6,7 @@ mod clock;
 pub mod create_index;
 mod data;
 mod exit;
-pub mod explain;
+mod explain;
 mod links;
 mod log;
 mod output;
@@ -14,12 +14,15 @@ mod rules;
 mod run;
 mod service;
 mod silence;
-mod test_rule;
+pub mod test_rule;
 
 use crate::alert::Process;
 use crate::alerter::World;
 use crate::config::service::Sources;
 use crate::config::{Problem, Service as Config, Severity, yaml_files};
+use crate::event::json::parse_document;
+use crate::filter::FilterEvent;
+use crate::input::index_name::IndexName;
 use anyhow::Context as _;
 use clap::Parser;
 use jiff::tz::TimeZone;
@@ -59,6 +62,16 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Show why a rule's filter picks an event, or does not
+    Explain {
+        /// The rule's file
+        rule: PathBuf,
+        /// A file with events [default: the standard input]
+        event: Option<PathBuf>,
+        /// The configuration file [default: config.yaml, else config.yml, else none]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -89,6 +102,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::TestRule(args) => test_rule::run(&args),
         Command::CreateIndex(args) => make_indices(&args),
         Command::Check { paths, config } => check_rules(&paths, config.as_deref()),
+        Command::Explain {
+            rule,
+            event,
+            config,
+        } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {
@@ -139,6 +157,13 @@ fn start(args: &run::Args) -> anyhow::Result<i32> {
         None => tracing::info!("configuration: none, defaults are used"),
     }
     report(&problems);
+    let inputs = config.inputs(args.stdin);
+    for (input, index) in inputs
+        .iter()
+        .filter_map(|input| Some((input.name(), input.index()?)))
+    {
+        IndexName::parse(index).with_context(|| format!("input {input}: index {index:?}"))?;
+    }
     if problems.iter().any(Problem::is_error) {
         return Ok(exit::PROBLEMS);
     }
@@ -200,6 +225,31 @@ fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> 
         loaded.rules.rules.len(),
         loaded.disabled.len(),
     ))
+}
+
+fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> anyhow::Result<i32> {
+    let (config, _) = load_config(config, true)?;
+    let loaded = loader(config, None, false)?.load_files(&[rule.to_owned()]);
+    let Some(rule) = loaded.rules.rules.first() else {
+        return Ok(check::print(&loaded.problems, 0, loaded.disabled.len()));
+    };
+    for (at, event) in data::read(event.unwrap_or(Path::new("-")))?
+        .iter()
+        .enumerate()
+    {
+        if at > 0 {
+            output::line("");
+        }
+        let document = parse_document(event).with_context(|| format!("event {at}"))?;
+        let event = FilterEvent {
+            document: &document,
+            index: None,
+            id: None,
+            now: clock::now(),
+        };
+        output::line(explain::render(&rule.filter, &event).trim_end());
+    }
+    Ok(exit::FINE)
 }
 
 /// What loads the rules of a configuration.

@@ -1,6 +1,10 @@
 //! `tripline run`, also called `elastalert`: the service.
 
 use super::log::LogFormat;
+use crate::event::time::parse_iso;
+use crate::event::{EventTime, WallTime};
+use crate::rule::Bounds;
+use anyhow::Context as _;
 use std::path::PathBuf;
 
 /// The flags of the service. Those of elastalert2 keep their names.
@@ -63,6 +67,29 @@ pub(super) struct Args {
     /// How log lines are written
     #[arg(long, value_enum, default_value_t)]
     pub(super) log_format: LogFormat,
+}
+
+impl Args {
+    /// `--start` and `--end`.
+    ///
+    /// # Errors
+    /// One of them is no time.
+    pub(super) fn bounds(&self, now: WallTime) -> anyhow::Result<Bounds> {
+        let time = |flag: &str, text: &Option<String>| -> anyhow::Result<Option<EventTime>> {
+            let Some(text) = text else { return Ok(None) };
+            if text == "NOW" {
+                return Ok(Some(now.as_event_time()));
+            }
+            let time = parse_iso(text).with_context(|| {
+                format!("{flag}: {text:?} is no time; expected YYYY-MM-DDTHH:MM:SS, or NOW")
+            })?;
+            Ok(Some(time.event_time()))
+        };
+        Ok(Bounds {
+            start: time("--start", &self.start)?,
+            end: time("--end", &self.end)?,
+        })
+    }
 }
 
 /// `hours=2` as ElastAlert reads it: a unit of Python's timedelta and a number.

@@ -31,8 +31,10 @@ pub(super) struct Variable {
     pub(super) braces: bool,
     /// Where it stands in the file.
     pub(super) original: Range<usize>,
-    /// Where its value stands in the result; `None`: it is not set, and nothing was put in.
-    pub(super) value: Option<Range<usize>>,
+    /// Where it, or its value, stands in the result.
+    pub(super) expanded: Range<usize>,
+    /// Whether it is set, so that its value was put in.
+    pub(super) is_set: bool,
 }
 
 /// Puts variables into a text.
@@ -60,7 +62,8 @@ pub(super) fn expand(text: &str, environment: Environment<'_>) -> Expanded {
             name: name.to_owned(),
             braces,
             original: start..start + length,
-            value: value.map(|_| from_byte..out.len()),
+            expanded: from_byte..out.len(),
+            is_set: value.is_some(),
         });
         rest = from.get(length..).unwrap_or_default();
     }
@@ -102,16 +105,27 @@ impl Expanded {
     }
 
     fn back(&self, at: usize, inside: impl Fn(&Range<usize>) -> usize) -> usize {
-        let replaced = || {
-            self.variables
-                .iter()
-                .filter_map(|v| v.value.as_ref().map(|value| (&v.original, value)))
-        };
-        // Values stand in order, so the last one that begins before `at` decides.
-        match replaced().take_while(|(_, value)| value.start < at).last() {
+        // Variables stand in order, so the last one that begins before `at` decides.
+        let before = self
+            .variables
+            .partition_point(|variable| variable.expanded.start < at);
+        match before.checked_sub(1).and_then(|i| self.variables.get(i)) {
             None => at,
-            Some((original, value)) if at < value.end => inside(original),
-            Some((original, value)) => original.end + (at - value.end),
+            Some(Variable {
+                original,
+                expanded,
+                is_set,
+                ..
+            }) if at < expanded.end => {
+                if *is_set {
+                    inside(original)
+                } else {
+                    original.start + (at - expanded.start)
+                }
+            }
+            Some(Variable {
+                original, expanded, ..
+            }) => original.end + (at - expanded.end),
         }
     }
 }

@@ -143,19 +143,16 @@ impl Problem {
 /// One line, for logs: `rules/a.yaml:3:7: error[E0103]: message (help)`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (line, column) = self.span.line_column();
         let severity = match self.severity {
             Severity::Note => "note",
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(
-            f,
-            "{}:{line}:{column}: {severity}[{}]: {}",
-            self.span.path().display(),
-            self.code,
-            self.message
-        )?;
+        if !self.span.path().as_os_str().is_empty() {
+            let (line, column) = self.span.line_column();
+            write!(f, "{}:{line}:{column}: ", self.span.path().display())?;
+        }
+        write!(f, "{severity}[{}]: {}", self.code, self.message)?;
         if let Some(help) = &self.help {
             write!(f, " ({help})")?;
         }

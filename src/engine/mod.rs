@@ -172,14 +172,20 @@ impl Engine {
     }
 
     /// Takes over a silence that somebody else wrote down; one that lasts longer already stays.
-    pub fn adopt_silence(&mut self, key: &str, silence: Silence) {
+    pub fn adopt_silence(&mut self, key: &str, silence: Silence, out: &mut Outcome) {
         if self
             .silences
             .get(key)
-            .is_none_or(|ours| ours.until < silence.until)
+            .is_some_and(|ours| ours.until >= silence.until)
         {
-            self.silences.set(key, silence, silence.until);
+            return;
         }
+        self.silences.set(key, silence, silence.until);
+        out.records.push(Record::Silence {
+            key: key.to_owned(),
+            silence,
+            forget: silence.until,
+        });
     }
 
     /// When [`Input::Due`] is wanted next.

@@ -253,7 +253,7 @@ impl ByEvent {
     ) -> bool {
         let mut sub_name = String::new();
         leaves(place.object, &mut |name, member| {
-            if matches!(self.mapping.lookup(name), super::mapping::Lookup::Mapped(_)) {
+            if !self.mapping.leaves_open(name) {
                 return Visit::Continue;
             }
             let Some(variant) = self

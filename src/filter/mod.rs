@@ -91,7 +91,8 @@ impl Filter {
         self.plan.matches(Place::of(event))
     }
 
-    /// The full names of the fields it reads; a name with `*` stands for every field like it.
+    /// The full names of the members of a document that it reads; a name with `*` stands for every one like it. Where a name may be a sub-field
+    /// (`host.keyword`), what it is read from (`host`) is there as well.
     pub fn fields(&self) -> Vec<String> {
         let mut names = IndexSet::new();
         self.plan.fields(&mut names);

@@ -179,6 +179,11 @@ fn what_cannot_be_decided_is_refused() {
         "E0207",
         "too complex",
     );
+    check_error(
+        r#"{"query_string": {"query": "/[x/", "default_field": "a"}}"#,
+        "E0206",
+        "regular expression",
+    );
     check_error(r#"{"term": {"a": 1, "b": 2}}"#, "E0201", "one field");
     let mapping = Mapping::explicit(&node(
         &serde_json::json!({"properties": {"n": {"type": "long"}}}),
@@ -253,10 +258,10 @@ fn large_documents_take_bounded_time() {
 
 #[test]
 fn fields_are_listed() {
-    let filter = load(r#"{"bool": {"must": [{"term": {"a": 1}}, {"match": {"b.c": "x"}}], "must_not": {"exists": {"field": "d*"}}}}"#, &Mapping::dynamic()).unwrap();
+    let filter = load(r#"{"bool": {"must": [{"term": {"a": 1}}, {"match": {"b.c": "x"}}, {"term": {"e.keyword": "y"}}], "must_not": {"exists": {"field": "d*"}}}}"#, &Mapping::dynamic()).unwrap();
     let mut fields = filter.fields();
     fields.sort();
-    assert_eq!(fields, ["a", "b.c", "d*"]);
+    assert_eq!(fields, ["a", "b.c", "d*", "e", "e.keyword"]);
 }
 
 /// Values that look like filters.

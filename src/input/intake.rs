@@ -1,5 +1,6 @@
 //! Batches of events, and the bounded queue that takes them.
 
+use super::index_name::IndexName;
 use crate::event::{RawEvent, WallTime};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
@@ -9,8 +10,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, onesho
 pub struct Origin {
     /// The input's name: `stdin`, `http`, `tcp`, or what the configuration calls it.
     pub input: String,
-    /// The input's `index:` setting; a Logstash sprintf is filled in per event later.
-    pub index: Option<String>,
+    /// The input's `index:` setting; what depends on the event is filled in when it is decided.
+    pub index: Option<IndexName>,
 }
 
 /// Events that came together and are answered together.

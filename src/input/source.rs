@@ -1,6 +1,7 @@
 //! What every input does with what it has cut out: batches for the intake, counters, dead letters.
 
 use super::dead_letter::{DeadLetters, Reason, Rejected};
+use super::index_name::IndexName;
 use super::intake::{Batch, Intake, Origin};
 use super::lines::Line;
 use crate::config::SourceConfig;
@@ -45,7 +46,11 @@ impl Source {
         Self {
             origin: Arc::new(Origin {
                 input: config.name.clone(),
-                index: config.index.clone(),
+                // A name that cannot be parsed was refused with the configuration.
+                index: config
+                    .index
+                    .as_deref()
+                    .and_then(|name| IndexName::parse(name).ok()),
             }),
             metrics: context.metrics.input(&config.name),
             max_event_size: config.max_event_size,

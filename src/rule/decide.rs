@@ -52,6 +52,17 @@ pub struct Decider {
     clock_of: Vec<usize>,
     /// Whether some filter looks at the whole document.
     needs_document: bool,
+    /// `--start` and `--end`: events outside are left out.
+    bounds: Bounds,
+}
+
+/// The times between which events are looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bounds {
+    /// Not before this time.
+    pub start: Option<EventTime>,
+    /// Not after this time.
+    pub end: Option<EventTime>,
 }
 
 /// What stays the same for all rules while one event is decided.
@@ -108,7 +119,14 @@ impl Decider {
             clocks,
             clock_of,
             needs_document,
+            bounds: Bounds::default(),
         }
+    }
+
+    /// Leaves out events outside of these times.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        Self { bounds, ..self }
     }
 
     /// The rules.
@@ -271,6 +289,10 @@ impl Decider {
             counts.untimed += 1;
             return;
         };
+        let Bounds { start, end } = self.bounds;
+        if start.is_some_and(|start| time < start) || end.is_some_and(|end| time > end) {
+            return;
+        }
         counts.hits += 1;
         let verdict = verdict();
         if verdict != Verdict::Nothing {

@@ -67,6 +67,8 @@ pub struct Recovered {
     pub records: u64,
     /// Damage that was found, in words; what came after it in its file is lost.
     pub damage: Vec<String>,
+    /// Whether nothing was there.
+    pub is_new: bool,
     /// The number of the journal to begin.
     next: u64,
 }
@@ -137,6 +139,7 @@ pub fn recover(directory: &Path, into: &mut dyn Recovery) -> Result<Recovered, J
         }
     }
     let first = snapshot.as_ref().map_or(0, |(number, _)| *number);
+    let mut is_new = snapshot.is_none() && damage.is_empty();
     into.begin(snapshot.map(|(_, snapshot)| snapshot));
     let mut records = 0;
     let mut next = first.max(1);
@@ -144,6 +147,7 @@ pub fn recover(directory: &Path, into: &mut dyn Recovery) -> Result<Recovered, J
         .into_iter()
         .filter(|&number| number >= first)
     {
+        is_new = false;
         let path = journal_path(directory, number);
         damage.extend(read_journal(&path, &mut |record| {
             records += 1;
@@ -154,6 +158,7 @@ pub fn recover(directory: &Path, into: &mut dyn Recovery) -> Result<Recovered, J
     Ok(Recovered {
         records,
         damage,
+        is_new,
         next,
     })
 }

@@ -6,6 +6,7 @@ use serde_json::json as value;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tripline::config::{AuthConfig, HttpConfig, InputConfig, ListenConfig};
+use tripline::input::index_name::IndexName;
 use tripline::telemetry::Readiness;
 
 #[tokio::test]
@@ -20,7 +21,10 @@ async fn logstash_json_over_one_connection() {
         client.send(json(&event)).await;
         let batch = stage.batch().await;
         assert_eq!(batch.origin.input, "http");
-        assert_eq!(batch.origin.index.as_deref(), Some("log-virocana-asm"));
+        assert_eq!(
+            batch.origin.index.as_ref().and_then(IndexName::fixed),
+            Some("log-virocana-asm")
+        );
         assert_eq!(batch.events[0].bytes, event);
         assert!(batch.fingerprint.is_some());
         stage.answer(batch);

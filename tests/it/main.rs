@@ -10,6 +10,7 @@
 )]
 
 mod alerter_docs;
+mod crash;
 mod create_index;
 mod golden;
 #[path = "inputs_http.rs"]
@@ -20,15 +21,20 @@ mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
 mod options;
+mod packaging;
+mod pipelines;
 mod problems;
+mod process;
 mod real_rules;
 mod requests;
+mod service;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;
 mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;
+mod test_rule;
 mod tidy;
 #[path = "inputs_web.rs"]
 mod web;

@@ -1,6 +1,7 @@
 //! A tripline of its own for a test: a folder with configuration and rules, and the program running over it.
 
 use serde_json::Value;
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -43,21 +44,29 @@ impl Home {
 
     /// With these inputs.
     pub fn with_inputs(inputs: &str) -> Self {
+        Self::configured(&format!(
+            "run_every: {{seconds: 1}}\n\
+             buffer_time: {{minutes: 15}}\n\
+             writeback_index: elastalert_status\n\
+             web: {{listen: \"127.0.0.1:0\"}}\n\
+             inputs: {inputs}\n"
+        ))
+    }
+
+    /// With this configuration; `RULES` in it is the path of the rules folder.
+    pub fn configured(configuration: &str) -> Self {
         let home = Self {
             directory: tempfile::tempdir().unwrap(),
         };
         std::fs::create_dir(home.path("rules")).unwrap();
-        home.write(
-            "config.yml",
-            &format!(
-                "rules_folder: {}\n\
-                 run_every: {{seconds: 1}}\n\
-                 buffer_time: {{minutes: 15}}\n\
-                 writeback_index: elastalert_status\n\
-                 inputs: {inputs}\n",
-                home.path("rules").display()
-            ),
-        );
+        let rules = home.path("rules");
+        let rules = rules.to_str().unwrap();
+        let configuration = if configuration.contains("RULES") {
+            configuration.replace("RULES", rules)
+        } else {
+            format!("rules_folder: {rules}\n{configuration}")
+        };
+        home.write("config.yml", &configuration);
         home
     }
 
@@ -85,7 +94,12 @@ impl Home {
 
     /// The matches that alerts were sent for, in order.
     pub fn alerts(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path("alerts")).unwrap_or_default();
+        self.matches("alerts")
+    }
+
+    /// The matches that a command with `pipe_match_json` has appended to a file.
+    pub fn matches(&self, file: &str) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.path(file)).unwrap_or_default();
         serde_json::Deserializer::from_str(&text)
             .into_iter::<Vec<Value>>()
             // The last line may be half written.
@@ -118,15 +132,36 @@ impl Home {
             .args(["--config".as_ref(), self.path("config.yml").as_os_str()])
             .args(["--ready-file".as_ref(), self.path("ready").as_os_str()])
             .current_dir(self.directory.path())
-            .stdin(Stdio::null());
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(self.log());
         command
+    }
+
+    /// Where the program logs; shown when a test fails.
+    fn log(&self) -> File {
+        let mut options = File::options();
+        options.create(true).append(true);
+        options.open(self.path("log")).unwrap()
+    }
+
+    /// What the program has logged.
+    pub fn logged(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
     /// The program, started and ready.
     pub fn start(&self) -> Process {
-        let process = Process(self.command().spawn().unwrap());
+        let process = self.spawn();
         self.ready();
         process
+    }
+
+    /// The program, started.
+    pub fn spawn(&self) -> Process {
+        // Left by the one before.
+        drop(std::fs::remove_file(self.path("ready")));
+        Process(self.command().spawn().unwrap())
     }
 
     /// What the ready file says, once it is there.
@@ -148,23 +183,69 @@ impl Home {
         let body = format!(
             r#"{{"@timestamp":"2018-04-06T05:07:14Z","kind":"{kind}","client":"{client}","number":{number}}}"#
         );
-        let mut stream = TcpStream::connect(self.address("http")).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(
-            stream,
-            "POST / HTTP/1.1\r\nHost: tripline\r\nContent-Type: application/json\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .unwrap_or_else(|| panic!("no HTTP answer: {answer:?}"))
+        let (status, _) = post(&self.address("http"), JSON, body.as_bytes()).unwrap();
+        status
     }
+
+    /// The value of a metric with these labels, as written at `/metrics` of the HTTP input; 0 when it is not there.
+    pub fn metric(&self, name_and_labels: &str) -> f64 {
+        let (_, page) = get(&self.web(), "/metrics").unwrap();
+        page.lines()
+            .find_map(|line| line.strip_prefix(name_and_labels)?.trim().parse().ok())
+            .unwrap_or(0.0)
+    }
+
+    /// The address of metrics and health.
+    pub fn web(&self) -> String {
+        self.ready()["web"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.logged();
+            let from = log.len().saturating_sub(8000);
+            println!("the end of the log: {}", log.get(from..).unwrap_or(&log));
+        }
+    }
+}
+
+/// The content type of events.
+pub const JSON: &str = "application/json";
+
+/// Sends a body on a connection of its own. The status, and the JSON of the answer.
+pub fn post(address: &str, content_type: &str, body: &[u8]) -> std::io::Result<(u16, Value)> {
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: tripline\r\nContent-Type: {content_type}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let (status, text) = exchange(address, &[head.as_bytes(), body].concat())?;
+    Ok((status, serde_json::from_str(&text).unwrap_or_default()))
+}
+
+/// Fetches a page. The status, and its text.
+pub fn get(address: &str, path: &str) -> std::io::Result<(u16, String)> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: tripline\r\nConnection: close\r\n\r\n");
+    exchange(address, request.as_bytes())
+}
+
+/// Sends a request as it is, with `Connection: close` in it. The status and the body of the answer.
+pub fn exchange(address: &str, request: &[u8]) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let status =
+        status.ok_or_else(|| std::io::Error::other(format!("no HTTP answer: {answer:?}")))?;
+    Ok((status, body.to_owned()))
 }
 
 /// A running program; killed when dropped.

@@ -1,6 +1,9 @@
 //! The threads that decide batches, between the inputs and the engine.
 
+use crate::event::json::parse_document;
+use crate::event::{Meta, RawEvent};
 use crate::input::Batch;
+use crate::input::index_name::IndexName;
 use crate::rule::{Decided, Decider};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,9 +90,16 @@ fn next(queue: &Mutex<Queue>) -> Option<(u64, Batch)> {
     Some((number, batch))
 }
 
-fn decide(decider: &Decider, number: u64, batch: Batch) -> DecidedBatch {
+fn decide(decider: &Decider, number: u64, mut batch: Batch) -> DecidedBatch {
     let started = Instant::now();
-    let mut decided = decider.decide(&batch.events, batch.origin.index.as_deref(), batch.received);
+    let origin = Arc::clone(&batch.origin);
+    let index = origin.index.as_ref().and_then(|index| {
+        if index.fixed().is_none() {
+            name_indices(index, &mut batch.events);
+        }
+        index.fixed()
+    });
+    let mut decided = decider.decide(&batch.events, index, batch.received);
     let rejected = std::mem::take(&mut decided.rejected);
     DecidedBatch {
         number,
@@ -97,5 +107,23 @@ fn decide(decider: &Decider, number: u64, batch: Batch) -> DecidedBatch {
         decided: Some(decided),
         rejected,
         took: started.elapsed(),
+    }
+}
+
+/// Fills in the index of events that do not say where they go, where it depends on what is in them.
+fn name_indices(index: &IndexName, events: &mut [RawEvent]) {
+    for event in events {
+        let meta = event.meta.as_deref().cloned().unwrap_or_default();
+        if meta.index.is_some() {
+            continue;
+        }
+        // What is no event is told when it is decided.
+        let Ok(document) = parse_document(&event.bytes) else {
+            continue;
+        };
+        event.meta = Some(Arc::new(Meta {
+            index: Some(index.resolve_document(&document)),
+            ..meta
+        }));
     }
 }

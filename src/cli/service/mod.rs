@@ -18,7 +18,7 @@ mod summary;
 mod writer;
 
 pub(super) use control::{Request, ask};
-pub(super) use state::silence_at_rest;
+pub(super) use state::{options, silence_at_rest};
 
 use super::rules::{Loaded, Loader};
 use super::run::Args;
@@ -73,13 +73,14 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     } else {
         state::Keeping::Everything
     };
-    let state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
+    let mut state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
+    start::adopt_silences(&config, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
     let rules = loaded.running();
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
-    let decider = Arc::new(ArcSwap::from_pointee(Decider::new(Arc::clone(
-        &loaded.rules,
-    ))));
+    let bounds = args.bounds(clock.now())?;
+    let decider = Decider::new(Arc::clone(&loaded.rules)).within(bounds);
+    let decider = Arc::new(ArcSwap::from_pointee(decider));
 
     let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES);
     let sending = Sending::start(sources(&outlets, &clock), Limits::default(), outcome_sender);
@@ -148,6 +149,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             control,
             outlets,
             decider,
+            bounds,
         },
     )?;
 

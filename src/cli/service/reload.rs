@@ -3,7 +3,7 @@
 use super::driver::Control;
 use crate::cli::rules::{Loaded, Loader, Outlets, Running};
 use crate::cli::run::Args;
-use crate::rule::Decider;
+use crate::rule::{Bounds, Decider};
 use arc_swap::ArcSwap;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ pub(super) struct Targets {
     pub(super) control: mpsc::Sender<Control>,
     pub(super) outlets: Arc<ArcSwap<Outlets>>,
     pub(super) decider: Arc<ArcSwap<Decider>>,
+    pub(super) bounds: Bounds,
 }
 
 /// Starts the task that reloads.
@@ -138,6 +139,7 @@ impl Targets {
             return;
         }
         self.outlets.store(Arc::new(loaded.outlets));
-        self.decider.store(Arc::new(Decider::new(loaded.rules)));
+        let decider = Decider::new(loaded.rules).within(self.bounds);
+        self.decider.store(Arc::new(decider));
     }
 }

@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) engine: Engine,
     pub(super) durable: Option<Durable>,
     pub(super) documents: Option<Arc<Documents>>,
+    /// Whether the store was empty.
+    pub(super) is_new: bool,
 }
 
 /// Opens the store and brings the engine back to where it was.
@@ -45,6 +47,7 @@ pub(super) fn open(
             engine: Engine::new(options, program),
             durable: None,
             documents: None,
+            is_new: false,
         });
     }
     let directory = &config.store;
@@ -57,7 +60,7 @@ pub(super) fn open(
     };
     let documents = Arc::new(Documents::open(directory, forwarding).with_context(context)?);
     let options = options(config, instance(directory).with_context(context)?);
-    let (engine, journal) =
+    let (engine, journal, is_new) =
         recover_engine(directory, options, program, &documents).with_context(context)?;
     let retention = Retention {
         alert_time_limit: config.alert_time_limit,
@@ -74,6 +77,7 @@ pub(super) fn open(
         engine,
         durable: Some(Durable { journal, writer }),
         documents: Some(documents),
+        is_new,
     })
 }
 
@@ -112,7 +116,8 @@ pub(in crate::cli) fn silence_at_rest(
     Ok(())
 }
 
-fn options(config: &Config, instance: String) -> Options {
+/// The engine's options, as configured. `instance` makes its ids differ from those of other stores.
+pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
     Options {
         run_every: config.run_every,
         lateness: config.lateness,
@@ -131,7 +136,7 @@ fn recover_engine(
     options: Options,
     program: Arc<Program>,
     documents: &Documents,
-) -> anyhow::Result<(Engine, Journal)> {
+) -> anyhow::Result<(Engine, Journal, bool)> {
     let mut recovery = EngineRecovery {
         options,
         program,
@@ -152,7 +157,7 @@ fn recover_engine(
     engine.number_writes_after(documents.applied()?);
     tracing::info!(path = %directory.display(), records = recovered.records, undelivered = engine.undelivered(), "store");
     let journal = Journal::begin(directory, &recovered)?;
-    Ok((engine, journal))
+    Ok((engine, journal, recovered.is_new))
 }
 
 struct EngineRecovery<'d> {

@@ -19,6 +19,15 @@ pub enum InputConfig {
 }
 
 impl InputConfig {
+    /// Its `index:`.
+    pub fn index(&self) -> Option<&str> {
+        match self {
+            Self::Stdin(config) => config.source.index.as_deref(),
+            Self::Tcp(config) => config.source.index.as_deref(),
+            Self::Http(config) => config.source.index.as_deref(),
+        }
+    }
+
     /// The input's name, by which logs, metrics and the ready file call it.
     pub fn name(&self) -> &str {
         match self {

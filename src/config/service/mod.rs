@@ -130,23 +130,12 @@ impl Service {
         set_from_environment(&mut mapping, sources.environment);
         let mut tables = vec![SERVICE, ELASTICSEARCH];
         let wrong = check(&mapping, &place, &tables);
-        // Reading goes on with the defaults of what is wrong.
-        let sound = |value: &Node| {
-            !wrong.iter().any(|problem| {
-                value.span.start <= problem.span.start && problem.span.end <= value.span.end
-            })
-        };
-        let sound = mapping
-            .0
-            .iter()
-            .filter(|(_, value)| sound(value))
-            .cloned()
-            .collect();
+        let properties = Properties::new(reader::sound(&mapping, &wrong));
         problems.extend(wrong);
         problems.extend(super::without_effect(&mapping, &tables));
         tables.extend(sources.rule_options);
         problems.extend(unknown(&mapping, &tables, sources.known));
-        let mut reader = Reader::checked(Properties::new(Mapping(sound)), place, &mut problems);
+        let mut reader = Reader::checked(properties, place, &mut problems);
         let mut service = Self::read(&mut reader, path.as_deref(), sources.environment);
         service.properties = Properties::new(mapping);
         problems.sort_by_key(|problem| problem.span.start);
@@ -169,6 +158,15 @@ impl Service {
                 "rules are loaded from files only",
             );
             reader.problem(problem.help("remove `rules_loader`: a Python class cannot be used"));
+        }
+        if reader.properties.duration("run_every") == Some(Duration::ZERO) {
+            let span = reader.span("run_every");
+            let problem = Problem::error(
+                "E0811",
+                &span,
+                "`run_every` is nothing, so there would be no end of ticks",
+            );
+            reader.problem(problem.help("write run_every: {minutes: 1}"));
         }
         let mut folders: Vec<PathBuf> = reader
             .properties

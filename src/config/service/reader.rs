@@ -1,6 +1,8 @@
 //! Reads values that need more than their kind: addresses, sizes, secrets from files.
 
-use crate::config::{Mapping, Node, OptionSpec, Problem, Properties, Span, check, read, unknown};
+use crate::config::{
+    Mapping, Node, OptionSpec, Problem, Properties, Span, check, read, unknown, without_effect,
+};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -35,26 +37,13 @@ impl<'a> Reader<'a> {
             Some(mapping) => mapping.clone(),
             None => Mapping::default(),
         };
-        let before = problems.len();
-        problems.extend(check(&mapping, &node.span, tables));
+        let wrong = check(&mapping, &node.span, tables);
+        let properties = Properties::new(sound(&mapping, &wrong));
+        problems.extend(wrong);
         problems.extend(unknown(&mapping, tables, &|_| false));
-        problems.extend(super::super::without_effect(&mapping, tables));
-        // What is of the wrong kind is reported; reading goes on without it.
-        let wrong = |value: &Node| {
-            problems
-                .get(before..)
-                .unwrap_or_default()
-                .iter()
-                .any(|problem| problem.is_error() && covers(&value.span, &problem.span))
-        };
-        let good = mapping
-            .0
-            .iter()
-            .filter(|(_, value)| !wrong(value))
-            .cloned()
-            .collect();
+        problems.extend(without_effect(&mapping, tables));
         Self {
-            properties: Properties::new(Mapping(good)),
+            properties,
             place: node.span.clone(),
             problems,
         }
@@ -152,8 +141,15 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn covers(outer: &Span, inner: &Span) -> bool {
-    outer.start <= inner.start && inner.end <= outer.end
+/// The options without those of the wrong kind: reading goes on with their defaults.
+pub(super) fn sound(options: &Mapping, wrong: &[Problem]) -> Mapping {
+    let is_wrong = |value: &Node| {
+        wrong.iter().any(|problem| {
+            value.span.start <= problem.span.start && problem.span.end <= value.span.end
+        })
+    };
+    let sound = options.0.iter().filter(|(_, value)| !is_wrong(value));
+    Mapping(sound.cloned().collect())
 }
 
 fn size(text: &str) -> Option<usize> {

@@ -177,6 +177,16 @@ store: /state
 }
 
 #[test]
+fn ticks_are_apart() {
+    check_problems(
+        "run_every: {minutes: 0}\n",
+        &[
+            "config.yml:1:12: error[E0811]: `run_every` is nothing, so there would be no end of ticks (write run_every: {minutes: 1})",
+        ],
+    );
+}
+
+#[test]
 fn the_environment_decides_over_the_file() {
     let environment = |name: &str| {
         let value = match name {

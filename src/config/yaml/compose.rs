@@ -58,7 +58,7 @@ pub(super) fn compose(source: &Source<'_>) -> (Option<Node>, Vec<Problem>) {
     problems.extend(source.variables(&composer.comments));
     let failed = problems.iter().any(Problem::is_error);
     if !failed {
-        problems.extend(source.tab(&[composer.comments, composer.opaque].concat()));
+        problems.extend(source.tab([composer.comments, composer.opaque].concat()));
     }
     (node.ok().filter(|_| !failed), problems)
 }

@@ -73,10 +73,11 @@ impl Source<'_> {
         )
     }
 
-    /// A warning of the first tab where PyYAML takes none: anywhere but in comments and in quoted and block texts.
-    fn tab(&self, allowed: &[Range<usize>]) -> Option<Problem> {
+    /// A warning of the first tab where PyYAML takes none: anywhere but in comments and in quoted and block texts, which are `allowed`.
+    fn tab(&self, mut allowed: Vec<Range<usize>>) -> Option<Problem> {
+        allowed.sort_by_key(|range| range.start);
         let mut tabs = self.text().match_indices('\t').map(|(at, _)| at);
-        let at = tabs.find(|at| !allowed.iter().any(|range| range.contains(at)))?;
+        let at = tabs.find(|at| !holds(&allowed, *at))?;
         let message = "a tab stands here; ElastAlert refuses such a file";
         Some(Problem::warning("W0112", &self.span(at..at + 1), message).help("use blanks"))
     }
@@ -90,10 +91,7 @@ impl Source<'_> {
                 start: variable.original.start,
                 end: variable.original.end,
             };
-            let in_comment = comments.iter().any(|comment| {
-                let comment = self.expanded.original(comment.clone());
-                comment.contains(&variable.original.start)
-            });
+            let in_comment = holds(comments, variable.expanded.start);
             let is_name = !variable.name.is_empty()
                 && variable
                     .name
@@ -103,7 +101,7 @@ impl Source<'_> {
                 continue;
             }
             let name = &variable.name;
-            if variable.value.is_none() && variable.braces {
+            if !variable.is_set && variable.braces {
                 problems.push(
                     Problem::warning(
                         "W0113",
@@ -112,7 +110,7 @@ impl Source<'_> {
                     )
                     .help("the text stays as it is written"),
                 );
-            } else if variable.value.is_some() && !variable.braces {
+            } else if variable.is_set && !variable.braces {
                 problems.push(Problem {
                     severity: super::Severity::Note,
                     ..Problem::warning(
@@ -125,4 +123,13 @@ impl Source<'_> {
         }
         problems
     }
+}
+
+/// Whether one of these ranges, in order and apart, holds a byte.
+fn holds(ranges: &[Range<usize>], at: usize) -> bool {
+    let before = ranges.partition_point(|range| range.start <= at);
+    before
+        .checked_sub(1)
+        .and_then(|i| ranges.get(i))
+        .is_some_and(|range| range.contains(&at))
 }

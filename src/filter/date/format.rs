@@ -17,10 +17,6 @@ enum Alternative {
     Pattern(Vec<Element>),
 }
 
-/// `strict_date_optional_time`: a year, then ever finer units, a zone after the hour at the earliest.
-const OPTIONAL_TIME: &str = "uuuu[-MM[-dd['T'[HH[:mm[:ss[.n][,n]]][zone]]]]]";
-const LENIENT_OPTIONAL_TIME: &str = "uuuu[-M[-d['T'[H[:m[:s[.n][,n]]][zone]]]]]";
-
 impl DateFormat {
     /// Reads a format. The error says what is not known in it.
     pub(in crate::filter) fn parse(format: &str) -> Result<Self, String> {
@@ -30,9 +26,18 @@ impl DateFormat {
                 "epoch_millis" => alternatives.push(Alternative::EpochMillis),
                 "epoch_second" => alternatives.push(Alternative::EpochSecond),
                 "" => return Err("a date format is empty".to_owned()),
+                "strict_date_optional_time"
+                | "strict_date_optional_time_nanos"
+                | "iso8601"
+                | "rfc3339_lenient" => {
+                    alternatives.push(Alternative::Pattern(optional_time(true)));
+                }
+                "date_optional_time" => {
+                    alternatives.push(Alternative::Pattern(optional_time(false)))
+                }
                 part => {
                     for text in named(part).unwrap_or_else(|| vec![part.to_owned()]) {
-                        alternatives.push(Alternative::Pattern(compile(&text)?));
+                        alternatives.push(Alternative::Pattern(pattern::compile(&text)?));
                     }
                 }
             }
@@ -53,7 +58,7 @@ impl DateFormat {
         self
     }
 
-    /// Whether numbers can be read by it: a JSON number is then an epoch, not a text of digits.
+    /// Whether a text is a date in it.
     pub(in crate::filter) fn reads(&self, text: &str) -> bool {
         self.instant(text, false, &Zone::UTC).is_some()
     }
@@ -110,14 +115,7 @@ fn epoch(text: &str, unit: i128, up: bool) -> Option<i128> {
     Some(if negative { -nanos } else { nanos })
 }
 
-/// Compiles a pattern of ours (`n` for a fraction of 1 to 9 digits, `zone` for any zone) or of the user's.
-fn compile(text: &str) -> Result<Vec<Element>, String> {
-    if text == OPTIONAL_TIME || text == LENIENT_OPTIONAL_TIME {
-        return Ok(optional_time(text == OPTIONAL_TIME));
-    }
-    pattern::compile(text)
-}
-
+/// A year, then ever finer units, and a zone after the hour at the earliest. Not strict, units may have one digit.
 fn optional_time(strict: bool) -> Vec<Element> {
     use Element::{Fraction, Literal, Optional};
     let compile = |text: &str| pattern::compile(text).unwrap_or_default();
@@ -147,11 +145,6 @@ fn named(name: &str) -> Option<Vec<String>> {
         None => (false, name),
     };
     let pattern = match base {
-        "date_optional_time" if strict => return Some(vec![OPTIONAL_TIME.to_owned()]),
-        "date_optional_time" => return Some(vec![LENIENT_OPTIONAL_TIME.to_owned()]),
-        "iso8601" | "rfc3339_lenient" | "date_optional_time_nanos" => {
-            return Some(vec![OPTIONAL_TIME.to_owned()]);
-        }
         "basic_date" => "uuuuMMdd",
         "basic_date_time" => "uuuuMMdd'T'HHmmss.SSSXX",
         "basic_date_time_no_millis" => "uuuuMMdd'T'HHmmssXX",

@@ -38,6 +38,17 @@ pub(in crate::filter) struct Candidate {
     pub(in crate::filter) sub_fields: Vec<(Arc<str>, Arc<Field>)>,
 }
 
+impl Candidate {
+    fn unsearchable() -> Self {
+        let mut field = Field::object("", Policy::Ignore);
+        field.kind = Kind::Disabled;
+        Self {
+            field: Arc::new(field),
+            sub_fields: Vec::new(),
+        }
+    }
+}
+
 /// What a value looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detected {
@@ -140,7 +151,7 @@ impl Dynamic {
     }
 
     /// Makes the candidates, once all rules are set.
-    pub(super) fn prepare(&mut self, make: impl Fn(&Value) -> Option<Candidate>) {
+    pub(super) fn prepare(&mut self, mut make: impl FnMut(&Value) -> Option<Candidate>) {
         let mut detected = vec![
             Detected::String,
             Detected::Long,
@@ -154,9 +165,8 @@ impl Dynamic {
         for mapping in mappings {
             for detected in &detected {
                 let filled = self.fill(mapping, *detected);
-                let Some(mut candidate) = make(&filled) else {
-                    continue;
-                };
+                // A type that is not known was reported when the template was read.
+                let mut candidate = make(&filled).unwrap_or_else(Candidate::unsearchable);
                 if let (Detected::Date(at), None) = (*detected, mapping.get("type"))
                     && let Some(format) = self.date_formats.get(at)
                 {

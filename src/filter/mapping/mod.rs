@@ -11,7 +11,7 @@ use super::analysis::Analyzer;
 use super::values::{Path, name_matches};
 use crate::config::{Node, Problem};
 use crate::event::Document;
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -143,20 +143,29 @@ impl Mapping {
         if let Some(field) = self.fields.get(name) {
             return Lookup::Mapped(Arc::clone(field));
         }
-        if self.unmapped == Unmapped::Absent || self.policy_for(name) != dynamic::Policy::Learn {
-            return Lookup::Absent;
+        if self.unmapped == Unmapped::ByEvent && self.leaves_open(name) {
+            Lookup::ByEvent
+        } else {
+            Lookup::Absent
+        }
+    }
+
+    /// Whether dynamic mapping would make a field of that name.
+    pub(super) fn leaves_open(&self, name: &str) -> bool {
+        if self.fields.is_empty() {
+            return self.dynamic.policy == dynamic::Policy::Learn;
         }
         // Something below a field that has a value cannot be there: `message.keyword` of a `message` without it.
-        let below_leaf = name.match_indices('.').any(|(at, _)| {
-            name.get(..at)
-                .and_then(|parent| self.fields.get(parent))
-                .is_some_and(|field| !matches!(field.kind, Kind::Object | Kind::Nested))
-        });
-        if below_leaf {
-            Lookup::Absent
-        } else {
-            Lookup::ByEvent
-        }
+        let below_leaf = || {
+            name.match_indices('.').any(|(at, _)| {
+                name.get(..at)
+                    .and_then(|parent| self.fields.get(parent))
+                    .is_some_and(|field| !matches!(field.kind, Kind::Object | Kind::Nested))
+            })
+        };
+        !self.fields.contains_key(name)
+            && self.policy_for(name) == dynamic::Policy::Learn
+            && !below_leaf()
     }
 
     /// Whether names can stand for whatever an event has.
@@ -236,6 +245,19 @@ impl Field {
             },
             sources: source,
             ..Self::object(name, dynamic::Policy::Ignore)
+        }
+    }
+
+    /// The full names of the members of a document that its values come from.
+    pub(super) fn members(&self, into: &mut IndexSet<String>) {
+        let Source::Paths(paths) = &self.sources else {
+            return;
+        };
+        for path in paths {
+            into.insert(match &self.nested {
+                Some(nested) => format!("{nested}.{}", path.as_str()),
+                None => path.as_str().to_owned(),
+            });
         }
     }
 

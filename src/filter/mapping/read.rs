@@ -172,8 +172,7 @@ impl Reader {
         let known = mapping.clone();
         // What is wrong with a template was said when it was read.
         let mut quiet = Self::new(&self.span);
-        let quiet = std::cell::RefCell::new(&mut quiet);
-        dynamic.prepare(|body| candidate(&mut quiet.borrow_mut(), &known, body));
+        dynamic.prepare(|body| candidate(&mut quiet, &known, body));
         mapping.dynamic = Arc::new(dynamic);
         mapping
     }
@@ -198,6 +197,13 @@ impl Reader {
             );
             return None;
         };
+        if body.get("match_mapping_type").and_then(Value::as_str) == Some("object") {
+            let kind = body.get("mapping").and_then(|mapping| mapping.get("type"));
+            if kind.and_then(Value::as_str) == Some("nested") {
+                self.problem("a dynamic template cannot make nested objects here: name them in \"properties\"");
+            }
+            return None;
+        }
         let regex = body.get("match_pattern").and_then(Value::as_str) == Some("regex");
         let mut pattern = |key: &str| {
             let text = body.get(key)?.as_str()?;

@@ -20,6 +20,7 @@ impl Reader {
         let type_name = body.get("type").and_then(Value::as_str)?;
         let mut field = Field::object(name, Policy::Ignore);
         if type_name == "alias" {
+            // Until all fields are known, where it points to stands where copies go.
             field.alias = true;
             let target = body.get("path").and_then(Value::as_str).unwrap_or_default();
             field.copy_to = vec![target.to_owned()];

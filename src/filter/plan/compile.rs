@@ -221,9 +221,11 @@ impl Compiler {
                 message: format!("field {:?}: {}", field.name, error.message),
                 help: error.help,
             },
-            (Err(_), _, _) => {
+            (Err(_), _, Strictness::Lenient) => {
                 return Built::Plan(Plan::None("the value does not fit the field's type"));
             }
+            // No type at all would do.
+            (Err(error), Target::ByEvent(_) | Target::LikeByEvent(_), Strictness::Strict) => error,
         };
         self.problem(span, &error, "E0206");
         Built::Plan(NOT_THERE)

@@ -176,11 +176,18 @@ impl Scope {
             return Ok(Built::NoWords);
         }
         let variants = |plan: &dyn Fn(&Arc<Field>) -> Plan| -> Vec<Variant> {
+            let looked_at = |end: &str| match names {
+                Names::One { parent, .. } => {
+                    parent.as_ref().is_some_and(|(_, wanted)| **wanted == *end)
+                }
+                Names::Like(_) | Names::Below(_) => true,
+            };
             let variant = |candidate: &Candidate| Variant {
                 main: plan(&candidate.field),
                 sub_fields: candidate
                     .sub_fields
                     .iter()
+                    .filter(|(end, _)| looked_at(end))
                     .map(|(end, field)| (Arc::clone(end), plan(field)))
                     .collect(),
             };

@@ -4,6 +4,7 @@ mod compile;
 mod exists;
 mod field;
 mod lucene;
+mod numbers;
 mod ranges;
 mod several;
 mod simple;
@@ -174,7 +175,7 @@ impl Plan {
         }
     }
 
-    /// Every field name that the outcome depends on, patterns as patterns.
+    /// The full names of the members that the outcome depends on, patterns as patterns.
     pub(super) fn fields(&self, into: &mut IndexSet<String>) {
         match self {
             Self::All | Self::None(_) => {}
@@ -182,20 +183,23 @@ impl Plan {
                 of.iter().for_each(|plan| plan.fields(into))
             }
             Self::TermsSet { minimum, of } => {
-                into.insert(minimum.name.to_string());
+                minimum.members(into);
                 of.iter().for_each(|plan| plan.fields(into));
             }
             Self::Not(inner) | Self::Nested { inner, .. } => inner.fields(into),
-            Self::Leaf(leaf) => {
-                into.insert(leaf.field.name.to_string());
-            }
-            Self::ByEvent(by_event) => {
-                into.insert(match &by_event.names {
-                    Names::One { path, .. } => path.as_str().to_owned(),
-                    Names::Like(pattern) => pattern.to_string(),
-                    Names::Below(path) => format!("{}.*", path.as_str()),
-                });
-            }
+            Self::Leaf(leaf) => leaf.field.members(into),
+            Self::ByEvent(by_event) => match &by_event.names {
+                Names::One { path, parent } => {
+                    into.insert(path.as_str().to_owned());
+                    into.extend(parent.iter().map(|(path, _)| path.as_str().to_owned()));
+                }
+                Names::Like(pattern) => {
+                    into.insert(pattern.to_string());
+                }
+                Names::Below(path) => {
+                    into.insert(format!("{}.*", path.as_str()));
+                }
+            },
         }
     }
 }

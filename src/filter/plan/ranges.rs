@@ -3,8 +3,8 @@
 use super::super::date::{DateExpression, DateFormat, Rounding, Zone};
 use super::super::dsl::{Range, Relation, Scalar};
 use super::super::ip;
-use super::super::mapping::{Exact, Kind, Whole};
-use super::super::number::{NumberError, double, whole};
+use super::super::mapping::Kind;
+use super::numbers::{boolean, finite, float_range, has_fraction, whole_bound, whole_range};
 use super::strings::StringTest;
 use super::test::{Bound, DateTest, RangeTest, Test};
 use crate::event::WallTime;
@@ -31,7 +31,7 @@ impl FieldError {
     }
 }
 
-type Outcome = Result<Test, FieldError>;
+pub(super) type Outcome = Result<Test, FieldError>;
 
 /// A value that a field's value must be equal to.
 pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
@@ -252,176 +252,6 @@ pub(super) fn normalized(kind: &Kind, text: &str) -> String {
     }
 }
 
-fn has_fraction(value: &Scalar) -> bool {
-    match value {
-        Scalar::Float(number) => number.fract() != 0.0,
-        Scalar::Text(text) => double(text).is_some_and(|number| number.fract() != 0.0),
-        _ => false,
-    }
-}
-
-/// A value for whole numbers cut toward zero, and whether something was cut off.
-fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), FieldError> {
-    let text = match value {
-        Scalar::Float(number) => format!("{number}"),
-        value => value.text(),
-    };
-    let read = match whole(&text) {
-        Err(NumberError::NotANumber) if of != Whole::Long => double(&text)
-            .filter(|_| !matches!(value, Scalar::Boolean(_)))
-            .ok_or(NumberError::NotANumber)
-            .and_then(|number| whole(&format!("{number}"))),
-        read => read,
-    };
-    // Bytes and shorts are compared as 32-bit numbers.
-    let limits = if of == Whole::Long {
-        of
-    } else {
-        Whole::Integer
-    }
-    .limits();
-    match read {
-        Ok((number, cut)) => match i64::try_from(number) {
-            Ok(number) if (limits.first..=limits.last).contains(&number) => Ok((number, cut)),
-            _ => Err(out_of_range(&text)),
-        },
-        Err(NumberError::OutOfRange) => Err(out_of_range(&text)),
-        Err(NumberError::NotANumber) => Err(FieldError::new(format!(
-            "{text:?} is not a number, and the field holds numbers"
-        ))
-        .help("compare with a number, or use the field's text form if it has one")),
-    }
-}
-
-fn out_of_range(text: &str) -> FieldError {
-    FieldError::new(format!("{text} is beyond the numbers the field can hold"))
-}
-
-fn whole_range(of: Whole, range: &Range) -> Outcome {
-    let mut first = i64::MIN;
-    let mut last = i64::MAX;
-    let nothing = Ok(Test::Never("no whole number is in the range"));
-    if let Some(value) = &range.lower {
-        let (number, cut) = whole_bound(of, value)?;
-        let up = if cut {
-            is_positive(value)
-        } else {
-            !range.includes_lower
-        };
-        match number.checked_add(up.into()) {
-            Some(number) => first = number,
-            None => return nothing,
-        }
-    }
-    if let Some(value) = &range.upper {
-        let (number, cut) = whole_bound(of, value)?;
-        let down = if cut {
-            !is_positive(value)
-        } else {
-            !range.includes_upper
-        };
-        match number.checked_sub(down.into()) {
-            Some(number) => last = number,
-            None => return nothing,
-        }
-    }
-    if first > last {
-        nothing
-    } else {
-        Ok(Test::Whole { first, last })
-    }
-}
-
-fn is_positive(value: &Scalar) -> bool {
-    !value.text().trim_start().starts_with('-')
-}
-
-fn finite(kind: &Kind, exact: Exact, value: &Scalar) -> Result<f64, FieldError> {
-    let number = match value {
-        Scalar::Float(number) => Some(*number),
-        Scalar::Boolean(_) => None,
-        value => double(&value.text()),
-    };
-    let number = number.ok_or_else(|| {
-        FieldError::new(format!(
-            "{:?} is not a number, and the field holds numbers",
-            value.text()
-        ))
-        .help("compare with a number, or use the field's text form if it has one")
-    })?;
-    let kept = if matches!(exact, Exact::Scaled(_)) {
-        number
-    } else {
-        exact.round(number)
-    };
-    if kept.is_finite() {
-        Ok(number)
-    } else {
-        Err(FieldError::new(format!(
-            "{} is beyond the numbers a {} field can hold",
-            value.text(),
-            kind.name()
-        )))
-    }
-}
-
-fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
-    let mut lower = Bound {
-        value: f64::NEG_INFINITY,
-        includes: true,
-    };
-    let mut upper = Bound {
-        value: f64::INFINITY,
-        includes: true,
-    };
-    if let Some(value) = &range.lower {
-        let number = finite(kind, exact, value)?;
-        lower = match exact {
-            Exact::Scaled(factor) => Bound {
-                value: if range.includes_lower {
-                    (number * factor).ceil()
-                } else {
-                    (number * factor).next_up().ceil()
-                },
-                includes: true,
-            },
-            exact => Bound {
-                value: exact.round_bound(number),
-                includes: range.includes_lower,
-            },
-        };
-    }
-    if let Some(value) = &range.upper {
-        let number = finite(kind, exact, value)?;
-        upper = match exact {
-            Exact::Scaled(factor) => Bound {
-                value: if range.includes_upper {
-                    (number * factor).floor()
-                } else {
-                    (number * factor).next_down().floor()
-                },
-                includes: true,
-            },
-            exact => Bound {
-                value: exact.round_bound(number),
-                includes: range.includes_upper,
-            },
-        };
-    }
-    Ok(Test::Float { lower, upper })
-}
-
-fn boolean(value: &Scalar) -> Result<bool, FieldError> {
-    match value {
-        Scalar::Boolean(value) => Ok(*value),
-        Scalar::Text(text) if text == "true" || text == "false" => Ok(text == "true"),
-        value => Err(
-            FieldError::new(format!("{:?} is not true or false", value.text()))
-                .help("write true or false in small letters"),
-        ),
-    }
-}
-
 fn date_range(
     format: &Arc<DateFormat>,
     range: &Range,
@@ -438,7 +268,7 @@ fn date_range(
     let read = |value: &Option<Scalar>, rounding, includes| {
         match value {
         None => Ok(None),
-        Some(value) => DateExpression::parse(&date_text(value), format, rounding, zone)
+        Some(value) => DateExpression::parse(&value.text(), format, rounding, zone)
             .map(|expression| Some((expression, includes)))
             .map_err(|error| {
                 FieldError::new(error.to_string())
@@ -473,11 +303,6 @@ fn date_range(
         unit,
         written,
     })
-}
-
-/// A value as the text that is read as a date.
-fn date_text(value: &Scalar) -> String {
-    value.text()
 }
 
 fn not_an_address(message: String) -> FieldError {

@@ -2,7 +2,7 @@
 
 use super::super::analysis::{Analyzer, Token};
 use super::super::dsl::{FuzzyOptions, MatchMode, MatchOptions, Minimum, Operator, Scalar};
-use super::super::fuzzy::{Fuzziness, Fuzzy};
+use super::super::fuzzy::Fuzzy;
 use super::super::mapping::{Field, Kind};
 use super::ranges::{FieldError, normalized, term};
 use super::{Phrase, Plan, StringTest, Test};
@@ -134,14 +134,7 @@ fn whole_value(
             options,
         )));
     }
-    if let Kind::Text(analyzer) = kind {
-        return Ok(tokens_on(
-            field,
-            &analyzer.tokens(&value.text()),
-            mode,
-            options,
-        ));
-    }
+
     if options.fuzzy.is_some() && mode == MatchMode::Words {
         return Err(FieldError::new(format!(
             "fuzziness works on text and keyword fields only, not on {}",
@@ -177,7 +170,7 @@ fn one_word(field: &Arc<Field>, text: &str, is_prefix: bool, options: &MatchOpti
 pub(super) fn near(text: &str, options: FuzzyOptions) -> StringTest {
     let edits = options.fuzziness.edits(text);
     let prefix_length = options.prefix_length;
-    if edits == 0 || matches!(options.fuzziness, Fuzziness::Edits(0)) {
+    if edits == 0 {
         return StringTest::Is(text.into());
     }
     StringTest::Near {

@@ -49,6 +49,10 @@ pub const OPTIONS: &[OptionSpec] = &[
     opt("buffer_time")
         .duration()
         .doc("The window of aggregating rule types."),
+    opt("run_every")
+        .duration()
+        .no_effect("all rules share the tick of the configuration, and events do not wait for it")
+        .doc("How often the rule is queried."),
     opt("query_key")
         .texts()
         .doc("The field, or fields, by whose values windows and silences are told apart."),
@@ -146,14 +150,8 @@ pub const OPTIONS: &[OptionSpec] = &[
 
 /// Beginnings of the names of ElastAlert's options that no table of ours has yet.
 const OF_ELASTALERT: &[&str] = &[
-    "alerta_",
-    "alertmanager_",
-    "dingtalk_",
     "gelf_",
-    "hive_",
     "indexer_",
-    "iris_",
-    "jinja_filters",
     "jira_",
     "ses_",
     "sns_",

@@ -8,6 +8,7 @@ mod create_index;
 mod filters;
 mod matches;
 mod service;
+mod service_test_rule;
 mod text;
 
 use serde_json::Value;

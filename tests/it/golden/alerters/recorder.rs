@@ -8,6 +8,7 @@ use tripline::alerter::Transport;
 use tripline::alerter::http::{Answer, HttpError, Method, Request};
 use tripline::alerter::process::{Exit, Process, ProcessError, Program};
 use tripline::alerter::smtp::{Mail, MailError, Mailer, Server};
+use tripline::alerter::tcp::{Exchange, Step, TcpError};
 
 /// Mail servers in place of those the recorded rules point at.
 pub(super) struct Servers {
@@ -74,6 +75,7 @@ pub(super) struct Recorder {
     exit_code: i64,
     requests: Mutex<Vec<Request>>,
     processes: Mutex<Vec<Process>>,
+    exchanges: Mutex<Vec<Exchange>>,
 }
 
 impl std::fmt::Debug for Recorder {
@@ -91,6 +93,7 @@ impl Recorder {
             exit_code: case["command_exit_code"].as_i64().unwrap_or(0),
             requests: Mutex::default(),
             processes: Mutex::default(),
+            exchanges: Mutex::default(),
         }
     }
 
@@ -100,6 +103,10 @@ impl Recorder {
 
     pub(super) fn processes(&self) -> Vec<Process> {
         self.processes.lock().unwrap().clone()
+    }
+
+    pub(super) fn exchanges(&self) -> Vec<Exchange> {
+        self.exchanges.lock().unwrap().clone()
     }
 
     fn answer(&self, request: &Request) -> Result<Answer, HttpError> {
@@ -175,6 +182,21 @@ impl Transport for Recorder {
             };
             self.mailer.send(&mail).await
         })
+    }
+
+    fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
+        let answer = |step: &Step| match step.send.split(|&b| b == b'\n').next() {
+            Some(b"STOMP") => b"CONNECTED\nversion:1.1\n\n\0".to_vec(),
+            Some(b"SEND") => b"RECEIPT\nreceipt-id:alert\n\n\0".to_vec(),
+            _ => Vec::new(),
+        };
+        let answers = exchange.steps.iter().map(answer).collect();
+        self.exchanges.lock().unwrap().push(exchange);
+        Box::pin(std::future::ready(Ok(answers)))
+    }
+
+    fn host_name(&self) -> String {
+        "oracle-host".to_owned()
     }
 
     fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {

@@ -198,10 +198,10 @@ impl<'c> Stage<'c> {
                 let document = &entry[1];
                 let until = wall(document["until"].as_str().unwrap());
                 let exponent = i32::try_from(document["exponent"].as_i64().unwrap()).unwrap();
-                self.engine.adopt_silence(
-                    document["rule_name"].as_str().unwrap(),
-                    Silence { until, exponent },
-                );
+                let silence = Silence { until, exponent };
+                let key = document["rule_name"].as_str().unwrap();
+                self.engine
+                    .adopt_silence(key, silence, &mut Outcome::default());
             }
         }
         let args = strings(&self.case["args"]);

@@ -1,0 +1,82 @@
+//! The span of time a run looks at: `--start`, `--end`, `--days`, else the rule's `timeframe`, else a day.
+
+use super::Args;
+use crate::event::time::parse_iso;
+use crate::event::{EventTime, WallTime};
+use crate::rule::Rule;
+use jiff::tz::TimeZone;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A span of time: later than `start`, not later than `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) start: WallTime,
+    pub(super) end: WallTime,
+    /// Whether nobody asked for this length.
+    is_default: bool,
+}
+
+impl Range {
+    /// What the arguments ask for.
+    ///
+    /// # Errors
+    /// A time that is none.
+    pub(super) fn new(args: &Args, now: WallTime) -> anyhow::Result<Self> {
+        let end = args.end.as_deref().map_or(Ok(now), |end| time(end, now))?;
+        let start = match (&args.start, args.days) {
+            (Some(start), _) => time(start, now)?,
+            (None, 0) => end.minus(DAY),
+            (None, days) => end.minus(DAY * days),
+        };
+        Ok(Self {
+            start,
+            end,
+            is_default: args.start.is_none() && args.days == 0,
+        })
+    }
+
+    /// That of documents from elsewhere.
+    pub(super) fn of_data(first: EventTime, last: EventTime) -> Self {
+        Self {
+            start: WallTime(first.0),
+            end: WallTime(last.0).plus(Duration::from_secs(1)),
+            is_default: false,
+        }
+    }
+
+    /// What a rule is run over: unless the arguments say how long, one with a `timeframe` needs a little more than that.
+    pub(super) fn for_run(self, rule: &Rule) -> Self {
+        match rule.properties.duration("timeframe") {
+            Some(timeframe) if self.is_default => Self {
+                start: self.end.minus(timeframe + timeframe / 100),
+                ..self
+            },
+            _ => self,
+        }
+    }
+}
+
+fn time(text: &str, now: WallTime) -> anyhow::Result<WallTime> {
+    if text == "NOW" {
+        return Ok(now);
+    }
+    let time = parse_iso(text).ok_or_else(|| {
+        anyhow::anyhow!(
+            "Input is not a valid ISO8601 timestamp (YYYY-MM-DDTHH:MM:SS+XX:00): {text}"
+        )
+    })?;
+    Ok(WallTime(time.micros))
+}
+
+/// A time as ElastAlert logs it.
+pub(super) fn shown(time: WallTime, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_microsecond(time.0).map_or_else(
+        |_| time.to_text(),
+        |instant| {
+            let local = instant.to_zoned_datetime(zone.clone());
+            local.strftime("%Y-%m-%d %H:%M %Z").to_string()
+        },
+    )
+}

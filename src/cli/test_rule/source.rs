@@ -1,0 +1,133 @@
+//! Where the documents of a rule's index come from, and the query for them.
+
+use super::range::Range;
+use crate::config::service::Service as Config;
+use crate::event::{Timestamp, WallTime};
+use crate::rule::{Rule, TimeFormat};
+use crate::writeback::Client;
+use crate::writeback::search::{Hit, Request, range_query};
+use anyhow::Context as _;
+use serde_json::Value;
+use std::ops::ControlFlow;
+use tokio::runtime::Runtime;
+
+/// Something that has documents and answers queries for them.
+pub trait Source {
+    /// How many documents match.
+    ///
+    /// # Errors
+    /// The query cannot be answered.
+    fn count(&self, request: &Request) -> anyhow::Result<u64>;
+
+    /// Hands over the documents that match, earliest first, page by page, until there are no more or `take` has enough.
+    ///
+    /// # Errors
+    /// The query cannot be answered.
+    fn read(
+        &self,
+        request: &Request,
+        take: &mut dyn FnMut(Vec<Hit>) -> ControlFlow<()>,
+    ) -> anyhow::Result<()>;
+}
+
+/// The configured server.
+///
+/// # Errors
+/// None is configured, or it cannot be used.
+pub(super) fn server(config: &Config) -> anyhow::Result<Box<dyn Source>> {
+    let config = config.elasticsearch.as_ref().context(
+        "there is no es_host in the configuration to read the rule's index from: set it, or give events with --data",
+    )?;
+    let client = Client::new(config).context("Elasticsearch cannot be used")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the runtime cannot be started")?;
+    Ok(Box::new(Server { client, runtime }))
+}
+
+struct Server {
+    client: Client,
+    runtime: Runtime,
+}
+
+impl Source for Server {
+    fn count(&self, request: &Request) -> anyhow::Result<u64> {
+        Ok(self.runtime.block_on(self.client.count(request))?)
+    }
+
+    fn read(
+        &self,
+        request: &Request,
+        take: &mut dyn FnMut(Vec<Hit>) -> ControlFlow<()>,
+    ) -> anyhow::Result<()> {
+        let mut pages = self.runtime.block_on(self.client.search(request.clone()))?;
+        loop {
+            let hits = self.runtime.block_on(pages.next())?;
+            if hits.is_empty() {
+                return Ok(());
+            }
+            if take(hits).is_break() {
+                self.runtime.block_on(pages.close());
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The query for a rule's documents in a span of time.
+pub(super) fn request(rule: &Rule, range: Range, page_size: u32) -> Request {
+    let filters = match rule.properties.value("filter") {
+        Some(Value::Array(filters)) => filters,
+        Some(Value::Null) | None => Vec::new(),
+        Some(filter) => vec![filter],
+    };
+    let time_field = rule.time.path.as_str();
+    let (from, to) = (time_value(rule, range.start), time_value(rule, range.end));
+    Request {
+        index: index(rule),
+        query: range_query(&filters, time_field, &from, &to),
+        time_field: time_field.to_owned(),
+        page_size: usize::try_from(page_size).unwrap_or(usize::MAX),
+    }
+}
+
+/// The rule's index; dates in it become wildcards, since the query says which dates are meant.
+fn index(rule: &Rule) -> String {
+    let text = &rule.index.text;
+    if rule.properties.bool("use_strftime_index") != Some(true) {
+        return text.clone();
+    }
+    let mut index = String::new();
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '%' if characters.next() == Some('%') => index.push('%'),
+            '%' => index.push('*'),
+            c => index.push(c),
+        }
+    }
+    index
+}
+
+/// A time as the rule's documents have it.
+fn time_value(rule: &Rule, time: WallTime) -> Value {
+    match &rule.time.format {
+        TimeFormat::Iso => time.to_text().into(),
+        TimeFormat::Unix => time.0.div_euclid(1_000_000).into(),
+        TimeFormat::UnixMillis => time.0.div_euclid(1000).into(),
+        TimeFormat::UnixMicros => time.0.into(),
+        TimeFormat::Custom(_) => {
+            let format = rule.properties.text("timestamp_format");
+            let civil = Timestamp {
+                micros: time.0,
+                offset_seconds: 0,
+            }
+            .civil();
+            civil
+                .strftime(format.as_deref().unwrap_or("%Y-%m-%dT%H:%M:%SZ"))
+                .to_string()
+                .into()
+        }
+    }
+}

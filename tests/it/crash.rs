@@ -1,0 +1,263 @@
+//! `kill -9` at random points under load: nothing acknowledged is lost, and nothing is alerted twice but what was under way.
+
+use crate::process::{Home, JSON, PATIENCE, post, wait_for, within};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tripline::engine::Index;
+use tripline::store::documents::{Documents, Forwarding};
+
+const KILLS: u32 = 50;
+const CLIENTS: u64 = 3;
+/// Attempts that may be under way for one rule, or ended and not journalled.
+const UNDER_WAY: usize = 8;
+
+/// Rule, and what it is made of beside `name`, `index`, filter and alerter. Events say by `kind` which rule they are for.
+const RULES: [(&str, &str); 5] = [
+    ("every", "type: any\nrealert: {minutes: 0}\n"),
+    (
+        "red",
+        "type: blacklist\ncompare_key: colour\nblacklist: [red]\nquery_key: client\nrealert: {minutes: 0}\n",
+    ),
+    ("once", "type: any\nquery_key: client\nrealert: {days: 1}\n"),
+    (
+        "together",
+        "type: any\naggregation: {seconds: 1}\naggregation_key: client\nrealert: {minutes: 0}\n",
+    ),
+    (
+        "burst",
+        "type: frequency\nnum_events: 3\ntimeframe: {hours: 1}\nquery_key: burst\nrealert: {minutes: 0}\n",
+    ),
+];
+
+/// Repeatable chance (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+
+    /// Goes on at a random moment.
+    fn pause(&mut self, longest: Duration) {
+        let nanoseconds = self.below(u64::try_from(longest.as_nanos()).unwrap());
+        within(Duration::from_nanos(nanoseconds), || None::<()>);
+    }
+}
+
+/// Sends bodies until told to stop, each until it is acknowledged. The events sent.
+fn client(home: &Home, mut dice: Dice, numbers: &AtomicU64, stop: &AtomicBool) -> Vec<Value> {
+    let mut acknowledged = Vec::new();
+    let mut rest_of_bursts = VecDeque::new();
+    let time = time_of_day();
+    loop {
+        let stopping = stop.load(Ordering::Relaxed);
+        let mut events = Vec::new();
+        for _ in 0..=dice.below(6) {
+            let event = event(numbers.fetch_add(1, Ordering::Relaxed), &time, &mut dice);
+            if event["kind"] == "burst" {
+                // Three make a match; kills come between them.
+                rest_of_bursts.extend([event.clone(), event.clone()]);
+            }
+            events.push(event);
+        }
+        while stopping || dice.below(2) == 0 {
+            let Some(mut event) = rest_of_bursts.pop_front() else {
+                break;
+            };
+            event["number"] = numbers.fetch_add(1, Ordering::Relaxed).into();
+            events.push(event);
+        }
+        let body = serde_json::to_vec(&events).unwrap();
+        let answer = wait_for("an acknowledgement", || acknowledgement(home, &body));
+        assert_eq!(answer["rejected"], json!([]));
+        acknowledged.extend(events);
+        if stopping {
+            return acknowledged;
+        }
+        dice.pause(Duration::from_millis(20));
+    }
+}
+
+/// The answer to a body; `None` when the process is gone or not ready, so that the client has to send the same body again.
+fn acknowledgement(home: &Home, body: &[u8]) -> Option<Value> {
+    let ready: Value = serde_json::from_slice(&std::fs::read(home.path("ready")).ok()?).ok()?;
+    let (status, answer) = post(ready["inputs"]["http"].as_str()?, JSON, body).ok()?;
+    assert!([200, 429, 503].contains(&status), "{status} {answer}");
+    (status == 200).then_some(answer)
+}
+
+fn event(number: u64, time: &str, dice: &mut Dice) -> Value {
+    let kind = match dice.below(20) {
+        0..3 => "every",
+        3..6 => "red",
+        6..10 => "once",
+        10..14 => "together",
+        14..18 => "burst",
+        _ => "noise",
+    };
+    json!({
+        "@timestamp": time,
+        "kind": kind,
+        "number": number,
+        "client": format!("192.0.2.{}", dice.below(20)),
+        "colour": if dice.below(4) > 0 { "red" } else { "green" },
+        "burst": number,
+    })
+}
+
+/// The time of day as events have it: windows must not take them for late.
+fn time_of_day() -> String {
+    #[expect(clippy::disallowed_methods, reason = "events of today")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    tripline::event::WallTime(i64::try_from(now.as_micros()).unwrap()).to_text()
+}
+
+#[test]
+fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
+    let seed = std::env::var("TRIPLINE_TEST_SEED").map_or_else(
+        |_| {
+            u64::from(std::process::id()) << 32
+                | u64::from(time_of_day().bytes().map(u32::from).sum::<u32>())
+        },
+        |seed| seed.parse().unwrap(),
+    );
+    println!("TRIPLINE_TEST_SEED={seed}");
+    let mut dice = Dice(seed);
+    let home = Home::new();
+    for (name, options) in RULES {
+        home.write(
+            &format!("rules/{name}.yaml"),
+            &format!(
+                "name: {name}\nindex: logs\nfilter: [{{term: {{kind: {name}}}}}]\n{options}\
+                 alert: command\ncommand: [tee, -a, {:?}]\npipe_match_json: true\nfail_on_non_zero_exit: true\n",
+                home.path(name)
+            ),
+        );
+    }
+    let (numbers, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    // Per kill, how many lines each rule's file had.
+    let mut kills: Vec<BTreeMap<&str, usize>> = Vec::new();
+    let (acknowledged, mut process) = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                let dice = Dice(dice.below(u64::MAX));
+                scope.spawn(|| client(&home, dice, &numbers, &stop))
+            })
+            .collect();
+        for _ in 0..KILLS {
+            let mut process = home.spawn();
+            // Some are killed while they start.
+            if dice.below(5) > 0 {
+                home.ready();
+            }
+            dice.pause(Duration::from_millis(400));
+            // Some while they stop, and write all they remember into a snapshot.
+            if dice.below(5) == 0 {
+                process.signal("TERM");
+                dice.pause(Duration::from_millis(60));
+            }
+            process.0.kill().unwrap();
+            process.0.wait().unwrap();
+            kills.push(
+                RULES
+                    .map(|(name, _)| (name, home.matches(name).len()))
+                    .into(),
+            );
+        }
+        let process = home.start();
+        stop.store(true, Ordering::Relaxed);
+        let acknowledged: Vec<Value> = clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap())
+            .collect();
+        (acknowledged, process)
+    });
+
+    let expected = expected(&acknowledged);
+    for (rule, keys) in &expected {
+        println!("{rule}: {} to be alerted", keys.len());
+        wait_for(&format!("all alerts of {rule}"), || {
+            let alerted = BTreeSet::from_iter(alerted(&home, rule));
+            (alerted.len() >= keys.len()).then_some(())
+        });
+    }
+    process.signal("TERM");
+    assert_eq!(process.exit_within(PATIENCE).unwrap().code(), Some(0));
+
+    let documents = documents(&home);
+    for (rule, keys) in &expected {
+        let alerted = alerted(&home, rule);
+        assert_eq!(&BTreeSet::from_iter(alerted.clone()), keys, "{rule}");
+        let lines: Vec<usize> = kills.iter().map(|lines| lines[rule]).collect();
+        check_repeats(rule, &alerted, &lines);
+        let of_rule = documents.iter().filter(|one| one["rule_name"] == **rule);
+        let mut documented = Vec::new();
+        for document in of_rule {
+            assert_eq!(document["alert_sent"], true, "{document}");
+            documented.push(key(rule, &document["match_body"]));
+        }
+        assert_eq!(
+            documented.len(),
+            keys.len(),
+            "{rule}: one document per match"
+        );
+        assert_eq!(&BTreeSet::from_iter(documented), keys, "{rule}");
+    }
+}
+
+/// An alert may be sent again only when a kill came between, and only if it was among the last ones before it: under way, or so
+/// lately done that this was not journalled yet.
+fn check_repeats(rule: &str, alerted: &[String], kills: &[usize]) {
+    let near = |line: usize, kill: usize| line.abs_diff(kill) <= UNDER_WAY;
+    let mut last = BTreeMap::new();
+    for (line, key) in alerted.iter().enumerate() {
+        if let Some(before) = last.insert(key, line) {
+            assert!(
+                kills
+                    .iter()
+                    .any(|&kill| near(before, kill) && near(line, kill)),
+                "{rule}: {key} was alerted in lines {before} and {line}, kills came at {kills:?}"
+            );
+        }
+    }
+}
+
+/// What of a match must be alerted exactly once.
+fn key(rule: &str, matched: &Value) -> String {
+    match rule {
+        "once" => matched["client"].to_string(),
+        "burst" => matched["burst"].to_string(),
+        _ => matched["number"].to_string(),
+    }
+}
+
+/// What a rule has alerted, in order.
+fn alerted(home: &Home, rule: &str) -> Vec<String> {
+    let matches = home.matches(rule);
+    matches.iter().map(|matched| key(rule, matched)).collect()
+}
+
+/// Per rule what must have been alerted, by the rules' meaning.
+fn expected(events: &[Value]) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut expected = BTreeMap::new();
+    for (rule, _) in RULES {
+        let of_rule = events.iter().filter(|event| event["kind"] == rule);
+        let matching = of_rule.filter(|event| rule != "red" || event["colour"] == "red");
+        expected.insert(rule, matching.map(|event| key(rule, event)).collect());
+    }
+    expected
+}
+
+fn documents(home: &Home) -> Vec<Value> {
+    let documents = Documents::open(&home.path("tripline-state"), Forwarding::Off).unwrap();
+    let alerts = documents.newest(Index::Alerts).unwrap();
+    alerts
+        .map(|stored| serde_json::from_str(&stored.unwrap().json).unwrap())
+        .collect()
+}
