@@ -129,6 +129,12 @@ impl Loader {
         self.complete(self.read(|loader| loader.files(files)), 0)
     }
 
+    /// Loads the rule of a file for a test: it may be switched off.
+    pub(super) fn load_to_test(&self, file: &Path) -> Loaded {
+        let file = self.find(file);
+        self.complete(self.read(|loader| loader.to_test(&file)), 0)
+    }
+
     fn read(&self, read: impl FnOnce(&load::Loader<'_>) -> load::Loaded) -> load::Loaded {
         read(&load::Loader {
             service: &self.config,

@@ -176,6 +176,14 @@ impl Transport for Printing {
         self.world.run(process)
     }
 
+    fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
+        self.world.tcp(exchange)
+    }
+
+    fn host_name(&self) -> String {
+        self.world.host_name()
+    }
+
     /// An alert's first line and the rest are two entries of ElastAlert's log.
     fn print(&self, text: &str) -> std::io::Result<()> {
         match text.split_once('\n') {

@@ -159,12 +159,12 @@ fn test(args: &Args, environment: Environment) -> anyhow::Result<i32> {
     ));
     let loader = Loader {
         config: Arc::new(config),
-        only: Some(args.file.clone()),
+        only: None,
         debug: !args.alert,
         process: environment.process,
         transport: Arc::new(Printing::new(Arc::clone(&console))),
     };
-    let loaded = loader.load(0);
+    let loaded = loader.load_to_test(&args.file);
     show(&console, &problems);
     show(&console, &loaded.problems);
     let is_wrong = problems
@@ -172,12 +172,7 @@ fn test(args: &Args, environment: Environment) -> anyhow::Result<i32> {
         .chain(&loaded.problems)
         .any(Problem::is_error);
     let Some(rule) = loaded.rules.rules.first().filter(|_| !is_wrong) else {
-        for rule in &loaded.disabled {
-            console.error(&format!(
-                "{}: the rule is switched off (is_enabled: false)",
-                rule.name
-            ));
-        }
+        console.finish();
         return Ok(exit::PROBLEMS);
     };
     let test = Test {
@@ -240,10 +235,15 @@ impl Test<'_> {
             );
         }
         if let Some(path) = &self.args.data {
-            return match self.args.count_only {
-                true => Ok(exit::FINE),
-                false => self.over_data(&data::read(path)?, formatted),
-            };
+            if self.args.count_only {
+                return Ok(exit::FINE);
+            }
+            if self.range.is_asked_for() {
+                self.console.error(
+                    "Note: --days, --start and --end choose events of an index: of --data all are looked at",
+                );
+            }
+            return self.over_data(&data::read(path)?, formatted);
         }
         let source = match source {
             Some(source) => source,
