@@ -20,6 +20,13 @@ pub(super) struct Group {
     pub(super) matches: Vec<Document>,
 }
 
+impl Group {
+    /// What it has in common with the groups that come after it.
+    fn place(&self) -> (String, Option<String>) {
+        (self.rule.clone(), self.key.clone())
+    }
+}
+
 /// All groups that wait.
 #[derive(Debug, Default)]
 pub(super) struct Aggregates {
@@ -117,7 +124,7 @@ impl Aggregates {
     pub(super) fn take(&mut self, id: &AlertId) -> Option<Group> {
         let group = self.groups.remove(id)?;
         self.by_due.remove(&(group.due, id.clone()));
-        let place = (group.rule.clone(), group.key.clone());
+        let place = group.place();
         if self.open.get(&place) == Some(id) {
             self.open.remove(&place);
         }
@@ -141,9 +148,20 @@ impl Aggregates {
         self.by_due.first().map(|(at, _)| WallTime(at.0 + 1))
     }
 
-    /// All groups.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Group> {
-        self.groups.values()
+    /// All groups, and whether each still takes matches.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Group, bool)> {
+        self.groups
+            .values()
+            .map(|group| (group, self.open.get(&group.place()) == Some(&group.id)))
+    }
+
+    /// Puts a group of a snapshot back.
+    pub(super) fn restore(&mut self, group: Group, open: bool) {
+        self.by_due.insert((group.due, group.id.clone()));
+        if open {
+            self.open.insert(group.place(), group.id.clone());
+        }
+        self.groups.insert(group.id.clone(), group);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::event::{Document, WallTime};
 use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// A writeback index, by what follows `writeback_index` in its name.
@@ -61,9 +62,25 @@ pub enum Op {
     Delete,
 }
 
-/// Names an alert for as long as it lives, across restarts; also the id of its first writeback document.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// Names an alert for as long as it lives, across restarts; also the id of its first writeback document. Older ones come first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AlertId(pub Arc<str>);
+
+impl Ord for AlertId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // They end in a number that grows and has no leading zeros.
+        let length = |id: &Self| id.0.len();
+        length(self)
+            .cmp(&length(other))
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for AlertId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// An alert on its way out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -21,13 +21,11 @@ impl Engine {
     ) {
         let rule = &entry.rule;
         self.count(
-            entry,
             position,
             Counts {
                 matches: 1,
                 ..Counts::default()
             },
-            out,
         );
         if self.silences.is_silenced(&rule.silence_key_of(None), now) {
             return self.held_back(entry, position, rule.silence_key_of(None), out);
@@ -88,34 +86,13 @@ impl Engine {
         }
     }
 
-    /// Counts, and journals the counts so that a crash does not lose them.
-    fn count(&mut self, entry: &ProgramRule, position: usize, counts: Counts, out: &mut Outcome) {
-        if let Some(cell) = self.cells.get_mut(position) {
-            cell.count(counts);
-        }
-        // One record a batch and rule is enough.
-        if let Some(Record::Counts { rule, counts: last }) = out.records.iter_mut().rev().find(
-            |record| matches!(record, Record::Counts { rule, .. } if *rule == entry.rule.name),
-        ) {
-            debug_assert_eq!(*rule, entry.rule.name);
-            last.add(counts);
-        } else {
-            out.records.push(Record::Counts {
-                rule: entry.rule.name.clone(),
-                counts,
-            });
-        }
-    }
-
     fn held_back(&mut self, entry: &ProgramRule, position: usize, key: String, out: &mut Outcome) {
         self.count(
-            entry,
             position,
             Counts {
                 silenced: 1,
                 ..Counts::default()
             },
-            out,
         );
         out.notes.push(Note::Silenced {
             rule: entry.rule.name.clone(),
@@ -123,7 +100,22 @@ impl Engine {
         });
     }
 
-    pub(super) fn start_silence(
+    /// An operator's silence; of two under one key the one that ends last holds, as in ElastAlert.
+    pub(super) fn operator_silences(
+        &mut self,
+        key: &str,
+        until: WallTime,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        let silence = Silence { until, exponent: 0 };
+        match self.silences.get(key) {
+            Some(ours) if ours.until > until => self.write_silence(key, silence, now, out),
+            _ => self.start_silence(key, silence, until, now, out),
+        }
+    }
+
+    fn start_silence(
         &mut self,
         key: &str,
         silence: Silence,
@@ -137,6 +129,10 @@ impl Engine {
             silence,
             forget,
         });
+        self.write_silence(key, silence, now, out);
+    }
+
+    fn write_silence(&mut self, key: &str, silence: Silence, now: WallTime, out: &mut Outcome) {
         let mut document = Document::new();
         document.insert("exponent".to_owned(), silence.exponent.into());
         document.insert("rule_name".to_owned(), key.into());
@@ -269,13 +265,11 @@ impl Engine {
             return;
         }
         self.count(
-            entry,
             position,
             Counts {
                 alerts: 1,
                 ..Counts::default()
             },
-            out,
         );
         out.notes.push(Note::Alerting {
             rule: entry.rule.name.clone(),

@@ -113,6 +113,8 @@ struct Cell {
     total: Counts,
     /// Since this run of the program began.
     run: Counts,
+    /// Not journalled yet: one record a rule and input is enough.
+    unrecorded: Counts,
 }
 
 /// The state machine.
@@ -127,6 +129,8 @@ pub struct Engine {
     next_alert: u64,
     next_write: u64,
     last_tick: Option<WallTime>,
+    /// The positions of cells with unrecorded counts.
+    counted: Vec<usize>,
 }
 
 impl Engine {
@@ -144,6 +148,7 @@ impl Engine {
             next_alert: 0,
             next_write: 1,
             last_tick: None,
+            counted: Vec::new(),
         }
     }
 
@@ -154,16 +159,14 @@ impl Engine {
             Input::Tick { busy } => self.tick(now, busy, out),
             Input::Due => self.due(now, out),
             Input::Outcome(outcome) => self.delivered(outcome, now, out),
-            Input::Silence { key, until } => {
-                let silence = Silence { until, exponent: 0 };
-                self.start_silence(&key, silence, until, now, out);
-            }
+            Input::Silence { key, until } => self.operator_silences(&key, until, now, out),
             Input::Program(program) => self.reload(program, out),
             Input::Body(fingerprint) => {
                 self.remember_body(fingerprint, now);
                 out.records.push(Record::Body { fingerprint, now });
             }
         }
+        self.record_counts(out);
     }
 
     /// Numbers writes above what the documents' store has seen, whatever the journal says.
@@ -239,16 +242,7 @@ impl Engine {
             let Some(position) = place(position) else {
                 continue;
             };
-            let (Some(cell), Some(entry)) =
-                (self.cells.get_mut(position), program.rules.get(position))
-            else {
-                continue;
-            };
-            cell.count(counts);
-            out.records.push(Record::Counts {
-                rule: entry.rule.name.clone(),
-                counts,
-            });
+            self.count(position, counts);
         }
         let mut matches = Vec::new();
         for Decision {
@@ -268,7 +262,8 @@ impl Engine {
             };
             if let Verdict::Sample(sample) = &verdict {
                 // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
-                if !cell.in_time(time, now, &self.options) {
+                if let Err(left_out) = cell.in_time(time, now, &self.options) {
+                    self.count(position, left_out);
                     continue;
                 }
                 let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
@@ -323,7 +318,36 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        // Before the tick, which begins a new interval.
+        self.record_counts(out);
         out.records.push(Record::Tick { now });
+    }
+
+    /// Counts, to be journalled with the input that led to it.
+    fn count(&mut self, position: usize, counts: Counts) {
+        let Some(cell) = self.cells.get_mut(position) else {
+            return;
+        };
+        if cell.unrecorded == Counts::default() {
+            self.counted.push(position);
+        }
+        cell.unrecorded.add(counts);
+        cell.count(counts);
+    }
+
+    fn record_counts(&mut self, out: &mut Outcome) {
+        for position in self.counted.drain(..) {
+            let (Some(cell), Some(entry)) = (
+                self.cells.get_mut(position),
+                self.program.rules.get(position),
+            ) else {
+                continue;
+            };
+            out.records.push(Record::Counts {
+                rule: entry.rule.name.clone(),
+                counts: std::mem::take(&mut cell.unrecorded),
+            });
+        }
     }
 
     fn remember_body(&mut self, fingerprint: u128, now: WallTime) {
@@ -391,6 +415,7 @@ impl Cell {
             interval: Counts::default(),
             total: Counts::default(),
             run: Counts::default(),
+            unrecorded: Counts::default(),
         }
     }
 
@@ -400,26 +425,24 @@ impl Cell {
         self.run.add(counts);
     }
 
-    /// Whether an event may change windows: neither too late nor too far in the future. Counts it when not.
-    fn in_time(&mut self, time: EventTime, now: WallTime, options: &Options) -> bool {
+    /// Whether an event may change windows: neither too late nor too far in the future. If not, what is to be counted.
+    fn in_time(&mut self, time: EventTime, now: WallTime, options: &Options) -> Result<(), Counts> {
         if time > now.as_event_time().plus(options.future_tolerance) {
-            self.count(Counts {
+            return Err(Counts {
                 future: 1,
                 ..Counts::default()
             });
-            return false;
         }
         if self
             .newest
             .is_some_and(|newest| time < newest.minus(options.lateness))
         {
-            self.count(Counts {
+            return Err(Counts {
                 late: 1,
                 ..Counts::default()
             });
-            return false;
         }
         self.newest = self.newest.max(Some(time));
-        true
+        Ok(())
     }
 }

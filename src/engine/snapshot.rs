@@ -41,6 +41,7 @@ struct StoredGroup {
     rule: String,
     key: Option<String>,
     due: WallTime,
+    open: bool,
     #[serde(with = "as_texts")]
     matches: Vec<Document>,
 }
@@ -103,11 +104,12 @@ impl Engine {
                 interval: cell.interval,
                 total: cell.total,
             });
-        let groups = self.aggregates.iter().map(|group| StoredGroup {
+        let groups = self.aggregates.iter().map(|(group, open)| StoredGroup {
             id: group.id.clone(),
             rule: group.rule.clone(),
             key: group.key.clone(),
             due: group.due,
+            open,
             matches: group.matches.clone(),
         });
         Snapshot {
@@ -170,19 +172,9 @@ impl Engine {
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
         }
-        for Group {
-            id,
-            rule,
-            key,
-            due,
-            matches,
-        } in snapshot.groups.into_iter().map(StoredGroup::restore)
-        {
-            for document in matches {
-                engine
-                    .aggregates
-                    .add(&id, &rule, key.clone(), due, document);
-            }
+        for group in snapshot.groups {
+            let open = group.open;
+            engine.aggregates.restore(group.restore(), open);
         }
         for (alert, alerters) in snapshot.alerts {
             engine.outbox.insert(InFlight { alert, alerters });

@@ -27,7 +27,9 @@ mod problems;
 mod process;
 mod real_rules;
 mod requests;
+mod scenario;
 mod service;
+mod silence;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;

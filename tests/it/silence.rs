@@ -1,0 +1,126 @@
+//! `--silence`: an operator's silence, with the service running and at rest.
+
+use crate::process::{Home, PATIENCE};
+use std::process::Output;
+
+fn silence(home: &Home, arguments: &[&str]) -> Output {
+    let mut command = home.command();
+    command
+        .args(arguments)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn silenced(home: &Home, arguments: &[&str]) {
+    let output = silence(home, arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("Success. probe will be silenced until 20"),
+        "{said}"
+    );
+}
+
+/// Sends an event and says whether its match was held back; the service answers when that is decided.
+#[track_caller]
+fn is_held_back(home: &Home, client: &str, number: usize) -> bool {
+    let name = r#"tripline_rule_matches_silenced_total{rule_name="probe"}"#;
+    let before = home.metric(name);
+    assert_eq!(home.post("probe", client, number), 200);
+    home.metric(name) > before
+}
+
+fn home() -> Home {
+    let home = Home::new();
+    home.add_rule("probe");
+    home
+}
+
+#[test]
+fn the_running_service_is_silenced_and_remembers() {
+    let home = home();
+    let mut process = home.start();
+    assert!(!is_held_back(&home, "192.0.2.1", 1));
+    silenced(&home, &["--silence", "hours=2", "--rule", "probe.yaml"]);
+    assert!(is_held_back(&home, "192.0.2.2", 2));
+    process.signal("KILL");
+    process.exit_within(PATIENCE).unwrap();
+    let mut process = home.start();
+    assert!(is_held_back(&home, "192.0.2.3", 3));
+    process.signal("TERM");
+    process.exit_within(PATIENCE).unwrap();
+    let _process = home.start();
+    assert!(is_held_back(&home, "192.0.2.4", 4));
+    assert_eq!(home.alerted(), ["192.0.2.1"]);
+}
+
+#[test]
+fn a_service_at_rest_is_silenced_for_its_next_start() {
+    let home = home();
+    silenced(&home, &["--silence", "minutes=5", "--rule", "probe.yaml"]);
+    let _process = home.start();
+    assert!(is_held_back(&home, "192.0.2.1", 1));
+}
+
+#[test]
+fn one_value_of_query_key_is_silenced_alone() {
+    let home = home();
+    let only = [
+        "--silence",
+        "days=1",
+        "--rule",
+        "probe.yaml",
+        "--silence_qk_value",
+    ];
+    silenced(&home, &[&only[..], &["192.0.2.1"]].concat());
+    let process = home.start();
+    silenced(&home, &[&only[..], &["192.0.2.2"]].concat());
+    assert!(is_held_back(&home, "192.0.2.1", 1));
+    assert!(is_held_back(&home, "192.0.2.2", 2));
+    assert!(!is_held_back(&home, "192.0.2.3", 3));
+    drop(process);
+    let _process = home.start();
+    assert!(is_held_back(&home, "192.0.2.1", 4));
+    assert!(is_held_back(&home, "192.0.2.2", 5));
+}
+
+#[test]
+fn what_cannot_be_done_is_said_and_nothing_is_silenced() {
+    let home = home();
+    let _process = home.start();
+    for (arguments, expected) in [
+        (
+            &["--silence", "hours", "--rule", "probe.yaml"][..],
+            "such as hours=2",
+        ),
+        (
+            &["--silence", "fortnights=1", "--rule", "probe.yaml"],
+            "units: weeks, days, hours, minutes, seconds",
+        ),
+        (
+            &["--silence", "hours=many", "--rule", "probe.yaml"],
+            "\"many\" is no number",
+        ),
+        (
+            &["--silence", "hours=-1", "--rule", "probe.yaml"],
+            "no possible duration",
+        ),
+        (&["--silence", "hours=1"], "--rule"),
+        (
+            &["--silence", "hours=1", "--rule", "absent.yaml"],
+            "absent.yaml",
+        ),
+        (
+            &["--silence", "hours=1", "--rule", "probe.yaml", "--debug"],
+            "--debug",
+        ),
+    ] {
+        let output = silence(&home, arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success(), "{arguments:?}: {said}");
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+    assert!(!is_held_back(&home, "192.0.2.1", 1));
+}
