@@ -164,14 +164,6 @@ impl Transport for Printing {
         self.world.mail(mail)
     }
 
-    fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
-        self.world.tcp(exchange)
-    }
-
-    fn host_name(&self) -> String {
-        self.world.host_name()
-    }
-
     fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {
         self.world.run(process)
     }
