@@ -35,6 +35,9 @@ use std::sync::Arc;
 use timed::Timed;
 use written::Written;
 
+/// Broken documents that are named each; more are counted.
+const NAMED: usize = 20;
+
 /// The flags, by elastalert2's names.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -291,9 +294,12 @@ impl Test<'_> {
         formatted: &mut Document,
     ) -> anyhow::Result<i32> {
         let read = timed::read(self.rule, documents);
-        for (number, error) in &read.broken {
+        for (number, error) in read.broken.iter().take(NAMED) {
             self.console
                 .error(&format!("document {number} is left out: {error}"));
+        }
+        if let Some(more @ 1..) = read.broken.len().checked_sub(NAMED) {
+            self.console.error(&format!("{more} more are left out"));
         }
         if let Some((number, error)) = &read.untimed {
             self.console.error(&format!(
