@@ -313,6 +313,7 @@ impl Engine {
                     start,
                     end: now,
                     counts,
+                    busy,
                 });
             }
         }

@@ -6,7 +6,7 @@ use super::reports::Reports;
 use super::writer::Writer;
 use crate::engine::{Delivery, DeliveryOutcome, Effect, Engine, Input, Outcome, Program, Record};
 use crate::event::WallTime;
-use crate::input::Receipt;
+use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
 use crate::telemetry::{Clock, Readiness};
 use std::collections::{BTreeMap, VecDeque};
@@ -61,6 +61,7 @@ pub(super) struct Driver {
     pub(super) durable: Option<Durable>,
     pub(super) channels: Channels,
     pub(super) reports: Reports,
+    pub(super) gauge: IntakeGauge,
     pub(super) clock: Clock,
     pub(super) run_every: Duration,
     /// Batches that came before an earlier one.
@@ -201,7 +202,6 @@ impl Driver {
 
     fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
         self.under_way = self.under_way.saturating_sub(1);
-        self.reports.delivered(&outcome);
         self.engine.apply(
             Input::Outcome(outcome),
             self.clock.now(),
@@ -225,6 +225,7 @@ impl Driver {
     }
 
     fn tick(&mut self, commit: &mut Commit) {
+        self.reports.waiting(&self.gauge);
         let busy = std::mem::take(&mut self.busy);
         self.engine
             .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
@@ -245,7 +246,10 @@ impl Driver {
                     self.backlog.push_back(delivery);
                 }
                 Effect::Write(number, write) => match &self.durable {
-                    Some(durable) => durable.writer.write(number, write),
+                    Some(durable) => {
+                        self.reports.written(&write);
+                        durable.writer.write(number, write);
+                    }
                     None => self.reports.not_written(&write),
                 },
             }
