@@ -253,12 +253,8 @@ fn the_rules_index_is_read_once() {
 
 #[test]
 fn a_server_that_is_not_there_is_a_failed_search() {
-    let folder = Folder::new(RULE);
     let port = crate::support::server::free_port();
-    folder.write(
-        "config.yaml",
-        format!("es_host: 127.0.0.1\nes_port: {port}\n").as_bytes(),
-    );
+    let folder = Folder::new(&format!("{RULE}es_host: 127.0.0.1\nes_port: {port}\n"));
     let output = folder.run(&[], "");
     assert_eq!(output.status.code(), Some(0));
     assert!(lines(&output.stderr).contains(&"Error running your filter:"));

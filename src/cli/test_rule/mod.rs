@@ -247,7 +247,7 @@ impl Test<'_> {
         }
         let source = match source {
             Some(source) => source,
-            None => source::server(self.config)?,
+            None => source::server(self.rule)?,
         };
         let hits = hits::Query {
             args: self.args,
