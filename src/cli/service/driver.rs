@@ -21,6 +21,8 @@ const COMMIT_BATCHES: usize = 256;
 const MOST_UNDELIVERED: usize = 100_000;
 /// A journal longer than this is replaced by a snapshot.
 const JOURNAL_LENGTH: u64 = 64 << 20;
+/// Bodies without an answer that are remembered over an orderly end.
+const MOST_UNANSWERED: usize = 1024;
 /// A journal that commits failed for is tried again this often.
 const RETRY_COMMIT: Duration = Duration::from_millis(500);
 
@@ -74,6 +76,8 @@ pub(super) struct Driver {
     pub(super) under_way: usize,
     /// Time spent on evaluating since the last tick.
     pub(super) busy: Duration,
+    /// Fingerprints of bodies whose senders were gone before the answer.
+    pub(super) unanswered: VecDeque<u128>,
 }
 
 /// What the thread woke up for.
@@ -270,7 +274,14 @@ impl Driver {
             let rejected = batch.rejections();
             if let Some(reply) = batch.batch.reply {
                 // A sender that no longer waits will come again, and be recognised.
-                let _gone = reply.send(Receipt { accepted, rejected });
+                if reply.send(Receipt { accepted, rejected }).is_err()
+                    && let Some(fingerprint) = batch.batch.fingerprint
+                {
+                    if self.unanswered.len() >= MOST_UNANSWERED {
+                        self.unanswered.pop_front();
+                    }
+                    self.unanswered.push_back(fingerprint);
+                }
             }
         }
         for done in commit.silenced.drain(..) {
@@ -329,6 +340,9 @@ impl Driver {
 
     /// The end: everything in one snapshot, so that the next start is quick.
     fn close(&mut self) {
+        let unanswered = &self.unanswered;
+        self.engine
+            .keep_bodies(|fingerprint| unanswered.contains(&fingerprint));
         self.snapshot();
         if let Some(durable) = self.durable.take() {
             durable.writer.finish();

@@ -132,6 +132,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         backlog: VecDeque::new(),
         under_way: 0,
         busy: Duration::ZERO,
+        unanswered: VecDeque::new(),
     };
     let engine = engine_thread(driver)?;
     let forwarder = match &state.documents {
