@@ -224,6 +224,12 @@ impl Engine {
         self.bodies.iter().map(|&(_, fingerprint)| fingerprint)
     }
 
+    /// At an orderly end: senders that were answered will not repeat a body; what is the same later is another one.
+    pub fn keep_bodies(&mut self, unanswered: impl Fn(u128) -> bool) {
+        self.bodies
+            .retain(|&(_, fingerprint)| unanswered(fingerprint));
+    }
+
     /// The silence under a key, if there is one in the engine's memory.
     pub fn silence(&self, key: &str) -> Option<Silence> {
         self.silences.get(key)
@@ -313,6 +319,7 @@ impl Engine {
                     start,
                     end: now,
                     counts,
+                    busy,
                 });
             }
         }

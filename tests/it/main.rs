@@ -13,6 +13,7 @@ mod alerter_docs;
 mod crash;
 mod create_index;
 mod golden;
+mod hostile;
 #[path = "inputs_http.rs"]
 mod http;
 #[path = "inputs_http_repeat.rs"]
@@ -21,6 +22,7 @@ mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
 mod options;
+mod outage;
 mod packaging;
 mod pipelines;
 mod problems;

@@ -19,12 +19,27 @@ pub struct Service {
 impl Service {
     /// Starts the server of a folder of `tests/services` and returns the lines it printed: where it listens.
     pub fn start(name: &'static str, arguments: &[&str]) -> (Self, Vec<String>) {
-        let service = Self {
-            name,
-            directory: tempfile::tempdir().unwrap(),
-        };
+        let service = Self::absent(name);
         let lines = service.run("start", arguments);
         (service, lines)
+    }
+
+    /// The server, not started yet.
+    pub fn absent(name: &'static str) -> Self {
+        Self {
+            name,
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Starts it where somebody waits for it, with the data it had when it was stopped.
+    pub fn appear(&self, port: u16) -> Vec<String> {
+        self.run("start", &[&port.to_string()])
+    }
+
+    /// Stops it.
+    pub fn stop(&self) {
+        self.run("stop", &[]);
     }
 
     fn run(&self, command: &str, arguments: &[&str]) -> Vec<String> {
@@ -32,6 +47,8 @@ impl Service {
             .arg(command)
             .args(arguments)
             .env("SERVICES_DIR", self.directory.path())
+            .env("KEEP", "1")
+            .env("HEAP", "320m")
             .output()
             .unwrap();
         assert!(
@@ -47,6 +64,6 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        self.run("stop", &[]);
+        self.stop();
     }
 }

@@ -6,7 +6,7 @@ use super::reports::Reports;
 use super::writer::Writer;
 use crate::engine::{Delivery, DeliveryOutcome, Effect, Engine, Input, Outcome, Program, Record};
 use crate::event::WallTime;
-use crate::input::Receipt;
+use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
 use crate::telemetry::{Clock, Readiness};
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +21,8 @@ const COMMIT_BATCHES: usize = 256;
 const MOST_UNDELIVERED: usize = 100_000;
 /// A journal longer than this is replaced by a snapshot.
 const JOURNAL_LENGTH: u64 = 64 << 20;
+/// Bodies without an answer that are remembered over an orderly end.
+const MOST_UNANSWERED: usize = 1024;
 /// A journal that commits failed for is tried again this often.
 const RETRY_COMMIT: Duration = Duration::from_millis(500);
 
@@ -61,6 +63,7 @@ pub(super) struct Driver {
     pub(super) durable: Option<Durable>,
     pub(super) channels: Channels,
     pub(super) reports: Reports,
+    pub(super) gauge: IntakeGauge,
     pub(super) clock: Clock,
     pub(super) run_every: Duration,
     /// Batches that came before an earlier one.
@@ -73,6 +76,8 @@ pub(super) struct Driver {
     pub(super) under_way: usize,
     /// Time spent on evaluating since the last tick.
     pub(super) busy: Duration,
+    /// Fingerprints of bodies whose senders were gone before the answer.
+    pub(super) unanswered: VecDeque<u128>,
 }
 
 /// What the thread woke up for.
@@ -201,7 +206,6 @@ impl Driver {
 
     fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
         self.under_way = self.under_way.saturating_sub(1);
-        self.reports.delivered(&outcome);
         self.engine.apply(
             Input::Outcome(outcome),
             self.clock.now(),
@@ -225,6 +229,7 @@ impl Driver {
     }
 
     fn tick(&mut self, commit: &mut Commit) {
+        self.reports.waiting(&self.gauge);
         let busy = std::mem::take(&mut self.busy);
         self.engine
             .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
@@ -245,7 +250,10 @@ impl Driver {
                     self.backlog.push_back(delivery);
                 }
                 Effect::Write(number, write) => match &self.durable {
-                    Some(durable) => durable.writer.write(number, write),
+                    Some(durable) => {
+                        self.reports.written(&write);
+                        durable.writer.write(number, write);
+                    }
                     None => self.reports.not_written(&write),
                 },
             }
@@ -266,7 +274,14 @@ impl Driver {
             let rejected = batch.rejections();
             if let Some(reply) = batch.batch.reply {
                 // A sender that no longer waits will come again, and be recognised.
-                let _gone = reply.send(Receipt { accepted, rejected });
+                if reply.send(Receipt { accepted, rejected }).is_err()
+                    && let Some(fingerprint) = batch.batch.fingerprint
+                {
+                    if self.unanswered.len() >= MOST_UNANSWERED {
+                        self.unanswered.pop_front();
+                    }
+                    self.unanswered.push_back(fingerprint);
+                }
             }
         }
         for done in commit.silenced.drain(..) {
@@ -325,6 +340,9 @@ impl Driver {
 
     /// The end: everything in one snapshot, so that the next start is quick.
     fn close(&mut self) {
+        let unanswered = &self.unanswered;
+        self.engine
+            .keep_bodies(|fingerprint| unanswered.contains(&fingerprint));
         self.snapshot();
         if let Some(durable) = self.durable.take() {
             durable.writer.finish();

@@ -85,6 +85,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES);
     let sending = Sending::start(sources(&outlets, &clock), Limits::default(), outcome_sender);
     let (intake, batches) = crate::input::Intake::channel(QUEUE);
+    let gauge = intake.gauge();
     let (decided_sender, decided) = mpsc::channel(QUEUE);
     let (control, controls) = mpsc::channel(16);
     let (stop, stopping) = watch::channel(None);
@@ -117,6 +118,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             readiness: readiness.clone(),
             stop: stopping,
         },
+        gauge,
         reports: Reports::new(
             Arc::clone(&metrics),
             dead_letters,
@@ -130,10 +132,11 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         backlog: VecDeque::new(),
         under_way: 0,
         busy: Duration::ZERO,
+        unanswered: VecDeque::new(),
     };
     let engine = engine_thread(driver)?;
     let forwarder = match &state.documents {
-        Some(documents) => start::forwarder(&config, documents)?,
+        Some(documents) => start::forwarder(args, &config, documents)?,
         None => None,
     };
     let operators = if args.debug {

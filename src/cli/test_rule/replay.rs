@@ -335,6 +335,7 @@ impl Replay {
                 );
             }
             Note::Alerting { .. }
+            | Note::Delivered { .. }
             | Note::Dropped { .. }
             | Note::WillRetry { .. }
             | Note::Ran { .. }
