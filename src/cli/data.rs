@@ -53,27 +53,34 @@ fn split(text: &Bytes) -> Result<Vec<Bytes>, serde_json::Error> {
             .map(|element| text.slice_ref(element.get().as_bytes()))
             .collect());
     }
-    let mut lines = body
-        .split(|&byte| byte == b'\n')
-        .map(<[u8]>::trim_ascii)
-        .filter(|line| !line.is_empty());
+    let ends = memchr::memchr_iter(b'\n', body).chain(std::iter::once(body.len()));
+    let mut start = 0;
+    let lines: Vec<&[u8]> = ends
+        .map(|end| {
+            let line = body.get(start..end).unwrap_or_default().trim_ascii();
+            start = end + 1;
+            line
+        })
+        .filter(|line| !line.is_empty())
+        .collect();
+    let slices = |lines: &[&[u8]]| lines.iter().map(|line| text.slice_ref(line)).collect();
     // One object over several lines is not JSON lines: its first line is no JSON by itself.
-    let first = lines.clone().next().unwrap_or_default();
-    if lines.clone().nth(1).is_some() && serde_json::from_slice::<&RawValue>(first).is_err() {
+    let first = lines.first().copied().unwrap_or_default();
+    if lines.len() > 1 && serde_json::from_slice::<&RawValue>(first).is_err() {
         let mut objects = Vec::new();
         for object in serde_json::Deserializer::from_slice(body).into_iter::<&RawValue>() {
             match object {
                 Ok(object) => objects.push(text.slice_ref(object.get().as_bytes())),
                 // Broken lines among good ones, then: each is looked at alone.
                 Err(_) if objects.is_empty() || first.ends_with(b"}") => {
-                    return Ok(lines.map(|line| text.slice_ref(line)).collect());
+                    return Ok(slices(&lines));
                 }
                 Err(error) => return Err(error),
             }
         }
         return Ok(objects);
     }
-    Ok(lines.by_ref().map(|line| text.slice_ref(line)).collect())
+    Ok(slices(&lines))
 }
 
 #[cfg(test)]

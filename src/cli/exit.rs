@@ -1,14 +1,14 @@
 //! Exit codes.
 
 /// Everything is fine.
-pub const FINE: i32 = 0;
+pub(in crate::cli) const FINE: i32 = 0;
 /// Problems were found, or what was asked for could not be done.
-pub const PROBLEMS: i32 = 1;
+pub(in crate::cli) const PROBLEMS: i32 = 1;
 /// The command line cannot be understood.
-pub const USAGE: i32 = 2;
+pub(in crate::cli) const USAGE: i32 = 2;
 /// `elastalert-test-rule --stop-error`: a search failed.
-pub const SEARCH_FAILED: i32 = 3;
+pub(in crate::cli) const SEARCH_FAILED: i32 = 3;
 /// `elastalert-test-rule --stop-error`: the rule could not be run over the data.
-pub const RUN_FAILED: i32 = 4;
+pub(in crate::cli) const RUN_FAILED: i32 = 4;
 /// A bug of ours.
-pub const BUG: i32 = 70;
+pub(in crate::cli) const BUG: i32 = 70;

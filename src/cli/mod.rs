@@ -149,7 +149,12 @@ fn process() -> anyhow::Result<Process> {
 }
 
 fn start(args: &run::Args) -> anyhow::Result<i32> {
-    log::start(args.log_format, "info");
+    let level = if args.es_debug {
+        "info,tripline::writeback=debug"
+    } else {
+        "info"
+    };
+    log::start(args.log_format, level);
     let (config, problems) = load_config(args.config.as_deref(), true)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "tripline");
     match &config.file {

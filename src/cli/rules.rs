@@ -7,7 +7,7 @@ use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
 use crate::config::{OptionSpec, Problem, Span};
 use crate::engine::{Prepare, Program, ProgramRule};
-use crate::event::{Document, EventTime, WallTime};
+use crate::event::{Document, EventTime, WallTime, python};
 use crate::filter::Mapping;
 use crate::rule::load::{self, Disabled};
 use crate::rule::{Rule, RuleSet};
@@ -129,6 +129,12 @@ impl Loader {
         self.complete(self.read(|loader| loader.files(files)), 0)
     }
 
+    /// Loads the rule of a file for a test: it may be switched off.
+    pub(super) fn load_to_test(&self, file: &Path) -> Loaded {
+        let file = self.find(file);
+        self.complete(self.read(|loader| loader.to_test(&file)), 0)
+    }
+
     fn read(&self, read: impl FnOnce(&load::Loader<'_>) -> load::Loaded) -> load::Loaded {
         read(&load::Loader {
             service: &self.config,
@@ -208,6 +214,7 @@ impl Loader {
             .map_err(|found| problems.extend(found))
             .ok()?;
         problems.extend(preparation.warnings.iter().cloned());
+        problems.extend(later(rule));
         if self.debug {
             exits = debug_exits(&exits, &build);
         }
@@ -221,6 +228,33 @@ impl Loader {
             )
         })
     }
+}
+
+/// What a rule asks of its alerts that a stream cannot give yet.
+fn later(rule: &Rule) -> Vec<Problem> {
+    let options = [
+        (
+            "top_count_keys",
+            "no events are kept to count: alerts say `No events found.`",
+        ),
+        ("shorten_kibana_discover_url", "alerts show the long link"),
+        (
+            "shorten_opensearch_discover_url",
+            "alerts show the long link",
+        ),
+    ];
+    let written = options.into_iter().filter_map(|(name, instead)| {
+        let node = rule
+            .properties
+            .get(name)
+            .filter(|node| python::is_truthy(&node.to_value()))?;
+        Some(Problem::warning(
+            "W0711",
+            &node.span,
+            format!("`{name}` arrives with a later version; until then {instead}"),
+        ))
+    });
+    written.collect()
 }
 
 /// A rule's steps before an alert.

@@ -163,6 +163,15 @@ pub enum Note {
         /// Why.
         error: String,
     },
+    /// An attempt to deliver ended.
+    Delivered {
+        /// The rule.
+        rule: String,
+        /// The alerter's name.
+        alerter: &'static str,
+        /// Whether it worked.
+        sent: bool,
+    },
     /// A delivery failed and will be tried again.
     WillRetry {
         /// The rule.
@@ -189,6 +198,8 @@ pub enum Note {
         end: WallTime,
         /// What happened in it.
         counts: super::Counts,
+        /// Time spent on evaluating all rules in it.
+        busy: std::time::Duration,
     },
     /// A reload left the rule's memory alone.
     RuleKept {

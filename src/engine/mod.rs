@@ -319,6 +319,7 @@ impl Engine {
                     start,
                     end: now,
                     counts,
+                    busy,
                 });
             }
         }

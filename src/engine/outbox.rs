@@ -186,13 +186,16 @@ impl Engine {
             return;
         };
         let rule = state.alert.rule.to_string();
+        let name = self.alerter_name(&rule, alerter);
+        out.notes.push(Note::Delivered {
+            rule: rule.clone(),
+            alerter: name,
+            sent: progress == Progress::Sent,
+        });
         if let Progress::Failed { error, next, .. } = progress {
             self.write_error(
                 &rule,
-                &format!(
-                    "Error while running alert {}: {error}",
-                    self.alerter_name(&rule, alerter)
-                ),
+                &format!("Error while running alert {}: {error}", name),
                 now,
                 out,
             );

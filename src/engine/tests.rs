@@ -155,11 +155,11 @@ impl Stage {
 
 impl Outcome {
     fn deliveries(&self) -> Vec<&Delivery> {
-        let deliver = |effect| match effect {
-            &Effect::Deliver(ref delivery) => Some(delivery),
+        let deliveries = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Deliver(delivery) => Some(delivery),
             Effect::Write(..) => None,
-        };
-        self.effects.iter().filter_map(deliver).collect()
+        });
+        deliveries.collect()
     }
 
     /// Each delivery: alerter, attempt, and the numbers of the events it tells of.
@@ -520,6 +520,9 @@ impl Crashing {
     }
 }
 
+/// Makes the same input for either stage.
+type MakeInput = Box<dyn Fn(&Stage) -> Input>;
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
@@ -534,7 +537,7 @@ proptest! {
         let mut now = START;
         let mut number = 0;
         for step in steps {
-            let mut inputs: Vec<Box<dyn Fn(&Stage) -> Input>> = Vec::new();
+            let mut inputs: Vec<MakeInput> = Vec::new();
             match step {
                 Step::Wait(seconds) => now = now.plus(secs(seconds)),
                 Step::Snapshot => crashing.snapshot(),

@@ -5,6 +5,7 @@ pub mod fields;
 pub mod format;
 pub mod fuzzy_time;
 pub mod json;
+pub mod members;
 pub mod path;
 pub mod project;
 pub mod python;

@@ -19,7 +19,8 @@ impl PartialEq for Pattern {
 
 impl Eq for Pattern {}
 
-const WEEKDAYS: [&str; 7] = [
+/// Monday first.
+pub(super) const WEEKDAYS: [&str; 7] = [
     "monday",
     "tuesday",
     "wednesday",
@@ -28,7 +29,8 @@ const WEEKDAYS: [&str; 7] = [
     "saturday",
     "sunday",
 ];
-const MONTHS: [&str; 12] = [
+/// January first.
+pub(super) const MONTHS: [&str; 12] = [
     "january",
     "february",
     "march",

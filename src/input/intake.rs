@@ -140,16 +140,34 @@ impl Intake {
         })
     }
 
-    /// Batches waiting in the queue now.
-    pub fn waiting_batches(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+    /// Tells what waits, without keeping the intake open.
+    pub fn gauge(&self) -> IntakeGauge {
+        IntakeGauge {
+            queue: self.queue.downgrade(),
+            memory: Arc::clone(&self.memory),
+            all_memory: self.all_memory,
+        }
     }
+}
 
-    /// Bytes of events handed over and not yet dropped, roughly.
-    pub fn held_bytes(&self) -> usize {
+/// Tells what waits in an [`Intake`].
+#[derive(Debug, Clone)]
+pub struct IntakeGauge {
+    queue: mpsc::WeakSender<Batch>,
+    memory: Arc<Semaphore>,
+    all_memory: u32,
+}
+
+impl IntakeGauge {
+    /// Batches waiting in the queue, and bytes of events handed over and not yet dropped, roughly. `None`: the intake is closed.
+    pub fn read(&self) -> Option<(usize, usize)> {
+        let queue = self.queue.upgrade()?;
         let all = usize::try_from(self.all_memory).unwrap_or(usize::MAX);
-        all.saturating_sub(self.memory.available_permits())
-            .saturating_mul(UNIT)
+        let held = all.saturating_sub(self.memory.available_permits());
+        Some((
+            queue.max_capacity() - queue.capacity(),
+            held.saturating_mul(UNIT),
+        ))
     }
 }
 
@@ -182,7 +200,7 @@ mod tests {
             intake.try_submit(batch(10)),
             Err(IntakeError::Full(_))
         ));
-        assert_eq!(intake.waiting_batches(), 1);
+        assert_eq!(intake.gauge().read().unwrap().0, 1);
     }
 
     #[test]
@@ -198,7 +216,7 @@ mod tests {
             intake.try_submit(batch(2000)),
             Err(IntakeError::Full(_))
         ));
-        assert_eq!(intake.held_bytes(), 4096);
+        assert_eq!(intake.gauge().read().unwrap().1, 4096);
         drop(taken);
         assert!(intake.try_submit(batch(2000)).is_ok());
     }

@@ -17,7 +17,7 @@ mod tcp;
 pub mod tls;
 mod watch;
 
-pub use intake::{Batch, Held, Intake, IntakeError, Origin, Receipt};
+pub use intake::{Batch, Held, Intake, IntakeError, IntakeGauge, Origin, Receipt};
 pub use listener::ListenError;
 pub use source::Context;
 pub use start::{Inputs, StartError, Startup};

@@ -4,10 +4,11 @@
 //! alert needs, what is needed of them.
 
 use super::{Counts, Observed, Rule, RuleSet, TimeField, Verdict};
-use crate::event::json::{EventError, parse_document};
+use crate::event::json::EventError;
+use crate::event::members::Members;
 use crate::event::project::{ProjectedFields, Projection, Projector};
 use crate::event::{Document, EventTime, Field, FieldPath, Meta, RawEvent, WallTime};
-use crate::filter::FilterEvent;
+use crate::filter::{Filter, FilterEvent};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
@@ -50,8 +51,8 @@ pub struct Decider {
     clocks: Vec<(TimeField, usize)>,
     /// By rule: its clock.
     clock_of: Vec<usize>,
-    /// Whether some filter looks at the whole document.
-    needs_document: bool,
+    /// The members that filters and types look at; `None`: no rule has a filter, and the projection is enough.
+    members: Option<Members>,
     /// `--start` and `--end`: events outside are left out.
     bounds: Bounds,
 }
@@ -107,10 +108,21 @@ impl Decider {
                 });
             clock_of.push(clock);
         }
-        let needs_document = rules
+        let filters: Vec<&Filter> = rules
             .rules
             .iter()
-            .any(|rule| !rule.filter.is_match_all() || rule.kind.inner_filter().is_some());
+            .flat_map(|rule| [Some(&rule.filter), rule.kind.inner_filter()])
+            .flatten()
+            .filter(|filter| !filter.is_match_all())
+            .collect();
+        let members = (!filters.is_empty()).then(|| {
+            let read: Vec<String> = filters.iter().flat_map(|filter| filter.fields()).collect();
+            Members::of(
+                read.iter()
+                    .map(String::as_str)
+                    .chain(paths.iter().map(FieldPath::as_str)),
+            )
+        });
         let projector = Projector::new(paths);
         Self {
             rules,
@@ -118,7 +130,7 @@ impl Decider {
             slots,
             clocks,
             clock_of,
-            needs_document,
+            members,
             bounds: Bounds::default(),
         }
     }
@@ -160,8 +172,8 @@ impl Decider {
                 times: vec![None; self.clocks.len()],
                 shared: None,
             };
-            let result = if self.needs_document {
-                parse_document(&event.bytes).map(|document| {
+            let result = if let Some(members) = &self.members {
+                members.read(&event.bytes).map(|document| {
                     self.decide_document(
                         &document,
                         selection.as_deref(),

@@ -395,14 +395,14 @@ impl RuleMetrics {
         self.alerts_silenced.inc();
     }
 
-    /// An event could not be taken by the rule's window.
-    pub fn skipped(&self, reason: SkipReason) {
+    /// So many events could not be taken by the rule's window.
+    pub fn skipped(&self, reason: SkipReason, count: u64) {
         self.skipped
             .get_or_create(&RuleSkip {
                 rule_name: self.name.clone(),
                 reason: reason.as_str(),
             })
-            .inc();
+            .inc_by(count);
     }
 }
 
@@ -416,7 +416,7 @@ mod tests {
         let rule = metrics.rule("Attack to WWW.BLUECORE.NET");
         rule.interval(7, 2, Duration::from_millis(1500));
         rule.alert_sent();
-        rule.skipped(SkipReason::Late);
+        rule.skipped(SkipReason::Late, 1);
         metrics.input("http").received(3, 600);
         let text = metrics.encode().unwrap();
         for line in [

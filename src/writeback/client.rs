@@ -1,6 +1,7 @@
 //! Speaking to a cluster.
 
 use super::config::ConfigError;
+use super::trace::Trace;
 use crate::config::EsConfig;
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -17,6 +18,7 @@ pub struct Client {
     bases: Vec<String>,
     /// The host that worked last.
     current: AtomicUsize,
+    trace: Option<Trace>,
 }
 
 /// Why a request failed.
@@ -150,7 +152,14 @@ impl Client {
             http: config.http()?,
             bases: config.bases()?,
             current: AtomicUsize::new(0),
+            trace: None,
         })
+    }
+
+    /// Writes every request down.
+    #[must_use]
+    pub fn traced(self, trace: Option<Trace>) -> Self {
+        Self { trace, ..self }
     }
 
     /// The host that worked last, as a URL without credentials.
@@ -249,9 +258,18 @@ impl Client {
                 host: host.clone(),
                 source: source.without_url(),
             };
+            if let Some(trace) = &self.trace {
+                trace.write(
+                    method,
+                    &host,
+                    path,
+                    body.as_ref().map(|(_, text)| text.as_str()),
+                );
+            }
             match request.send().await {
                 Ok(response) => {
                     let status = response.status().as_u16();
+                    tracing::debug!(%method, url = format!("{host}{path}"), status, "request");
                     let body = read_capped(response).await.map_err(failed)?;
                     return Ok((
                         status,

@@ -14,12 +14,14 @@ pub mod search;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 pub use crate::config::{Credentials, EsConfig};
 pub use backoff::Backoff;
 pub use client::{Client, EsError, Generation, Version};
 pub use config::ConfigError;
 pub use forwarder::{Forwarder, Progress};
+pub use trace::Trace;
 
 use crate::engine::Index;
 

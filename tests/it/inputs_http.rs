@@ -291,7 +291,7 @@ async fn a_full_queue_is_429_and_loses_nothing() {
     first.send(json(r#"{"a":1}"#)).await;
     let mut second = stage.connect().await;
     within(async {
-        while stage.intake.waiting_batches() == 0 {
+        while stage.intake.gauge().read().unwrap().0 == 0 {
             tokio::task::yield_now().await;
         }
     })

@@ -139,6 +139,20 @@ fn broken_documents_are_named() {
 }
 
 #[test]
+fn a_rule_that_is_switched_off_can_be_tried() {
+    let folder = Folder::new(&format!("{RULE}is_enabled: false\n"));
+    let output = folder.run(&["--data", "-"], &EVENTS.join("\n"));
+    assert_eq!(told(&output), TOLD);
+}
+
+#[test]
+fn a_time_far_away_does_not_take_for_ever() {
+    let far = r#"{"time":"9998-04-06T05:00:00Z","rating":"5","client":"a"}"#;
+    let output = Folder::new(RULE).run(&["--data", "-"], &format!("{}\n{far}", EVENTS[0]));
+    assert_eq!(told(&output).len(), 2);
+}
+
+#[test]
 fn waiting_matches_are_shown_in_the_end() {
     let folder = Folder::new(&RULE.replace(
         "realert: {minutes: 5}",
@@ -239,12 +253,8 @@ fn the_rules_index_is_read_once() {
 
 #[test]
 fn a_server_that_is_not_there_is_a_failed_search() {
-    let folder = Folder::new(RULE);
     let port = crate::support::server::free_port();
-    folder.write(
-        "config.yaml",
-        format!("es_host: 127.0.0.1\nes_port: {port}\n").as_bytes(),
-    );
+    let folder = Folder::new(&format!("{RULE}es_host: 127.0.0.1\nes_port: {port}\n"));
     let output = folder.run(&[], "");
     assert_eq!(output.status.code(), Some(0));
     assert!(lines(&output.stderr).contains(&"Error running your filter:"));

@@ -6,7 +6,7 @@ use super::reports::Reports;
 use super::writer::Writer;
 use crate::engine::{Delivery, DeliveryOutcome, Effect, Engine, Input, Outcome, Program, Record};
 use crate::event::WallTime;
-use crate::input::Receipt;
+use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
 use crate::telemetry::{Clock, Readiness};
 use std::collections::{BTreeMap, VecDeque};
@@ -63,6 +63,7 @@ pub(super) struct Driver {
     pub(super) durable: Option<Durable>,
     pub(super) channels: Channels,
     pub(super) reports: Reports,
+    pub(super) gauge: IntakeGauge,
     pub(super) clock: Clock,
     pub(super) run_every: Duration,
     /// Batches that came before an earlier one.
@@ -205,7 +206,6 @@ impl Driver {
 
     fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
         self.under_way = self.under_way.saturating_sub(1);
-        self.reports.delivered(&outcome);
         self.engine.apply(
             Input::Outcome(outcome),
             self.clock.now(),
@@ -229,6 +229,7 @@ impl Driver {
     }
 
     fn tick(&mut self, commit: &mut Commit) {
+        self.reports.waiting(&self.gauge);
         let busy = std::mem::take(&mut self.busy);
         self.engine
             .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
@@ -249,7 +250,10 @@ impl Driver {
                     self.backlog.push_back(delivery);
                 }
                 Effect::Write(number, write) => match &self.durable {
-                    Some(durable) => durable.writer.write(number, write),
+                    Some(durable) => {
+                        self.reports.written(&write);
+                        durable.writer.write(number, write);
+                    }
                     None => self.reports.not_written(&write),
                 },
             }

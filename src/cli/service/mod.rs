@@ -85,6 +85,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES);
     let sending = Sending::start(sources(&outlets, &clock), Limits::default(), outcome_sender);
     let (intake, batches) = crate::input::Intake::channel(QUEUE);
+    let gauge = intake.gauge();
     let (decided_sender, decided) = mpsc::channel(QUEUE);
     let (control, controls) = mpsc::channel(16);
     let (stop, stopping) = watch::channel(None);
@@ -124,6 +125,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             readiness: readiness.clone(),
             stop: stopping,
         },
+        gauge,
         reports: Reports::new(
             Arc::clone(&metrics),
             dead_letters,
@@ -141,7 +143,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     };
     let engine = engine_thread(driver)?;
     let forwarder = match &state.documents {
-        Some(documents) => start::forwarder(&config, documents)?,
+        Some(documents) => start::forwarder(args, &config, documents)?,
         None => None,
     };
     let operators = if args.debug {

@@ -1,12 +1,13 @@
 //! What the engine's thread tells: log lines, metrics, dead letters, and the sums for the closing table.
 
 use super::decide::DecidedBatch;
-use crate::engine::{Counts, DeliveryOutcome, Note, Op, SnapshotError, Write};
+use crate::engine::{Counts, Index, Note, Op, SnapshotError, Write};
 use crate::event::WallTime;
 use crate::event::json::EventError;
+use crate::input::IntakeGauge;
 use crate::input::dead_letter::{DeadLetters, Reason, Rejected};
 use crate::store::JournalError;
-use crate::telemetry::{Allowed, Clock, Metrics, RateLimit, RuleMetrics};
+use crate::telemetry::{Allowed, Clock, Metrics, RateLimit, RuleMetrics, SkipReason};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,13 +85,6 @@ impl Reports {
         }
     }
 
-    /// A delivery ended.
-    pub(super) fn delivered(&self, outcome: &DeliveryOutcome) {
-        if outcome.result.is_err() {
-            self.metrics.error();
-        }
-    }
-
     /// The journal has a commit.
     pub(super) fn committed(&self, took: Duration) {
         self.metrics.journal_committed(took);
@@ -106,6 +100,24 @@ impl Reports {
     /// No snapshot could be made.
     pub(super) fn snapshot_failed(&self, error: &SnapshotError) {
         tracing::error!(%error, "no snapshot; the journal is kept");
+    }
+
+    /// A document goes to the writeback.
+    pub(super) fn written(&mut self, write: &Write) {
+        if let (Index::Silence, Op::Put(document)) = (write.index, &write.op)
+            && let Some(key) = document
+                .get("rule_name")
+                .and_then(serde_json::Value::as_str)
+        {
+            self.rule(key).metrics.silenced();
+        }
+    }
+
+    /// Batches and bytes that wait.
+    pub(super) fn waiting(&self, gauge: &IntakeGauge) {
+        if let Some((batches, bytes)) = gauge.read() {
+            self.metrics.queue(batches, bytes);
+        }
     }
 
     /// `--debug`: a document that would have been written.
@@ -148,6 +160,21 @@ impl Reports {
                     "a match could not be prepared as the rule says"
                 );
             }
+            Note::Delivered {
+                rule,
+                alerter,
+                sent,
+            } => {
+                self.metrics
+                    .delivery(alerter, if sent { "sent" } else { "failed" });
+                let metrics = &self.rule(&rule).metrics;
+                if sent {
+                    metrics.alert_sent();
+                } else {
+                    metrics.alert_not_sent();
+                    self.metrics.error();
+                }
+            }
             Note::WillRetry { rule, error, at } => {
                 tracing::warn!(
                     rule,
@@ -168,7 +195,8 @@ impl Reports {
                 start,
                 end,
                 counts,
-            } => self.ran(&rule, start, end, counts),
+                busy,
+            } => self.ran(&rule, start, end, counts, busy),
             Note::RuleKept { rule } => tracing::debug!(rule, "rule kept"),
             Note::RuleReset { rule } => {
                 tracing::info!(
@@ -181,25 +209,29 @@ impl Reports {
         }
     }
 
-    fn ran(&mut self, rule: &str, start: WallTime, end: WallTime, counts: Counts) {
+    fn ran(&mut self, rule: &str, start: WallTime, end: WallTime, counts: Counts, busy: Duration) {
         self.rule(rule)
             .metrics
-            .interval(counts.hits, counts.matches, Duration::ZERO);
-        for (count, problem) in [
+            .interval(counts.hits, counts.matches, busy);
+        for (count, reason, problem) in [
             (
                 counts.late,
+                SkipReason::Late,
                 "events too late for the rule's window were left out",
             ),
             (
                 counts.future,
+                SkipReason::Future,
                 "events from the future were left out of the rule's window",
             ),
             (
                 counts.untimed,
+                SkipReason::NoTimestamp,
                 "events without a usable timestamp_field were left out",
             ),
         ] {
             if count > 0 {
+                self.rule(rule).metrics.skipped(reason, count);
                 tracing::warn!(rule, count, "{problem}");
             }
         }

@@ -10,7 +10,7 @@ use crate::input::dead_letter::DeadLetters;
 use crate::store::documents::Documents;
 use crate::telemetry::{Clock, Metrics, Readiness};
 use crate::web::{Pages, Web};
-use crate::writeback::{Client, Forwarder};
+use crate::writeback::{Client, Forwarder, Trace};
 use anyhow::Context as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -114,6 +114,7 @@ pub(super) async fn adopt_silences(config: &Config, state: &mut State, now: Wall
 
 /// Starts to send documents to Elasticsearch, if there is one.
 pub(super) fn forwarder(
+    args: &Args,
     config: &Config,
     documents: &Arc<Documents>,
 ) -> anyhow::Result<Option<Forwarder>> {
@@ -121,7 +122,14 @@ pub(super) fn forwarder(
         tracing::info!("writeback store=embedded");
         return Ok(None);
     };
-    let client = Client::new(elasticsearch).context("Elasticsearch cannot be used")?;
+    let trace = args
+        .es_debug_trace
+        .as_deref()
+        .map(|path| Trace::open(path).with_context(|| path.display().to_string()))
+        .transpose()?;
+    let client = Client::new(elasticsearch)
+        .context("Elasticsearch cannot be used")?
+        .traced(trace);
     tracing::info!(
         host = client.host(),
         index = config.writeback_index,

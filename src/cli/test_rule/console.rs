@@ -100,18 +100,21 @@ impl Console {
             return;
         }
         let bar = ProgressBar::with_draw_target(Some(events), ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(
-            "{wide_bar} {human_pos} / {human_len} events, {per_sec}, {eta} left",
-        ) {
+        if let Ok(style) =
+            ProgressStyle::with_template("{wide_bar} {human_pos} / {human_len} events, {eta} left")
+        {
             bar.set_style(style);
         }
         *self.bar() = bar;
     }
 
-    /// So many more events are done.
+    /// So many more events are done. A pipe gets what has been said so far.
     pub(super) fn advance(&self, events: u64) {
         if self.is_terminal {
             self.bar().inc(events);
+        } else {
+            // As above.
+            let _gone = self.streams().errors.flush();
         }
     }
 
@@ -164,16 +167,16 @@ impl Transport for Printing {
         self.world.mail(mail)
     }
 
+    fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {
+        self.world.run(process)
+    }
+
     fn tcp(&self, exchange: Exchange) -> BoxFuture<'_, Result<Vec<Vec<u8>>, TcpError>> {
         self.world.tcp(exchange)
     }
 
     fn host_name(&self) -> String {
         self.world.host_name()
-    }
-
-    fn run(&self, process: Process) -> BoxFuture<'_, Result<(), ProcessError>> {
-        self.world.run(process)
     }
 
     /// An alert's first line and the rest are two entries of ElastAlert's log.

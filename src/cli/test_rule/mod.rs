@@ -35,6 +35,9 @@ use std::sync::Arc;
 use timed::Timed;
 use written::Written;
 
+/// Broken documents that are named each; more are counted.
+const NAMED: usize = 20;
+
 /// The flags, by elastalert2's names.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -159,12 +162,12 @@ fn test(args: &Args, environment: Environment) -> anyhow::Result<i32> {
     ));
     let loader = Loader {
         config: Arc::new(config),
-        only: Some(args.file.clone()),
+        only: None,
         debug: !args.alert,
         process: environment.process,
         transport: Arc::new(Printing::new(Arc::clone(&console))),
     };
-    let loaded = loader.load(0);
+    let loaded = loader.load_to_test(&args.file);
     show(&console, &problems);
     show(&console, &loaded.problems);
     let is_wrong = problems
@@ -172,12 +175,7 @@ fn test(args: &Args, environment: Environment) -> anyhow::Result<i32> {
         .chain(&loaded.problems)
         .any(Problem::is_error);
     let Some(rule) = loaded.rules.rules.first().filter(|_| !is_wrong) else {
-        for rule in &loaded.disabled {
-            console.error(&format!(
-                "{}: the rule is switched off (is_enabled: false)",
-                rule.name
-            ));
-        }
+        console.finish();
         return Ok(exit::PROBLEMS);
     };
     let test = Test {
@@ -240,14 +238,19 @@ impl Test<'_> {
             );
         }
         if let Some(path) = &self.args.data {
-            return match self.args.count_only {
-                true => Ok(exit::FINE),
-                false => self.over_data(&data::read(path)?, formatted),
-            };
+            if self.args.count_only {
+                return Ok(exit::FINE);
+            }
+            if self.range.is_asked_for() {
+                self.console.error(
+                    "Note: --days, --start and --end choose events of an index: of --data all are looked at",
+                );
+            }
+            return self.over_data(&data::read(path)?, formatted);
         }
         let source = match source {
             Some(source) => source,
-            None => source::server(self.config)?,
+            None => source::server(self.rule)?,
         };
         let hits = hits::Query {
             args: self.args,
@@ -291,9 +294,12 @@ impl Test<'_> {
         formatted: &mut Document,
     ) -> anyhow::Result<i32> {
         let read = timed::read(self.rule, documents);
-        for (number, error) in &read.broken {
+        for (number, error) in read.broken.iter().take(NAMED) {
             self.console
                 .error(&format!("document {number} is left out: {error}"));
+        }
+        if let Some(more @ 1..) = read.broken.len().checked_sub(NAMED) {
+            self.console.error(&format!("{more} more are left out"));
         }
         if let Some((number, error)) = &read.untimed {
             self.console.error(&format!(

@@ -14,8 +14,15 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) struct Range {
     pub(super) start: WallTime,
     pub(super) end: WallTime,
-    /// Whether nobody asked for this length.
-    is_default: bool,
+    asked_for: AskedFor,
+}
+
+/// What the arguments say of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AskedFor {
+    Nothing,
+    End,
+    Start,
 }
 
 impl Range {
@@ -33,8 +40,19 @@ impl Range {
         Ok(Self {
             start,
             end,
-            is_default: args.start.is_none() && args.days == 0,
+            asked_for: if args.start.is_some() || args.days > 0 {
+                AskedFor::Start
+            } else if args.end.is_some() {
+                AskedFor::End
+            } else {
+                AskedFor::Nothing
+            },
         })
+    }
+
+    /// Whether some argument says what it is to be.
+    pub(super) fn is_asked_for(self) -> bool {
+        self.asked_for != AskedFor::Nothing
     }
 
     /// That of documents from elsewhere.
@@ -42,14 +60,14 @@ impl Range {
         Self {
             start: WallTime(first.0),
             end: WallTime(last.0).plus(Duration::from_secs(1)),
-            is_default: false,
+            asked_for: AskedFor::Nothing,
         }
     }
 
     /// What a rule is run over: unless the arguments say how long, one with a `timeframe` needs a little more than that.
     pub(super) fn for_run(self, rule: &Rule) -> Self {
         match rule.properties.duration("timeframe") {
-            Some(timeframe) if self.is_default => Self {
+            Some(timeframe) if self.asked_for != AskedFor::Start => Self {
                 start: self.end.minus(timeframe + timeframe / 100),
                 ..self
             },
@@ -79,4 +97,26 @@ pub(super) fn shown(time: WallTime, zone: &TimeZone) -> String {
             local.strftime("%Y-%m-%d %H:%M %Z").to_string()
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_iso_or_now() {
+        let now = WallTime(1_000_000);
+        assert_eq!(time("NOW", now).unwrap(), now);
+        assert_eq!(
+            time("1970-01-01T00:00:02Z", now).unwrap(),
+            WallTime(2_000_000)
+        );
+        assert!(time("yesterday", now).is_err());
+    }
+
+    #[test]
+    fn times_are_shown_without_seconds() {
+        let shown = shown(WallTime(1_523_000_834_000_000), &TimeZone::UTC);
+        assert_eq!(shown, "2018-04-06 07:47 UTC");
+    }
 }

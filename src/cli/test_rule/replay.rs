@@ -21,7 +21,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Events decided together at most: enough to make it cheap, few enough for the progress bar to move.
-const BATCH: usize = 4096;
+const BATCH: usize = 16_384;
+/// Events that take longer to decide than a thread takes to start.
+const WORTH_A_THREAD: usize = 256;
 /// Ticks in a gap between two events at most. In a longer one (one event from 1970 is enough) they are further apart.
 const TICKS: u32 = 100_000;
 
@@ -132,21 +134,23 @@ impl Replay {
     }
 
     fn batch(&mut self, events: &[RawEvent]) {
-        let Decided {
-            rules,
-            counts,
-            decisions,
-            rejected,
-        } = self.decider.decide(events, None, self.now);
-        let counted = Decided {
-            rules: Arc::clone(&rules),
-            counts,
-            decisions: Vec::new(),
-            rejected,
-        };
-        self.apply(Input::Events(counted), self.now);
-        for decision in decisions {
-            self.decision(&rules, decision);
+        for decided in decide(&self.decider, events, self.now) {
+            let Decided {
+                rules,
+                counts,
+                decisions,
+                rejected,
+            } = decided;
+            let counted = Decided {
+                rules: Arc::clone(&rules),
+                counts,
+                decisions: Vec::new(),
+                rejected,
+            };
+            self.apply(Input::Events(counted), self.now);
+            for decision in decisions {
+                self.decision(&rules, decision);
+            }
         }
     }
 
@@ -331,6 +335,7 @@ impl Replay {
                 );
             }
             Note::Alerting { .. }
+            | Note::Delivered { .. }
             | Note::Dropped { .. }
             | Note::WillRetry { .. }
             | Note::Ran { .. }
@@ -340,6 +345,28 @@ impl Replay {
             | Note::RuleGone { .. } => {}
         }
     }
+}
+
+/// Decides a batch, a large one on several threads; in the order of the events.
+fn decide(decider: &Decider, events: &[RawEvent], now: WallTime) -> Vec<Decided> {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let size = events.len().div_ceil(threads).max(WORTH_A_THREAD);
+    if events.len() <= size {
+        return vec![decider.decide(events, None, now)];
+    }
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = events
+            .chunks(size)
+            .map(|chunk| scope.spawn(move || decider.decide(chunk, None, now)))
+            .collect();
+        parts
+            .into_iter()
+            .map(|part| {
+                part.join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
 }
 
 /// The rules, with alerts that name no index: documents from elsewhere are in none, whatever index the rule looks at.

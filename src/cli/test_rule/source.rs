@@ -1,7 +1,7 @@
 //! Where the documents of a rule's index come from, and the query for them.
 
 use super::range::Range;
-use crate::config::service::Service as Config;
+use crate::config::EsConfig;
 use crate::event::{Timestamp, WallTime};
 use crate::rule::{Rule, TimeFormat};
 use crate::writeback::Client;
@@ -30,15 +30,19 @@ pub trait Source {
     ) -> anyhow::Result<()>;
 }
 
-/// The configured server.
+/// The server a rule's index is in: the rule's own, else the configured one.
 ///
 /// # Errors
-/// None is configured, or it cannot be used.
-pub(super) fn server(config: &Config) -> anyhow::Result<Box<dyn Source>> {
-    let config = config.elasticsearch.as_ref().context(
-        "there is no es_host in the configuration to read the rule's index from: set it, or give events with --data",
+/// There is none, or it cannot be used.
+pub(super) fn server(rule: &Rule) -> anyhow::Result<Box<dyn Source>> {
+    let (config, problems) = EsConfig::of_rule(&rule.properties);
+    if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
+        anyhow::bail!("Elasticsearch cannot be used: {problem}");
+    }
+    let config = config.context(
+        "neither rule nor configuration has es_host to read the index from: set it, or give events with --data",
     )?;
-    let client = Client::new(config).context("Elasticsearch cannot be used")?;
+    let client = Client::new(&config).context("Elasticsearch cannot be used")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -85,29 +89,30 @@ pub(super) fn request(rule: &Rule, range: Range, page_size: u32) -> Request {
     let time_field = rule.time.path.as_str();
     let (from, to) = (time_value(rule, range.start), time_value(rule, range.end));
     Request {
-        index: index(rule),
+        index: match rule.properties.bool("use_strftime_index") {
+            Some(true) => without_dates(&rule.index.text),
+            _ => rule.index.text.clone(),
+        },
         query: range_query(&filters, time_field, &from, &to),
         time_field: time_field.to_owned(),
         page_size: usize::try_from(page_size).unwrap_or(usize::MAX),
     }
 }
 
-/// The rule's index; dates in it become wildcards, since the query says which dates are meant.
-fn index(rule: &Rule) -> String {
-    let text = &rule.index.text;
-    if rule.properties.bool("use_strftime_index") != Some(true) {
-        return text.clone();
-    }
-    let mut index = String::new();
-    let mut characters = text.chars();
+/// An index as a search takes it: dates become wildcards, since the query says which dates are meant.
+fn without_dates(index: &str) -> String {
+    let mut searched = String::new();
+    let mut characters = index.chars();
     while let Some(c) = characters.next() {
         match c {
-            '%' if characters.next() == Some('%') => index.push('%'),
-            '%' => index.push('*'),
-            c => index.push(c),
+            '%' => searched.push(match characters.next() {
+                Some('%') => '%',
+                _ => '*',
+            }),
+            c => searched.push(c),
         }
     }
-    index
+    searched
 }
 
 /// A time as the rule's documents have it.
@@ -129,5 +134,13 @@ fn time_value(rule: &Rule, time: WallTime) -> Value {
                 .to_string()
                 .into()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn dates_in_an_index_become_wildcards() {
+        assert_eq!(super::without_dates("waf-%Y.%m.%d,a%%b"), "waf-*.*.*,a%b");
     }
 }

@@ -116,7 +116,7 @@ fn write_instants(document: &mut Document) {
 mod tests {
     use super::*;
 
-    fn put(index: Index, id: &str, document: Value) -> Write {
+    fn put(index: Index, id: &str, document: &Value) -> Write {
         let document = document.as_object().cloned().unwrap();
         Write {
             index,
@@ -128,20 +128,20 @@ mod tests {
     #[test]
     fn documents_are_shown_as_they_are_in_the_end() {
         let mut written = Written::default();
-        written.take(put(Index::Alerts, "a", json!({"alert_sent": false})));
+        written.take(put(Index::Alerts, "a", &json!({"alert_sent": false})));
         written.take(put(
             Index::Silence,
             "s",
-            json!({"until": "2026-03-02T00:10:00.500Z"}),
+            &json!({"until": "2026-03-02T00:10:00.500Z"}),
         ));
-        written.take(put(Index::Alerts, "a", json!({"alert_sent": true})));
-        written.take(put(Index::Alerts, "b", json!({})));
+        written.take(put(Index::Alerts, "a", &json!({"alert_sent": true})));
+        written.take(put(Index::Alerts, "b", &json!({})));
         written.take(Write {
             index: Index::Alerts,
             id: "b".into(),
             op: Op::Delete,
         });
-        written.take(put(Index::Status, "t", json!({})));
+        written.take(put(Index::Status, "t", &json!({})));
         assert_eq!(
             written.text(),
             "\nWould have written the following documents to writeback index (default is elastalert_status):\n\n\

@@ -1,7 +1,7 @@
 //! How to reach Elasticsearch: `es_host` and what belongs to it.
 
 use super::reader::Reader;
-use crate::config::Problem;
+use crate::config::{Problem, Properties, Span};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -95,6 +95,17 @@ impl fmt::Debug for Credentials {
             Self::Bearer(_) => "Bearer(…)",
             Self::ApiKey(_) => "ApiKey(…)",
         })
+    }
+}
+
+impl EsConfig {
+    /// The Elasticsearch that a rule's index is in: a rule may name another than the configuration, whose options it has otherwise. `None` without
+    /// a host. What cannot be used is among the problems, and the default in the result.
+    pub fn of_rule(properties: &Properties) -> (Option<Self>, Vec<Problem>) {
+        let mut problems = Vec::new();
+        let mut reader = Reader::checked(properties.clone(), Span::nowhere(), &mut problems);
+        let config = read(&mut reader);
+        (config, problems)
     }
 }
 

@@ -61,6 +61,13 @@ pub struct Disabled {
     pub file: PathBuf,
 }
 
+/// What becomes of rules with `is_enabled: false`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SwitchedOff {
+    Disabled,
+    Loaded,
+}
+
 impl Loader<'_> {
     /// Loads the rules of the configured folders.
     pub fn folders(&self) -> Loaded {
@@ -79,10 +86,19 @@ impl Loader<'_> {
 
     /// Loads rule files, whatever their names end in.
     pub fn files(&self, files: &[PathBuf]) -> Loaded {
+        self.each(files, SwitchedOff::Disabled)
+    }
+
+    /// Loads one rule file, also when `is_enabled` says that it is not to run.
+    pub fn to_test(&self, file: &Path) -> Loaded {
+        self.each(&[file.to_owned()], SwitchedOff::Loaded)
+    }
+
+    fn each(&self, files: &[PathBuf], switched_off: SwitchedOff) -> Loaded {
         let mut loaded = Loaded::default();
         let mut names = HashMap::new();
         for file in files {
-            self.file(file, &mut names, &mut loaded);
+            self.file(file, switched_off, &mut names, &mut loaded);
         }
         // A default in the configuration, or an import, is wrong once, not once per rule.
         let mut seen = HashSet::new();
@@ -94,7 +110,13 @@ impl Loader<'_> {
     }
 
     /// Loads one file; `names` are those of the rules so far, with where they are written.
-    fn file(&self, path: &Path, names: &mut HashMap<String, Span>, loaded: &mut Loaded) {
+    fn file(
+        &self,
+        path: &Path,
+        switched_off: SwitchedOff,
+        names: &mut HashMap<String, Span>,
+        loaded: &mut Loaded,
+    ) {
         let Some(written) = import::read(
             path,
             self.environment,
@@ -103,7 +125,9 @@ impl Loader<'_> {
         ) else {
             return;
         };
-        if let Some(name) = disabled(&written.options, path) {
+        if switched_off == SwitchedOff::Disabled
+            && let Some(name) = disabled(&written.options, path)
+        {
             loaded.disabled.push(Disabled {
                 name,
                 file: path.to_owned(),

@@ -7,8 +7,7 @@ use super::groups::{GroupId, Groups, Limits, Path, paths};
 use super::metric::{Contribution, MetricKind};
 use super::source::time_document;
 use crate::config::{OptionSpec, Problem, Properties, opt};
-use crate::event::format::{Argument, Format, FormatError, percent};
-use crate::event::{Document, EventTime, FieldPath, Fields, python};
+use crate::event::{Document, EventTime, FieldPath, Fields};
 use crate::rule::window::Window;
 use crate::rule::{Common, Hit, Key, QueryKey, Sample, StateSize};
 use serde::{Deserialize, Serialize};
@@ -200,94 +199,6 @@ fn buckets(
         interval,
         on_the_clock: properties.bool("sync_bucket_interval") == Some(true),
     }))
-}
-
-/// Bounds of which at least one is required, both exclusive.
-#[derive(Debug)]
-pub(super) struct Bounds {
-    pub(super) min: Option<Bound>,
-    pub(super) max: Option<Bound>,
-}
-
-/// A bound, and its text as the rule has it.
-#[derive(Debug)]
-pub(super) struct Bound {
-    value: f64,
-    text: String,
-}
-
-impl Bounds {
-    /// Reads two options.
-    pub(super) fn load(
-        properties: &Properties,
-        common: &Common,
-        [min, max]: [&str; 2],
-    ) -> Result<Self, Vec<Problem>> {
-        let bound = |name: &str| {
-            let value = properties.number(name)?;
-            let text = properties.text(name)?;
-            Some(Bound { value, text })
-        };
-        let bounds = Self {
-            min: bound(min),
-            max: bound(max),
-        };
-        if bounds.min.is_none() && bounds.max.is_none() {
-            let message = format!("this rule type needs {min} or {max}");
-            return Err(vec![Problem::error("E0433", &common.span, message)]);
-        }
-        Ok(bounds)
-    }
-
-    /// Whether a value is outside.
-    pub(super) fn are_violated_by(&self, value: f64) -> bool {
-        self.max.as_ref().is_some_and(|max| value > max.value)
-            || self.min.as_ref().is_some_and(|min| value < min.value)
-    }
-
-    /// As the texts of alerts show them.
-    pub(super) fn text(&self) -> String {
-        let text =
-            |bound: &Option<Bound>| bound.as_ref().map_or("None".to_owned(), |b| b.text.clone());
-        format!("(min: {} max : {})", text(&self.min), text(&self.max))
-    }
-}
-
-/// `metric_format_string`, `percentage_format_string`: `str.format` if it begins with a brace, else `%`.
-#[derive(Debug)]
-pub(super) struct NumberFormat(String);
-
-impl NumberFormat {
-    pub(super) fn load(properties: &Properties, name: &str) -> Result<Option<Self>, Vec<Problem>> {
-        let (Some(text), Some(node)) = (properties.text(name), properties.get(name)) else {
-            return Ok(None);
-        };
-        let format = Self(text);
-        match format.render(&super::spike_windows::float(1.0)) {
-            Ok(_) => Ok(Some(format)),
-            Err(error) => {
-                let message = format!("{name} does not fit a number: {error}");
-                let help = "for example '{:.2f}' or '%.2f'";
-                Err(vec![
-                    Problem::error("E0434", &node.span, message).help(help),
-                ])
-            }
-        }
-    }
-
-    fn render(&self, value: &Value) -> Result<String, FormatError> {
-        let arguments = [Argument::value(value)];
-        if self.0.starts_with('{') {
-            Format::new(&self.0).render(arguments.as_slice())
-        } else {
-            percent::format(&self.0, &percent::Operand::Values(&arguments))
-        }
-    }
-
-    /// A number's text.
-    pub(super) fn text(&self, value: &Value) -> String {
-        self.render(value).unwrap_or_else(|_| python::str(value))
-    }
 }
 
 /// The events of the last `buffer_time` by their groups, always up to date.

@@ -115,7 +115,7 @@ pub(super) enum Standing {
     Unlisted,
 }
 
-/// Compares a value with a list. Of an array, one element in the list is enough for [`Standing::Listed`] when `any`, and all must be in it otherwise.
+/// Compares a value with a list; of an array, its elements.
 pub(super) fn standing(entries: &Entries, field: Field<'_>, array: ArrayRule) -> Standing {
     if let Some(text) = field.as_str() {
         return listed(entries.contains(&*text));

@@ -2,7 +2,8 @@
 //!
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#metric-aggregation>. Every evaluation outside the bounds is a match; `realert` keeps them apart.
 
-use super::aggregation::{self, Bounds, Evaluated, NumberFormat, Plan};
+use super::aggregation::{self, Evaluated, Plan};
+use super::bounds::{Bounds, NumberFormat};
 use super::evaluation::{self, Evaluate};
 use super::metric::{self, Metric, metric_value};
 use super::{no_advice, source};

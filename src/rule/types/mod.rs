@@ -3,6 +3,7 @@
 mod aggregation;
 mod any;
 mod blacklist;
+mod bounds;
 mod buckets;
 mod cardinality;
 mod change;

@@ -3,7 +3,8 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#percentage-match>. A compound `query_key`, on which ElastAlert fails, gives a group for each
 //! combination of values.
 
-use super::aggregation::{self, Bounds, Evaluated, NumberFormat, Plan};
+use super::aggregation::{self, Evaluated, Plan};
+use super::bounds::{Bounds, NumberFormat};
 use super::evaluation::{self, Evaluate};
 use super::metric::{MetricKind, precise};
 use super::spike_windows::float;

@@ -4,7 +4,7 @@ mod reference;
 
 use super::*;
 use crate::config::{SourceFile, yaml};
-use crate::event::{Document, DocumentFields, EventTime, FieldPath, Meta, RawEvent};
+use crate::event::{Document, DocumentFields, EventTime, FieldPath, Meta, RawEvent, python};
 use crate::filter::Mapping;
 use crate::rule::{
     Hit, Match, MatchBody, Observed, QueryKey, RuleState, RuleType, TimeField, TimeFormat, Verdict,
@@ -250,8 +250,9 @@ proptest! {
             let found: Vec<(u8, i64)> = found
                 .iter()
                 .map(|matched| {
-                    let number = |name: &str| matched.added[name].as_f64().unwrap() as i64;
-                    (u8::try_from(number("user")).unwrap(), number("metric_agg_value"))
+                    let text = |name: &str| python::str(&matched.added[name]);
+                    let sum = text("metric_agg_value").strip_suffix(".0").unwrap().parse();
+                    (text("user").parse().unwrap(), sum.unwrap())
                 })
                 .collect();
             prop_assert_eq!(found, expected);

@@ -27,6 +27,7 @@ fn run(case: &Case, polling: &BTreeMap<String, String>) -> Result<(), String> {
     match case.value["kind"].as_str() {
         Some("timeline") => timeline(name, &case.value, polling.get(name).map(String::as_str)),
         Some("create-index") => super::create_index::create_index_case(&case.value),
+        Some("test-rule") => super::service_test_rule::run(&case.value, name),
         kind => Err(format!("a replay of {kind:?} is not built yet")),
     }
 }

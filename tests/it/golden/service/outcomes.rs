@@ -145,7 +145,7 @@ pub(super) fn check(name: &str, case: &Value, played: &Played) -> Result<(), Str
             let matches = alert
                 .matches
                 .iter()
-                .map(|matched| number(matched))
+                .map(number)
                 .collect();
             (rule, alert.at[14..16].to_owned(), matches)
         })
