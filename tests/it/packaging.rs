@@ -2,6 +2,8 @@
 
 use crate::process::{Home, PATIENCE, Process, repository, signal, wait_for};
 use crate::service;
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -83,6 +85,28 @@ fn sigterm_drains_and_exits_0() {
     for number in 0..20 {
         home.wait_for_alert(&format!("192.0.2.{number}"));
     }
+}
+
+#[test]
+fn sigterm_ends_it_while_its_inputs_are_silent() {
+    let home = Home::new();
+    home.add_rule("probe");
+    let child = home.command().arg("--stdin").stdin(Stdio::piped()).spawn();
+    let mut process = Process(child.unwrap());
+    let mut pipe = process.0.stdin.take().unwrap();
+    let mut connection = TcpStream::connect(home.address("http")).unwrap();
+    write!(connection, "POST / HTTP/1.1\r\n").unwrap();
+    writeln!(
+        pipe,
+        r#"{{"@timestamp":"2018-04-06T05:07:14Z","kind":"probe","client":"192.0.2.1"}}"#
+    )
+    .unwrap();
+    home.wait_for_alert("192.0.2.1");
+    process.signal("TERM");
+    let status = process
+        .exit_within(Duration::from_secs(5))
+        .expect("did not exit within the 5 s it promises");
+    assert_eq!(status.code(), Some(0));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// A batch on its way from the filter to the engine.
 pub(super) struct DecidedBatch {
@@ -51,24 +53,33 @@ impl DecidedBatch {
 struct Queue {
     batches: mpsc::Receiver<Batch>,
     next: u64,
+    stopping: CancellationToken,
 }
 
-/// Starts the threads; they end when the intake is closed and empty.
+/// Starts the threads. They end when the queue is empty and nothing more comes: every input has ended, or they are `stopping`, since a
+/// standard input that says nothing cannot be made to end.
 pub(super) fn start(
     threads: usize,
     batches: mpsc::Receiver<Batch>,
     decider: &Arc<ArcSwap<Decider>>,
     decided: &mpsc::Sender<DecidedBatch>,
+    stopping: CancellationToken,
 ) -> std::io::Result<Vec<JoinHandle<()>>> {
-    let queue = Arc::new(Mutex::new(Queue { batches, next: 0 }));
+    let queue = Arc::new(Mutex::new(Queue {
+        batches,
+        next: 0,
+        stopping,
+    }));
+    let runtime = Handle::current();
     (0..threads.max(1))
         .map(|number| {
             let (queue, decider, decided) =
                 (Arc::clone(&queue), Arc::clone(decider), decided.clone());
+            let runtime = runtime.clone();
             std::thread::Builder::new()
                 .name(format!("filter-{number}"))
                 .spawn(move || {
-                    while let Some((number, batch)) = next(&queue) {
+                    while let Some((number, batch)) = next(&queue, &runtime) {
                         if decided
                             .blocking_send(decide(&decider.load(), number, batch))
                             .is_err()
@@ -81,12 +92,27 @@ pub(super) fn start(
         .collect()
 }
 
-fn next(queue: &Mutex<Queue>) -> Option<(u64, Batch)> {
+fn next(queue: &Mutex<Queue>, runtime: &Handle) -> Option<(u64, Batch)> {
     // A thread that panicked while it held the lock had not taken a batch.
     let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    let batch = queue.batches.blocking_recv()?;
-    let number = queue.next;
-    queue.next += 1;
+    let Queue {
+        batches,
+        next,
+        stopping,
+    } = &mut *queue;
+    let batch = runtime.block_on(async {
+        // `recv` loses nothing when the other branch wins. What waits in a closed queue is still received.
+        tokio::select! {
+            biased;
+            batch = batches.recv() => batch,
+            () = stopping.cancelled() => {
+                batches.close();
+                batches.recv().await
+            }
+        }
+    })?;
+    let number = *next;
+    *next += 1;
     Some((number, batch))
 }
 

@@ -105,7 +105,14 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     };
     let inputs = Inputs::start(startup, &shutdown).await?;
 
-    let filters = decide::start(filter_threads(), batches, &decider, &decided_sender)?;
+    let no_more_batches = CancellationToken::new();
+    let filters = decide::start(
+        filter_threads(),
+        batches,
+        &decider,
+        &decided_sender,
+        no_more_batches.clone(),
+    )?;
     drop(decided_sender);
     let driver = Driver {
         engine: state.engine,
@@ -162,6 +169,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let ended = stop::wait(signals, inputs, only_stdin, &shutdown).await;
 
     // From here on: nothing new comes in, what came in is decided and committed, alerts get a last chance, state is written.
+    no_more_batches.cancel();
     readiness.send_replace(Readiness::Draining);
     start::announce_stopping();
     stop.send_replace(Some(ended.patience()));

@@ -2,8 +2,9 @@
 
 use crate::input::Inputs;
 use anyhow::Context as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// The signals that end the service.
@@ -30,20 +31,25 @@ impl Signals {
     }
 }
 
-/// Why the service ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why the service ends, and since when it is ending.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Ended {
     /// Somebody said so, and waits: supervisors kill after a while.
-    Told,
+    Told(Instant),
     /// The standard input, the only one, is at its end.
     NoMoreEvents,
 }
+
+/// Told to end, we take five seconds at most. After these alerts under way are left to the next start.
+const LAST_ALERTS: Duration = Duration::from_millis(3500);
+/// What the standard input has read is handed over within this time; longer only if it waits for more, which cannot be broken off.
+const LAST_LINES: Duration = Duration::from_millis(100);
 
 impl Ended {
     /// How long alerts under way may take before they are left to the next start.
     pub(super) fn patience(self) -> Duration {
         match self {
-            Self::Told => Duration::from_millis(2500),
+            Self::Told(at) => LAST_ALERTS.saturating_sub(at.elapsed()),
             Self::NoMoreEvents => Duration::from_secs(30),
         }
     }
@@ -51,7 +57,7 @@ impl Ended {
     /// How long documents may take to reach Elasticsearch before they are left to the next start.
     pub(super) fn forwarding_patience(self) -> Duration {
         match self {
-            Self::Told => Duration::from_millis(500),
+            Self::Told(_) => Duration::from_millis(500),
             Self::NoMoreEvents => Duration::from_secs(10),
         }
     }
@@ -69,7 +75,7 @@ pub(super) async fn wait(
         tokio::select! {
             signal = signals.any() => {
                 tracing::info!(signal, "stopping");
-                break Ended::Told;
+                break Ended::Told(Instant::now());
             }
             outcome = inputs.stdin_ended(), if stdin_open => {
                 stdin_open = false;
@@ -83,6 +89,9 @@ pub(super) async fn wait(
         }
     };
     shutdown.cancel();
+    if stdin_open {
+        let _waiting = timeout(LAST_LINES, inputs.stdin_ended()).await;
+    }
     inputs.stopped().await;
     ended
 }
