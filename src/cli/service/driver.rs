@@ -137,7 +137,8 @@ impl Driver {
                 Wake::Batch(Some(batch)) => self.take_batch(batch, &mut commit),
                 Wake::Batch(None) => open = false,
                 Wake::Tick => {
-                    tick += self.run_every;
+                    // Ticks that were missed while the journal could not be written are not made up for.
+                    tick = (tick + self.run_every).max(tokio::time::Instant::now());
                     self.tick(&mut commit);
                 }
                 Wake::Due => self

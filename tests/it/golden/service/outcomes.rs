@@ -142,11 +142,7 @@ pub(super) fn check(name: &str, case: &Value, played: &Played) -> Result<(), Str
         .iter()
         .map(|alert| {
             let rule = rules.iter().position(|rule| *rule == alert.rule).unwrap();
-            let matches = alert
-                .matches
-                .iter()
-                .map(number)
-                .collect();
+            let matches = alert.matches.iter().map(number).collect();
             (rule, alert.at[14..16].to_owned(), matches)
         })
         .collect();

@@ -1,0 +1,129 @@
+//! How fast events are decided, beside the limit: the time serde_json alone takes to read the same fields from the same bytes.
+//!
+//! `cargo bench --bench decide` uses the demo's events; `EVENTS=FILE` uses another file of JSON lines.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+
+use bytes::Bytes;
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use tripline::config::{Service, Sources};
+use tripline::event::{RawEvent, WallTime};
+use tripline::filter::Mapping;
+use tripline::rule::load::Loader;
+use tripline::rule::{Decider, RuleSet};
+
+fn main() {
+    divan::main();
+}
+
+/// A batch as the standard input hands it over.
+static EVENTS: LazyLock<Vec<RawEvent>> = LazyLock::new(|| {
+    let file = std::env::var("EVENTS").unwrap_or_else(|_| "pipelines/demo/waf.ndjson".to_owned());
+    let text = Bytes::from(std::fs::read(file).unwrap());
+    text.split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .take(4096)
+        .map(|line| RawEvent {
+            bytes: text.slice_ref(line),
+            meta: None,
+        })
+        .collect()
+});
+
+fn counted(bencher: Bencher<'_, '_>, decide: impl Fn(&[RawEvent]) -> usize + Sync) {
+    let bytes: usize = EVENTS.iter().map(|event| event.bytes.len()).sum();
+    bencher
+        .counter(ItemsCount::new(EVENTS.len()))
+        .counter(BytesCount::new(bytes))
+        .bench(|| decide(black_box(&EVENTS)));
+}
+
+/// The limit: the two fields the seed's rule looks at, everything else passed over.
+#[derive(Deserialize)]
+struct TwoFields<'a> {
+    #[serde(borrow)]
+    time: Cow<'a, str>,
+    #[serde(borrow)]
+    violation_rating: Cow<'a, str>,
+}
+
+#[divan::bench]
+fn serde_json_two_fields(bencher: Bencher<'_, '_>) {
+    counted(bencher, |events| {
+        let read = events
+            .iter()
+            .map(|event| serde_json::from_slice::<TwoFields<'_>>(&event.bytes).unwrap());
+        read.map(|fields| fields.time.len() + fields.violation_rating.len())
+            .sum()
+    });
+}
+
+#[divan::bench]
+fn serde_json_whole_document(bencher: Bencher<'_, '_>) {
+    counted(bencher, |events| {
+        events
+            .iter()
+            .map(|event| {
+                serde_json::from_slice::<serde_json::Value>(&event.bytes)
+                    .unwrap()
+                    .as_object()
+                    .unwrap()
+                    .len()
+            })
+            .sum()
+    });
+}
+
+fn decider(rules: &[&str]) -> Decider {
+    let (service, _) = Service::load(&Sources {
+        path: Some(Path::new("pipelines/demo/config.yml")),
+        environment: &|_| None,
+        expand: true,
+        rule_options: &[],
+        known: &|_| true,
+    });
+    let loader = Loader {
+        service: &service,
+        environment: &|_| None,
+        working_directory: Path::new("."),
+        mapping: &Mapping::default(),
+        text_options: &[],
+        alerter_options: &[],
+    };
+    let files: Vec<_> = rules
+        .iter()
+        .map(|rule| Path::new(rule).to_owned())
+        .collect();
+    let loaded = loader.files(&files);
+    assert_eq!(loaded.rules.len(), rules.len(), "{:?}", loaded.problems);
+    Decider::new(Arc::new(RuleSet {
+        generation: 0,
+        rules: loaded.rules,
+    }))
+}
+
+#[divan::bench]
+fn the_seeds_rule(bencher: Bencher<'_, '_>) {
+    let decider = decider(&["rules/asm_alert.yaml"]);
+    counted(bencher, |events| {
+        decider.decide(events, None, WallTime(0)).decisions.len()
+    });
+}
+
+#[divan::bench]
+fn the_demos_rules(bencher: Bencher<'_, '_>) {
+    let mut files: Vec<String> = std::fs::read_dir("pipelines/demo/rules")
+        .unwrap()
+        .map(|entry| entry.unwrap().path().to_str().unwrap().to_owned())
+        .filter(|path| path.ends_with(".yaml"))
+        .collect();
+    files.sort();
+    let decider = decider(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    counted(bencher, |events| {
+        decider.decide(events, None, WallTime(0)).decisions.len()
+    });
+}
