@@ -2,6 +2,7 @@
 
 mod alerta;
 mod alertmanager;
+mod aws;
 mod chat;
 mod chatwork;
 mod command;
@@ -34,13 +35,18 @@ mod post;
 mod post2;
 pub mod process;
 mod reason;
+mod recipients;
 mod requests;
 mod rocketchat;
 pub mod sending;
 mod servicenow;
+mod ses;
+mod signature;
 mod slack;
 mod smseagle;
 pub mod smtp;
+mod sns;
+mod sqs;
 mod stomp;
 pub mod tcp;
 mod telegram;
@@ -186,8 +192,11 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &post2::ENTRY,
     &rocketchat::ENTRY,
     &servicenow::ENTRY,
+    &ses::ENTRY,
     &slack::ENTRY,
     &smseagle::ENTRY,
+    &sns::ENTRY,
+    &sqs::ENTRY,
     &stomp::ENTRY,
     &telegram::ENTRY,
     &twilio::ENTRY,

@@ -166,7 +166,7 @@ fn compare_headers(recorded: &Map<String, Value>, request: &Request) -> Result<(
     Ok(())
 }
 
-fn compare_body(recorded: &Value, body: &Body) -> Result<(), String> {
+pub(super) fn compare_body(recorded: &Value, body: &Body) -> Result<(), String> {
     match (recorded["body_kind"].as_str().unwrap(), body) {
         ("json", Body::Json(value)) => {
             let mut value = value.clone();
