@@ -19,6 +19,7 @@ mod gitter;
 mod googlechat;
 mod hivealerter;
 pub mod http;
+mod indexer;
 mod iris;
 mod lark;
 mod line;
@@ -50,6 +51,7 @@ mod sqs;
 mod stomp;
 pub mod tcp;
 mod telegram;
+mod tencent_sms;
 mod title;
 pub mod tls;
 mod transport;
@@ -179,6 +181,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &gitter::ENTRY,
     &googlechat::ENTRY,
     &hivealerter::ENTRY,
+    &indexer::ENTRY,
     &iris::ENTRY,
     &lark::ENTRY,
     &line::ENTRY,
@@ -199,6 +202,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &sqs::ENTRY,
     &stomp::ENTRY,
     &telegram::ENTRY,
+    &tencent_sms::ENTRY,
     &twilio::ENTRY,
     &victorops::ENTRY,
     &webex_webhook::ENTRY,
