@@ -313,13 +313,13 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn members(value: Value) -> Map<String, Value> {
+    fn members(value: &Value) -> Map<String, Value> {
         value.as_object().cloned().unwrap_or_default()
     }
 
     #[test]
     fn names_are_joined_and_taken_apart() {
-        let flat = flat(members(json!({"a": {"b": 1, "c": {"d": 2}}, "e.f": [3]})));
+        let flat = flat(members(&json!({"a": {"b": 1, "c": {"d": 2}}, "e.f": [3]})));
         assert_eq!(json!(flat), json!({"a.b": 1, "a.c.d": 2, "e.f": [3]}));
         let mut document = Document::new();
         for (name, value) in flat {
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_value_can_be_in_the_way() {
-        let mut document = members(json!({"a": 1}));
+        let mut document = members(&json!({"a": 1}));
         assert!(put(&mut document, "a.b", json!(2)).is_none());
     }
 }

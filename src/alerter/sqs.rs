@@ -37,9 +37,9 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
             region,
         };
         let make = move |alert: &Alert<'_>, service: &Service| {
-            let matches = alert.matches.iter().cloned().map(Value::Object).collect();
+            let matches: Vec<Value> = alert.matches.iter().cloned().map(Value::Object).collect();
             let text = alert.body(BodyStyle::default())?;
-            let message = message(&alert.rule.name, matches, text);
+            let message = message(&alert.rule.name, &matches, text);
             let body = json!({"QueueUrl": queue, "MessageBody": message});
             let request = Request::post(&service.url(), body, &Route::default());
             Ok(request
@@ -61,7 +61,7 @@ fn region_of(queue: &str) -> Option<String> {
 const MAX_MESSAGE: usize = 1_048_576;
 
 /// The message: the text is cropped, and left out if the matches alone fill the message.
-fn message(rule: &str, matches: Vec<Value>, text: String) -> String {
+fn message(rule: &str, matches: &[Value], text: String) -> String {
     let note = "\n*message was cropped according to SQS limits!*";
     let text = crop(text, 800_000, 800_000, note);
     let ascii = Dumps {
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn long_texts_are_cropped_and_too_long_ones_left_out() {
         let ends = |text: String, end: &str| {
-            let message = message("r", vec![json!({})], text);
+            let message = message("r", &[json!({})], text);
             assert!(
                 message.len() <= MAX_MESSAGE && message.ends_with(end),
                 "{end}"
