@@ -52,7 +52,7 @@ impl Alert<'_> {
             }
         }
         for matched in self.matches {
-            self.write_match(matched, &mut body)?;
+            self.write_match(matched, style, &mut body)?;
             if self.matches.len() > 1 {
                 body.push_str(SEPARATOR);
             }
@@ -84,7 +84,12 @@ impl Alert<'_> {
         self.rule.kind.text(matched, &times)
     }
 
-    fn write_match(&self, matched: &Document, body: &mut String) -> Result<(), TextError> {
+    fn write_match(
+        &self,
+        matched: &Document,
+        style: BodyStyle,
+        body: &mut String,
+    ) -> Result<(), TextError> {
         let start = body.len();
         if self.template.named {
             body.push_str(&self.rule.name);
@@ -102,7 +107,16 @@ impl Alert<'_> {
             write_top_counts(matched, body);
         }
         if self.template.layout != Layout::ExcludeFields {
-            write_fields(matched, body);
+            match style.json {
+                None => write_fields(matched, body),
+                Some((before, after)) => {
+                    let mut fields = matched.clone();
+                    fields.retain(|key, _| !key.starts_with(top_counts::PREFIX));
+                    body.push_str(before);
+                    FIELD_JSON.write_to(&Value::Object(fields), body);
+                    body.push_str(after);
+                }
+            }
         }
         Ok(())
     }

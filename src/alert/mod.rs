@@ -95,6 +95,8 @@ pub struct BodyStyle {
     /// Whether the summary table is part of the body. Without it every match is printed, also with
     /// `alert_text_type: aggregation_summary_only`.
     pub summary: bool,
+    /// What stands around the fields of a match, written as one JSON object; `None`: a line for each field.
+    pub json: Option<(&'static str, &'static str)>,
 }
 
 impl Default for BodyStyle {
@@ -103,6 +105,7 @@ impl Default for BodyStyle {
             table_width: 80,
             fence: None,
             summary: true,
+            json: None,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) const STYLE: BodyStyle = BodyStyle {
     table_width: 75,
     fence: Some(("```\n", "```\n")),
     summary: true,
+    json: None,
 };
 
 /// Members of the first attachment that are there when their option, `PREFIX_NAME`, is not empty.

@@ -3,6 +3,7 @@
 use super::{ALERTERS, Alerter, AlerterEntry, Build, find};
 use crate::alert::{Process, Template};
 use crate::config::{Data, Mapping, Node, Problem, Properties, check, unknown};
+use crate::rule::load::options::is_named_by_user;
 use std::sync::Arc;
 
 /// One of a rule's alerters, and how alerts through it read.
@@ -26,9 +27,6 @@ const RENAMED: &[(&str, &str)] = &[
     ("http_post2", "post2"),
 ];
 
-/// ElastAlert's alerters that this version does not have.
-const LATER: &[&str] = &["jira"];
-
 /// A rule's alerters in the order they are served, and what is wrong with them; with an error among that, the list is not complete.
 ///
 /// `alert` is a name, a list of names, or a list with entries `name: {options}` whose options hold for that alerter only.
@@ -46,7 +44,7 @@ pub fn exits(
         if let Some(own) = own {
             let mut tables = crate::alert::OPTIONS.to_vec();
             tables.push(entry.options);
-            problems.extend(unknown(own, &tables, &|_| false));
+            problems.extend(unknown(own, &tables, &is_named_by_user));
         }
         let properties = own.map_or_else(|| properties.clone(), |own| properties.overlaid(own));
         let found = check(properties.mapping(), &node.span, &[entry.options]);
@@ -76,7 +74,7 @@ pub fn exits(
             }
         }
     }
-    // Later alerters of an alert show the ticket it makes.
+    // ElastAlert serves it first.
     exits.sort_by_key(|exit| exit.name != "jira");
     (exits, problems)
 }
@@ -126,30 +124,16 @@ fn entry(node: &Node, problems: &mut Vec<Problem>) -> Option<&'static AlerterEnt
         return Some(entry);
     }
     let renamed = RENAMED.iter().find(|(old, _)| *old == name);
-    if LATER.contains(&name) {
-        problems.push(
-            Problem::error(
-                "E0303",
-                &node.span,
-                format!("the alerter `{name}` arrives with a later version"),
-            )
-            .help("`command`, `post2` and `email` reach most services"),
-        );
-    } else {
-        let names = ALERTERS
-            .iter()
-            .map(|entry| entry.name)
-            .chain(LATER.iter().copied());
-        let near = renamed
-            .map(|(_, new)| *new)
-            .or_else(|| crate::config::nearest(name, names));
-        let problem = Problem::error("E0304", &node.span, format!("there is no alerter `{name}`"));
-        problems.push(match near {
-            Some(near) => problem.help(format!("did you mean `{near}`?")),
-            None if name.contains('.') => problem.help("alerters written in Python cannot be loaded: `command` can start a program that does the same"),
-            None => problem,
-        });
-    }
+    let names = ALERTERS.iter().map(|entry| entry.name);
+    let near = renamed
+        .map(|(_, new)| *new)
+        .or_else(|| crate::config::nearest(name, names));
+    let problem = Problem::error("E0304", &node.span, format!("there is no alerter `{name}`"));
+    problems.push(match near {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None if name.contains('.') => problem.help("alerters written in Python cannot be loaded: `command` can start a program that does the same"),
+        None => problem,
+    });
     None
 }
 

@@ -21,6 +21,7 @@ mod hivealerter;
 pub mod http;
 mod indexer;
 mod iris;
+mod jira;
 mod lark;
 mod line;
 mod load;
@@ -183,6 +184,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &hivealerter::ENTRY,
     &indexer::ENTRY,
     &iris::ENTRY,
+    &jira::ENTRY,
     &lark::ENTRY,
     &line::ENTRY,
     &matrixhookshot::ENTRY,

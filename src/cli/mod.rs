@@ -133,7 +133,7 @@ fn load_config(path: Option<&Path>, expand: bool) -> anyhow::Result<(Config, Vec
         environment: &rules::environment,
         expand,
         rule_options: &tables,
-        known: &crate::rule::load::options::is_of_elastalert,
+        known: &crate::rule::load::options::is_named_by_user,
     };
     Ok(Config::load(&sources))
 }

@@ -112,16 +112,3 @@ fn every_option_says_what_it_does() {
         .collect();
     assert!(silent.is_empty(), "without a doc: {silent:?}");
 }
-
-/// A misspelling of an option we have must not pass for one that we don't have yet.
-#[test]
-fn options_that_are_here_are_not_taken_for_later_ones() {
-    let here: Vec<&str> = all()
-        .map(|option| option.name)
-        .filter(|name| load::options::is_of_elastalert(name))
-        .collect();
-    assert!(
-        here.is_empty(),
-        "take the beginnings of these out of OF_ELASTALERT: {here:?}"
-    );
-}

@@ -15,7 +15,6 @@ use tripline::rule::load::Loader;
 /// The codes a rule that elastalert2 loads may be refused for, and why.
 const REASONS: &[(&str, &str)] = &[
     ("E0201", "its filter is one that Elasticsearch refuses"),
-    ("E0303", "its alerter arrives with a later version"),
     (
         "E0203",
         "its filter needs more than the event itself: a join, a script, a score, another document",

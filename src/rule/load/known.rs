@@ -1,6 +1,6 @@
 //! Which options a rule may have, and what is said of others.
 
-use super::options::is_of_elastalert;
+use super::options::is_named_by_user;
 use crate::config::{Data, Mapping, Node, OptionSpec, Problem, unknown};
 use crate::rule::RuleTypeEntry;
 use crate::rule::types::RULE_TYPES;
@@ -16,7 +16,7 @@ pub(super) fn check(
     let mut problems = of_other_types(written, tables, entry.name);
     let types = RULE_TYPES.iter().map(|entry| entry.options);
     let tables: Vec<&[OptionSpec]> = tables.iter().copied().chain(types).collect();
-    let known = |name: &str| is_of_elastalert(name) || is_named(complete, name);
+    let known = |name: &str| is_named_by_user(name) || is_named(complete, name);
     problems.extend(unknown(written, &tables, &known));
     if let Some((key, _)) = written.entry("limit_execution") {
         let message =

@@ -148,12 +148,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .doc("A dashboard to link to."),
 ];
 
-/// Beginnings of the names of ElastAlert's options that no table of ours has yet.
-const OF_ELASTALERT: &[&str] = &["jira_"];
-
-/// Whether ElastAlert has options of such a name, though none of our tables lists it: then it is no misspelling.
-pub fn is_of_elastalert(name: &str) -> bool {
-    OF_ELASTALERT
-        .iter()
-        .any(|beginning| name.starts_with(beginning))
+/// Whether an option is named by its user, so that no table lists it and no misspelling is seen: `jira_NAME` sets a field of that Jira.
+pub fn is_named_by_user(name: &str) -> bool {
+    name.starts_with("jira_")
 }

@@ -145,13 +145,11 @@ fn usual(request: &Request) -> Answer {
     let url = &request.url;
     let path = url.split('?').next().unwrap();
     let is_get = request.method == Method::Get;
+    if url.contains("jira") {
+        return of_jira(is_get, path);
+    }
     let (status, body) = if url.contains("opsgenie") {
         (202, json!({}))
-    } else if path.ends_with("/transitions") && is_get {
-        (
-            200,
-            json!({"transitions": [{"id": "11", "name": "To Do"}, {"id": "31", "name": "In Progress"}]}),
-        )
     } else if path.contains("manage/cases/add") {
         (200, json!({"status": "success", "data": {"case_id": 42}}))
     } else if url.contains("tencentcloudapi") {
@@ -159,6 +157,82 @@ fn usual(request: &Request) -> Answer {
             200,
             json!({"Response": {"SendStatusSet": [{"Code": "Ok", "Message": "send success"}], "RequestId": "r"}}),
         )
+    } else {
+        (200, json!({}))
+    };
+    Answer {
+        status,
+        body: body.to_string().into_bytes(),
+    }
+}
+
+/// A field of the recorded Jira; `kind` has the type of an array's items after a blank.
+fn field(id: &str, name: &str, kind: &str, custom: Option<&str>) -> Value {
+    let custom = custom.map(|kind| format!("com.atlassian.jira.plugin.system.{kind}"));
+    let (kind, items) = kind.split_once(' ').unwrap_or((kind, ""));
+    let schema = json!({"type": kind, "items": items, "custom": custom});
+    json!({"id": id, "name": name, "schema": schema})
+}
+
+fn of_jira(is_get: bool, path: &str) -> Answer {
+    let ticket = json!({"id": "5001", "key": "SEC-77", "self": "https://jira.example.com/rest/api/2/issue/5001"});
+    let (status, body) = if path.contains("/serverInfo") {
+        (
+            200,
+            json!({"version": "1001.0.0", "deploymentType": "Cloud"}),
+        )
+    } else if path.ends_with("/priority") {
+        let named = [
+            (100, "Highest"),
+            (101, "High"),
+            (102, "Medium"),
+            (103, "Low"),
+        ];
+        let one = |(id, name): (u64, &str)| json!({"id": id.to_string(), "name": name});
+        (200, json!(named.map(one)))
+    } else if path.ends_with("/field") {
+        (
+            200,
+            json!([
+                field("summary", "Summary", "string", None),
+                field("duedate", "Due date", "date", None),
+                field(
+                    "customfield_10001",
+                    "Arbitrary Text",
+                    "string",
+                    Some("customfieldtypes:textfield")
+                ),
+                field("customfield_10002", "Story Points", "number", None),
+                field(
+                    "customfield_10003",
+                    "Teams",
+                    "array string",
+                    Some("customfieldtypes:multiselect")
+                ),
+                field("customfield_10004", "Choice", "option", None),
+                field("customfield_10005", "Numbers", "array number", None),
+                field("customfield_10006", "Choices", "array option", None),
+                field(
+                    "customfield_10007",
+                    "Radio",
+                    "string",
+                    Some("customfieldtypes:radiobuttons")
+                ),
+                field("reporter", "Reporter", "user", None),
+                field("fixVersions", "Fix Version/s", "array version", None),
+            ]),
+        )
+    } else if path.contains("/search/jql") {
+        (200, json!({"issues": []}))
+    } else if path.ends_with("/transitions") && is_get {
+        (
+            200,
+            json!({"transitions": [{"id": "11", "name": "To Do"}, {"id": "31", "name": "In Progress"}]}),
+        )
+    } else if path.ends_with("/issue") {
+        (201, ticket)
+    } else if path.contains("/user") {
+        (200, json!([{"accountId": "acc-1", "name": "someone"}]))
     } else {
         (200, json!({}))
     };
