@@ -58,7 +58,7 @@ pub(super) fn open(
     } else {
         Forwarding::Off
     };
-    let documents = Arc::new(Documents::open(directory, forwarding).with_context(context)?);
+    let documents = Arc::new(open_documents(directory, forwarding).with_context(context)?);
     let options = options(config, instance(directory).with_context(context)?);
     let (engine, journal, is_new) =
         recover_engine(directory, options, program, &documents).with_context(context)?;
@@ -127,6 +127,21 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         add_metadata: config.add_metadata_alert,
         replace_dots: config.replace_dots_in_field_names,
         instance,
+    }
+}
+
+/// Opens the documents, waiting a little for a process that is just ending: one that was killed while it started an alerter's program leaves
+/// its lock to that program for a moment.
+fn open_documents(directory: &Path, forwarding: Forwarding) -> Result<Documents, StoreError> {
+    let mut left = 50;
+    loop {
+        match Documents::open(directory, forwarding) {
+            Err(StoreError::InUse { .. }) if left > 0 => {
+                left -= 1;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            opened => return opened,
+        }
     }
 }
 
