@@ -71,7 +71,7 @@ struct Current<'e> {
     event: &'e RawEvent,
     index: Option<&'e str>,
     /// By clock: the event's time, once somebody asked.
-    times: Vec<Option<Option<EventTime>>>,
+    times: &'e mut [Option<Option<EventTime>>],
     /// The event as decisions carry it, once somebody needs it.
     shared: Option<Arc<RawEvent>>,
 }
@@ -159,7 +159,9 @@ impl Decider {
             rules: &self.rules.rules,
             known: HashMap::new(),
         };
+        let mut times = vec![None; self.clocks.len()];
         for (at, event) in events.iter().enumerate() {
+            times.fill(None);
             let index = event
                 .meta
                 .as_deref()
@@ -169,7 +171,7 @@ impl Decider {
             let mut current = Current {
                 event,
                 index,
-                times: vec![None; self.clocks.len()],
+                times: &mut times,
                 shared: None,
             };
             let result = if let Some(members) = &self.members {
