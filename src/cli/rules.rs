@@ -5,7 +5,7 @@ use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
 use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
-use crate::config::{OptionSpec, Problem, Span};
+use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::engine::{Prepare, Program, ProgramRule};
 use crate::event::{Document, EventTime, WallTime, python};
 use crate::filter::Mapping;
@@ -163,6 +163,10 @@ impl Loader {
     fn complete(&self, loaded: load::Loaded, generation: u64) -> Loaded {
         let mut problems = loaded.problems;
         let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
+        for (file, options) in &loaded.broken {
+            let (_, found) = exits(options, &self.build(options, file), &self.process);
+            problems.extend(found.into_iter().filter(Problem::is_error));
+        }
         for rule in loaded.rules {
             let Some((outlet, preparation)) = self.outlet(&rule, &mut problems) else {
                 continue;
@@ -191,22 +195,23 @@ impl Loader {
         }
     }
 
+    /// What alerters are built with.
+    fn build(&self, options: &Properties, file: &Path) -> Build {
+        let named = options.get("alert").or_else(|| options.get("type"));
+        Build {
+            span: named.map_or_else(Span::nowhere, |node| node.span.clone()),
+            rule_file: file.to_owned(),
+            working_directory: self.process.working_directory.clone(),
+            transport: Arc::clone(&self.transport),
+        }
+    }
+
     fn outlet(
         &self,
         rule: &Arc<Rule>,
         problems: &mut Vec<Problem>,
     ) -> Option<(Outlet, Preparation)> {
-        let span = rule
-            .properties
-            .get("alert")
-            .or_else(|| rule.properties.get("type"))
-            .map_or_else(Span::nowhere, |node| node.span.clone());
-        let build = Build {
-            span,
-            rule_file: rule.file.clone(),
-            working_directory: self.process.working_directory.clone(),
-            transport: Arc::clone(&self.transport),
-        };
+        let build = self.build(&rule.properties, &rule.file);
         let (mut exits, found) = exits(&rule.properties, &build, &self.process);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
