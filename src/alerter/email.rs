@@ -3,14 +3,15 @@
 //! Like elastalert2, certificates of mail servers are not verified unless `smtp_cert_file` is given; `smtp_ca_certs` is ours.
 
 use super::options::{CERTIFICATES, port, text_or};
+use super::recipients::Recipients;
 use super::smtp::{Login, Mail, Security, Server};
 use super::tls::Verify;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport, mime, title};
 use crate::alert::{Alert, BodyStyle};
 use crate::config::{Data, Kind, Problem, Properties, opt, process_environment, read_yaml};
-use crate::event::{Document, FieldPath, python};
+use crate::event::Document;
 use futures_util::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,9 +47,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
 struct Email {
     server: Arc<Server>,
     from: String,
-    to: Vec<String>,
-    to_field: Option<FieldPath>,
-    add_domain: Option<String>,
+    to: Recipients,
     cc: Vec<String>,
     bcc: Vec<String>,
     reply_to: Option<String>,
@@ -64,20 +63,11 @@ struct ImageFile {
 }
 
 fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> {
-    let domain = properties.text("email_add_domain").map(|domain| {
-        if domain.starts_with('@') {
-            domain
-        } else {
-            format!("@{domain}")
-        }
-    });
     let html = properties.text("email_format").as_deref() == Some("html");
     Ok(Email {
         server: Arc::new(server(properties, build)?),
         from: text_or(properties, "from_addr", "ElastAlert"),
-        to: properties.texts("email"),
-        to_field: properties.text("email_from_field").map(FieldPath::new),
-        add_domain: domain,
+        to: Recipients::read(properties, "email"),
         cc: properties.texts("cc"),
         bcc: properties.texts("bcc"),
         reply_to: properties.text("email_reply_to"),
@@ -168,27 +158,8 @@ fn images(properties: &Properties, working_directory: &Path) -> Vec<ImageFile> {
 }
 
 impl Email {
-    /// `email_from_field` of the match, else `email`.
-    fn recipients(&self, alert: &Alert<'_>) -> Vec<String> {
-        let domain = self.add_domain.as_deref();
-        let field = self.to_field.as_ref();
-        let first = alert.matches.first();
-        match field.zip(first).and_then(|(field, first)| field.get(first)) {
-            Some(Value::String(address)) if address.contains('@') => vec![address.clone()],
-            Some(Value::String(name)) => match domain {
-                Some(domain) => vec![format!("{name}{domain}")],
-                None => self.to.clone(),
-            },
-            Some(Value::Array(names)) => names
-                .iter()
-                .map(|name| python::str(name) + domain.unwrap_or_default())
-                .collect(),
-            _ => self.to.clone(),
-        }
-    }
-
     fn mail(&self, alert: &Alert<'_>) -> Result<Mail, SendError> {
-        let to = self.recipients(alert);
+        let to = self.to.of(alert);
         let subject = alert.subject(&title::with_query_key("ElastAlert", alert))?;
         let reply_to = match &self.reply_to {
             Some(address) => std::slice::from_ref(address),
@@ -250,7 +221,7 @@ impl Alerter for Email {
     fn info(&self) -> Document {
         Document::from_iter([
             ("type".to_owned(), json!("email")),
-            ("recipients".to_owned(), json!(self.to)),
+            ("recipients".to_owned(), json!(self.to.fixed)),
         ])
     }
 

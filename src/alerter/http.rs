@@ -54,6 +54,19 @@ pub enum Body {
     Form(Vec<(String, String)>),
 }
 
+impl Body {
+    /// As it is sent.
+    pub(super) fn to_text(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Json(value) => value.to_string(),
+            Self::Form(pairs) => form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(pairs)
+                .finish(),
+        }
+    }
+}
+
 /// How a service is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -298,8 +311,7 @@ impl Clients {
         };
         let builder = match &request.body {
             Body::None => builder,
-            Body::Json(value) => builder.body(value.to_string()),
-            Body::Form(pairs) => builder.form(pairs),
+            body => builder.body(body.to_text()),
         };
         let mut response = builder
             .headers(headers(&request.headers)?)

@@ -27,7 +27,7 @@ const RENAMED: &[(&str, &str)] = &[
 ];
 
 /// ElastAlert's alerters that this version does not have.
-const LATER: &[&str] = &["indexer", "jira", "ses", "sns", "sqs", "tencent_sms"];
+const LATER: &[&str] = &["jira"];
 
 /// A rule's alerters in the order they are served, and what is wrong with them; with an error among that, the list is not complete.
 ///

@@ -2,6 +2,7 @@
 
 mod alerta;
 mod alertmanager;
+mod aws;
 mod chat;
 mod chatwork;
 mod command;
@@ -18,6 +19,7 @@ mod gitter;
 mod googlechat;
 mod hivealerter;
 pub mod http;
+mod indexer;
 mod iris;
 mod lark;
 mod line;
@@ -34,16 +36,22 @@ mod post;
 mod post2;
 pub mod process;
 mod reason;
+mod recipients;
 mod requests;
 mod rocketchat;
 pub mod sending;
 mod servicenow;
+mod ses;
+mod signature;
 mod slack;
 mod smseagle;
 pub mod smtp;
+mod sns;
+mod sqs;
 mod stomp;
 pub mod tcp;
 mod telegram;
+mod tencent_sms;
 mod title;
 pub mod tls;
 mod transport;
@@ -173,6 +181,7 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &gitter::ENTRY,
     &googlechat::ENTRY,
     &hivealerter::ENTRY,
+    &indexer::ENTRY,
     &iris::ENTRY,
     &lark::ENTRY,
     &line::ENTRY,
@@ -186,10 +195,14 @@ pub static ALERTERS: &[&AlerterEntry] = &[
     &post2::ENTRY,
     &rocketchat::ENTRY,
     &servicenow::ENTRY,
+    &ses::ENTRY,
     &slack::ENTRY,
     &smseagle::ENTRY,
+    &sns::ENTRY,
+    &sqs::ENTRY,
     &stomp::ENTRY,
     &telegram::ENTRY,
+    &tencent_sms::ENTRY,
     &twilio::ENTRY,
     &victorops::ENTRY,
     &webex_webhook::ENTRY,

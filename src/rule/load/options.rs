@@ -149,7 +149,7 @@ pub const OPTIONS: &[OptionSpec] = &[
 ];
 
 /// Beginnings of the names of ElastAlert's options that no table of ours has yet.
-const OF_ELASTALERT: &[&str] = &["indexer_", "jira_", "ses_", "sns_", "sqs_", "tencent_sms_"];
+const OF_ELASTALERT: &[&str] = &["jira_"];
 
 /// Whether ElastAlert has options of such a name, though none of our tables lists it: then it is no misspelling.
 pub fn is_of_elastalert(name: &str) -> bool {

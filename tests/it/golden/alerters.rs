@@ -2,6 +2,7 @@
 //!
 //! Requests and programs are looked at where alerters hand them over; mails go through real connections to servers of our own.
 
+mod aws;
 mod compare;
 mod mail;
 mod recorder;
@@ -89,7 +90,10 @@ fn run(
         return compare::http(expected, &recorder.requests());
     }
     compare::outcome(expected, sent, &errors, info)?;
-    compare::http(expected, &recorder.requests())?;
+    match expected["aws"].as_array() {
+        Some(calls) => aws::compare(calls, &recorder.requests())?,
+        None => compare::http(expected, &recorder.requests())?,
+    }
     compare::tcp(expected, &recorder.exchanges())?;
     compare::commands(expected, &recorder.processes())?;
     mail::compare(expected, &servers.take())

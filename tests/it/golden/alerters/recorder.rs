@@ -154,6 +154,11 @@ fn usual(request: &Request) -> Answer {
         )
     } else if path.contains("manage/cases/add") {
         (200, json!({"status": "success", "data": {"case_id": 42}}))
+    } else if url.contains("tencentcloudapi") {
+        (
+            200,
+            json!({"Response": {"SendStatusSet": [{"Code": "Ok", "Message": "send success"}], "RequestId": "r"}}),
+        )
     } else {
         (200, json!({}))
     };
