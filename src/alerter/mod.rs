@@ -38,6 +38,7 @@ mod requests;
 mod rocketchat;
 pub mod sending;
 mod servicenow;
+pub mod short_links;
 mod slack;
 mod smseagle;
 pub mod smtp;

@@ -154,6 +154,10 @@ fn usual(request: &Request) -> Answer {
         )
     } else if path.contains("manage/cases/add") {
         (200, json!({"status": "success", "data": {"case_id": 42}}))
+    } else if path.contains("short_url") {
+        (200, json!({"id": "abc123"}))
+    } else if path.contains("shorten_url") {
+        (200, json!({"urlId": "abc123"}))
     } else {
         (200, json!({}))
     };
