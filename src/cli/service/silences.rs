@@ -54,11 +54,12 @@ pub(in crate::cli) fn at_rest(
     request: Request,
     now: WallTime,
 ) -> anyhow::Result<Vec<Running>> {
-    if !matches!(request, Request::Silence { .. }) && !Documents::exist(&config.store) {
-        return match request {
-            Request::Expire { key } => Err(not_in_force(&key)),
-            Request::List | Request::Silence { .. } => Ok(Vec::new()),
-        };
+    if !Documents::exist(&config.store) {
+        match &request {
+            Request::Silence { .. } => {}
+            Request::List => return Ok(Vec::new()),
+            Request::Expire { key } => return Err(not_in_force(key)),
+        }
     }
     // Silences need no rule; those of the store stay as they are.
     let program = Arc::new(Program::new(0, Vec::new()));
