@@ -43,6 +43,7 @@ pub mod sending;
 mod servicenow;
 mod ses;
 mod signature;
+pub mod short_links;
 mod slack;
 mod smseagle;
 pub mod smtp;

@@ -1,10 +1,7 @@
 //! What the service remembers: opened at its start, from snapshot, journal and documents.
 
-use super::control::Request;
-use crate::cli::rules::Loaded;
 use crate::config::service::Service as Config;
-use crate::engine::{Effect, Engine, Input, Options, Outcome, Program, Record, Snapshot, Write};
-use crate::event::WallTime;
+use crate::engine::{Engine, Options, Program, Record, Snapshot, Write};
 use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
 use crate::store::{Journal, Recovery, recover};
 use anyhow::Context as _;
@@ -79,41 +76,6 @@ pub(super) fn open(
         documents: Some(documents),
         is_new,
     })
-}
-
-/// Sets a silence while no service runs.
-///
-/// # Errors
-/// The store is in use, or cannot be written.
-pub(in crate::cli) fn silence_at_rest(
-    config: &Config,
-    loaded: &Loaded,
-    request: Request,
-    now: WallTime,
-) -> anyhow::Result<()> {
-    let Request::Silence { key, until } = request;
-    let State {
-        mut engine,
-        durable,
-        ..
-    } = open(Keeping::Everything, config, Arc::clone(&loaded.program))?;
-    let mut out = Outcome::default();
-    engine.apply(Input::Silence { key, until }, now, &mut out);
-    let Some(Durable {
-        mut journal,
-        writer,
-    }) = durable
-    else {
-        return Ok(());
-    };
-    journal.commit(&out.records)?;
-    for effect in out.effects {
-        if let Effect::Write(number, write) = effect {
-            writer.write(number, write);
-        }
-    }
-    writer.finish();
-    Ok(())
 }
 
 /// The engine's options, as configured. `instance` makes its ids differ from those of other stores.
