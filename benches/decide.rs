@@ -1,7 +1,12 @@
 //! How fast events are decided, beside the limit: the time serde_json alone takes to read the same fields from the same bytes.
 //!
 //! `cargo bench --bench decide` uses the demo's events; `EVENTS=FILE` uses another file of JSON lines.
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark"
+)]
 
 use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
