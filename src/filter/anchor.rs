@@ -7,6 +7,7 @@ use super::analysis::Analyzer;
 use super::mapping::{Exact, Kind, Reading, Source, Whole, may_be_date};
 use super::plan::{ByEvent, Leaf, Names, Plan, StringTest, Test};
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::sync::{Arc, LazyLock};
 
 /// Any of these signs must be there; none: no event is picked.
@@ -34,6 +35,16 @@ pub(super) enum Mark {
     Fraction(FractionKey),
     /// Dynamic mapping may take it for a date.
     DateLike,
+}
+
+impl Mark {
+    /// The length of its text, 0 without one.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Word(text) => text.len(),
+            Self::Whole(_) | Self::Fraction(_) | Self::DateLike => 0,
+        }
+    }
 }
 
 /// A number rounded to 32 bits: equal wherever the number kept in 32 or 64 bits is.
@@ -77,30 +88,35 @@ fn at_least(count: usize, plans: &[Plan], current: Option<&Arc<str>>) -> Vec<Anc
     branches.sort_by_key(|branch| branch.iter().map(Vec::len).min().unwrap_or(usize::MAX));
     // So many cannot all fail.
     branches.truncate((branches.len() + 1).saturating_sub(count));
-    any(branches)
+    any(branches, |sign| sign.mark.length())
 }
 
-/// What must be there when any of several branches must hold.
-fn any<T: Clone>(branches: Vec<Vec<Vec<T>>>) -> Vec<Vec<T>> {
+/// What must be there when any of several branches must hold. Long texts are taken for rare ones.
+fn any<T: Clone>(mut branches: Vec<Vec<Vec<T>>>, length: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    // These never hold.
+    branches.retain(|branch| !branch.iter().any(Vec::is_empty));
+    let ways = branches
+        .iter()
+        .fold(1_usize, |ways, branch| ways.saturating_mul(branch.len()));
+    if ways == 0 {
+        return Vec::new();
+    }
     let mut joint = vec![Vec::new()];
     for mut branch in branches {
-        if branch.is_empty() {
-            return Vec::new();
+        if ways > MOST {
+            branch.sort_by_key(|marks| (marks.len(), Reverse(marks.iter().map(&length).min())));
+            branch.truncate(1);
         }
-        if branch.iter().any(Vec::is_empty) {
-            // It never holds.
-            continue;
+        if let [only] = &branch[..] {
+            joint
+                .iter_mut()
+                .for_each(|one: &mut Vec<T>| one.extend_from_slice(only));
+        } else {
+            joint = joint
+                .iter()
+                .flat_map(|one| branch.iter().map(|other| [&one[..], other].concat()))
+                .collect();
         }
-        if joint.len() * branch.len() > MOST {
-            for side in [&mut joint, &mut branch] {
-                side.sort_by_key(Vec::len);
-                side.truncate(1);
-            }
-        }
-        joint = joint
-            .iter()
-            .flat_map(|one: &Vec<T>| branch.iter().map(|other| [&one[..], other].concat()))
-            .collect();
     }
     joint
 }
@@ -154,14 +170,17 @@ fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
             }
         }
     }
-    any(branches)
+    any(branches, |sign| sign.mark.length())
 }
 
 /// What a value must show to pass the test in a field of that type.
 fn marks_for(kind: &Kind, test: &Test) -> Vec<Vec<Mark>> {
     match (kind, test) {
         (_, Test::Never(_)) => vec![Vec::new()],
-        (kind, Test::AnyOf(tests)) => any(tests.iter().map(|test| marks_for(kind, test)).collect()),
+        (kind, Test::AnyOf(tests)) => any(
+            tests.iter().map(|test| marks_for(kind, test)).collect(),
+            Mark::length,
+        ),
         (Kind::Text(analyzer), Test::Term(test)) if **analyzer == *STANDARD => match test {
             // Its terms have no capitals.
             StringTest::IsIgnoringCase(text) => {
@@ -294,6 +313,14 @@ mod tests {
         check(
             r#"{"bool": {"minimum_should_match": 2, "should": [{"range": {"c": {"gt": 1}}}, {"term": {"a": "x"}}, {"term": {"b": "y"}}]}}"#,
             &["a~x|b~y"],
+        );
+        check(
+            r#"{"query_string": {"query": "a:(\"x y\" OR z)"}}"#,
+            &["a~x|a~z", "a~y|a~z"],
+        );
+        check(
+            r#"{"query_string": {"query": "a:(\"x xx\" OR \"y yy\" OR \"z zz\" OR \"u uu\" OR \"v vv\")"}}"#,
+            &["a~uu|a~vv|a~xx|a~yy|a~zz"],
         );
         check(r#"{"term": {"a": true}}"#, &["a=1|a~true"]);
     }

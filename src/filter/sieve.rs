@@ -62,6 +62,8 @@ impl Sieve {
         let mut places: HashMap<Arc<str>, Place, FixedState> = HashMap::default();
         let mut always = Candidates::default();
         for (filter, anchors) in anchors.iter().enumerate() {
+            // Of words that as many ask for the longest are the rarest.
+            let shortest = |anchor: &Anchor| anchor.iter().map(|sign| sign.mark.length()).min();
             let best = anchors
                 .iter()
                 .min_by_key(|anchor| (crowd(anchor), Reverse(shortest(anchor))));
@@ -93,15 +95,6 @@ impl Sieve {
             });
         }
     }
-}
-
-/// Of words the longest are the rarest.
-fn shortest(anchor: &Anchor) -> usize {
-    let lengths = anchor.iter().map(|sign| match &sign.mark {
-        Mark::Text(text) | Mark::Word(text) => text.len(),
-        Mark::Whole(_) | Mark::Fraction(_) | Mark::DateLike => 0,
-    });
-    lengths.min().unwrap_or(0)
 }
 
 impl Place {
