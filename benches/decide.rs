@@ -1,7 +1,12 @@
 //! How fast events are decided, beside the limit: the time serde_json alone takes to read the same fields from the same bytes.
 //!
 //! `cargo bench --bench decide` uses the demo's events; `EVENTS=FILE` uses another file of JSON lines.
-#![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark"
+)]
 
 use bytes::Bytes;
 use divan::counter::{BytesCount, ItemsCount};
@@ -122,6 +127,51 @@ fn the_demos_rules(bencher: Bencher<'_, '_>) {
         .filter(|path| path.ends_with(".yaml"))
         .collect();
     files.sort();
+    let decider = decider(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    counted(bencher, |events| {
+        decider.decide(events, None, WallTime(0)).decisions.len()
+    });
+}
+
+/// So many rules in the style of `benches/inputs/gen_rules.py`: each asks for one site's policy and something else. One in fifty is about the
+/// site the demo's events come from.
+fn generated(count: usize) -> (tempfile::TempDir, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let filters = [
+        r#"geoip.country_code2:("JP" OR "US") AND method:"POST" AND violation_rating:("3" OR "4" OR "5")"#,
+        r#"geoip.country_code2:("CN" OR "FR") AND response_code:("403" OR "404" OR "500" OR "503")"#,
+        r#"geoip.country_code2:("DE" OR "GB") AND uri.keyword:\/api*"#,
+        r#"uri.keyword:\/shop*"#,
+        r#"src_port:>=60000"#,
+    ];
+    let kinds = [
+        "type: any",
+        "type: frequency\nnum_events: 20\ntimeframe: {minutes: 1}\nquery_key: ip_client",
+        "type: cardinality\ncardinality_field: ip_client\nmax_cardinality: 150\ntimeframe: {minutes: 1}",
+        "type: change\ncompare_key: geoip.country_code2\nquery_key: ip_client\nignore_null: true",
+        "type: whitelist\ncompare_key: method\nwhitelist: [GET, POST, HEAD]\nignore_null: true",
+    ];
+    let files = (0..count).map(|number| {
+        let site = match number % 50 {
+            0 => "www".to_owned(),
+            _ => format!("site{number:05}"),
+        };
+        let (filter, kind) = (filters[number % 5], kinds[number / 5 % 5]);
+        let file = folder.path().join(format!("{number:05}.yaml"));
+        let text = format!(
+            "name: rule {number}\nindex: waf\ntimestamp_field: time\nalert: debug\n{kind}\nfilter:\n- query_string:\n    \
+             query: 'policy_name:\"/Common/{site}.bluecore.net\" AND {filter}'\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    });
+    let files = files.collect();
+    (folder, files)
+}
+
+#[divan::bench(args = [1, 10, 100, 1000])]
+fn generated_rules(bencher: Bencher<'_, '_>, count: usize) {
+    let (_folder, files) = generated(count);
     let decider = decider(&files.iter().map(String::as_str).collect::<Vec<_>>());
     counted(bencher, |events| {
         decider.decide(events, None, WallTime(0)).decisions.len()

@@ -70,7 +70,7 @@ impl Alert<'_> {
                 body,
                 "\n\nThe text of this rule could not be rendered: {error}\n\n"
             );
-            write_fields(matched, &mut body);
+            self.write_fields(matched, &mut body);
             if self.matches.len() > 1 {
                 body.push_str(SEPARATOR);
             }
@@ -108,7 +108,7 @@ impl Alert<'_> {
         }
         if self.template.layout != Layout::ExcludeFields {
             match style.json {
-                None => write_fields(matched, body),
+                None => self.write_fields(matched, body),
                 Some((before, after)) => {
                     let mut fields = matched.clone();
                     fields.retain(|key, _| !key.starts_with(top_counts::PREFIX));
@@ -119,6 +119,27 @@ impl Alert<'_> {
             }
         }
         Ok(())
+    }
+
+    fn write_fields(&self, matched: &Document, body: &mut String) {
+        let mut fields: Vec<(&String, &Value)> = matched
+            .iter()
+            .filter(|(key, _)| !key.starts_with(top_counts::PREFIX))
+            .collect();
+        fields.sort_by_key(|(key, _)| *key);
+        for (key, value) in fields {
+            body.push_str(key);
+            body.push_str(": ");
+            match value {
+                Value::Array(items) if self.rule.kind.is_tuple(key, value) => {
+                    body.push_str(&python::tuple_repr(items));
+                }
+                Value::Array(_) | Value::Object(_) => FIELD_JSON.write_to(value, body),
+                Value::String(text) => body.push_str(text),
+                other => body.push_str(&python::str(other)),
+            }
+            body.push('\n');
+        }
     }
 }
 
@@ -144,24 +165,6 @@ fn write_top_counts(matched: &Document, body: &mut String) {
         }
         for (term, count) in counts {
             let _infallible = writeln!(body, "{term}: {}", python::str(count));
-        }
-        body.push('\n');
-    }
-}
-
-fn write_fields(matched: &Document, body: &mut String) {
-    let mut fields: Vec<(&String, &Value)> = matched
-        .iter()
-        .filter(|(key, _)| !key.starts_with(top_counts::PREFIX))
-        .collect();
-    fields.sort_by_key(|(key, _)| *key);
-    for (key, value) in fields {
-        body.push_str(key);
-        body.push_str(": ");
-        match value {
-            Value::Array(_) | Value::Object(_) => FIELD_JSON.write_to(value, body),
-            Value::String(text) => body.push_str(text),
-            other => body.push_str(&python::str(other)),
         }
         body.push('\n');
     }

@@ -48,8 +48,6 @@ pub struct Preparation {
 pub struct Prepared {
     /// What went wrong on the way, to be written to the error index. A match whose enhancement failed is gone.
     pub errors: Vec<String>,
-    /// The request for a short link, if the rule wants one.
-    pub short_link: Option<ShortLink>,
 }
 
 impl Preparation {
@@ -102,11 +100,7 @@ impl Preparation {
         }
         if let Some(first) = matches.first_mut() {
             for link in &self.links {
-                match link.add(rule, first) {
-                    Ok(Some(short)) => prepared.short_link = Some(short),
-                    Ok(None) => {}
-                    Err(error) => prepared.errors.push(error),
-                }
+                prepared.errors.extend(link.add(rule, first).err());
             }
         }
         let count = if self.first_match_only {
@@ -127,6 +121,18 @@ impl Preparation {
             });
         }
         prepared
+    }
+
+    /// Whether the rule wants short links.
+    pub fn wants_short_links(&self) -> bool {
+        self.links.iter().any(Discover::wants_short)
+    }
+
+    /// The request for the short form of the link that [`Preparation::run`] put into the matches. `None`: the rule wants none, or the
+    /// match is no longer the one the link was made for.
+    pub fn short_link(&self, rule: &Rule, matches: &[Document]) -> Option<ShortLink> {
+        let first = matches.first()?;
+        self.links.iter().find_map(|link| link.short(rule, first))
     }
 
     /// Runs the enhancements on a match, as `run_enhancements_first` does when the rule matches: one that fails leaves the match as it

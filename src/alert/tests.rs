@@ -231,12 +231,14 @@ fn kibana_is_asked_for_short_links() {
     );
     let preparation = Preparation::new(&rule.properties, &process()).unwrap();
     let mut matches = vec![document(json!({"@timestamp": "2026-03-02T00:01:00Z"}))];
-    let prepared = preparation.run(&rule, &mut matches, &Seen(Vec::new()));
-    let short = prepared.short_link.unwrap();
+    preparation.run(&rule, &mut matches, &Seen(Vec::new()));
+    let short = preparation.short_link(&rule, &matches).unwrap();
     assert_eq!(short.url, "https://k/base/api/short_url");
     assert_eq!(short.login, Some(("u".to_owned(), "p".to_owned())));
     let url = short.body["params"]["url"].as_str().unwrap();
     assert!(url.starts_with("/app/discover#/?_g="), "{url}");
     short.apply(&mut matches, "abc");
     assert_eq!(matches[0]["kibana_discover_url"], "https://k/base/goto/abc");
+    // A link of somebody else's making is left alone.
+    assert_eq!(preparation.short_link(&rule, &matches), None);
 }

@@ -5,8 +5,9 @@ use super::lookup::ArgumentPath;
 use super::{Alert, Process, TextError};
 use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
-use crate::event::Document;
 use crate::event::format::{Argument, Format, FormatError};
+use crate::event::{Document, python};
+use serde_json::Value;
 use std::borrow::Cow;
 
 pub(super) const OPTIONS: &[OptionSpec] = &[
@@ -244,7 +245,7 @@ impl Fields {
                 let mut values = Vec::with_capacity(paths.len());
                 for path in paths {
                     values.push(match path.get(matched)? {
-                        Some(value) => Argument::Value(value),
+                        Some(value) => Argument::Value(as_shown(alert, path, value)),
                         None => property(&alert.rule.properties, path.as_str())
                             .filter(Argument::is_truthy)
                             .unwrap_or_else(missing),
@@ -256,7 +257,7 @@ impl Fields {
                 let mut values = Vec::with_capacity(paths.len());
                 for (name, path) in paths {
                     let value = match path.get(matched)? {
-                        Some(value) => Argument::Value(value),
+                        Some(value) => Argument::Value(as_shown(alert, path, value)),
                         None => {
                             property(&alert.rule.properties, path.as_str()).unwrap_or_else(missing)
                         }
@@ -267,6 +268,16 @@ impl Fields {
             }
         };
         rendered.map_err(TextError::from)
+    }
+}
+
+/// A tuple of ElastAlert's as the text it prints as.
+fn as_shown<'a>(alert: &Alert<'_>, path: &ArgumentPath, value: Cow<'a, Value>) -> Cow<'a, Value> {
+    match value.as_array() {
+        Some(items) if alert.rule.kind.is_tuple(path.as_str(), &value) => {
+            Cow::Owned(Value::String(python::tuple_repr(items)))
+        }
+        _ => value,
     }
 }
 

@@ -43,6 +43,7 @@ mod rocketchat;
 pub mod sending;
 mod servicenow;
 mod ses;
+pub mod short_links;
 mod signature;
 mod slack;
 mod smseagle;

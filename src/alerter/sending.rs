@@ -8,6 +8,7 @@
 //! ```
 //! Whoever reads the outcomes must not wait while handing over deliveries: with both queues full, each side would wait for the other.
 
+use super::short_links::ShortLinks;
 use super::{Exit, SendError};
 use crate::alert::{Alert, Process, Template, TextError};
 use crate::config::{Mapping, Node, Properties, Span};
@@ -34,6 +35,8 @@ pub struct Outlet {
     pub rule: Arc<Rule>,
     /// Its alerters; a [`Delivery`] names one by its position.
     pub exits: Vec<Exit>,
+    /// Shortens the links in its alerts, if it wants that.
+    pub short_links: Option<ShortLinks>,
 }
 
 /// Finds a rule's outlet by the rule's name, as of now; `None`: there is no such rule any more.
@@ -305,11 +308,15 @@ pub async fn attempt(
         .exits
         .get(usize::from(delivery.alerter))
         .ok_or_else(|| format!("rule {:?} has fewer alerters now", alert.rule))?;
+    let shortened = match &outlet.short_links {
+        Some(links) => links.shorten(&outlet.rule, &alert.matches).await,
+        None => None,
+    };
     let alert = Alert {
         id: &alert.id.0,
         rule: &outlet.rule,
         template: &exit.template,
-        matches: &alert.matches,
+        matches: shortened.as_ref().unwrap_or(&alert.matches),
         time: alert.time,
         now,
     };
@@ -345,4 +352,4 @@ fn plain_template(rule: &str, error: &TextError) -> Option<Template> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::alerter) mod tests;

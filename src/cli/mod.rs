@@ -72,6 +72,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Show, set and end silences, with the service running or not
+    Silence(Box<silence::Command>),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -107,6 +109,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             event,
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
+        Command::Silence(command) => silence(*command),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {
@@ -230,6 +233,27 @@ fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> 
         loaded.rules.rules.len(),
         loaded.disabled.len(),
     ))
+}
+
+fn silence(command: silence::Command) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(command.config.as_deref(), true)?;
+    report(&problems);
+    command.run(&config, |name| {
+        let loader = loader(config.clone(), None, false)?;
+        let file = loader.find(Path::new(name));
+        let loaded = if file.is_file() {
+            loader.load_files(std::slice::from_ref(&file))
+        } else {
+            loader.load(0)
+        };
+        let mut rules = loaded.rules.rules.iter();
+        let rule = rules.find(|rule| rule.name == name || rule.file == file);
+        if rule.is_none() {
+            report(&loaded.problems);
+        }
+        Ok(rule.cloned())
+    })
 }
 
 fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> anyhow::Result<i32> {

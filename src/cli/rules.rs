@@ -3,9 +3,10 @@
 use crate::alert::enhancements::Enhanced;
 use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
+use crate::alerter::short_links::ShortLinks;
 use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
-use crate::config::{OptionSpec, Problem, Span};
+use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::engine::{Prepare, Program, ProgramRule};
 use crate::event::{Document, EventTime, WallTime, python};
 use crate::filter::Mapping;
@@ -163,6 +164,10 @@ impl Loader {
     fn complete(&self, loaded: load::Loaded, generation: u64) -> Loaded {
         let mut problems = loaded.problems;
         let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
+        for (file, options) in &loaded.broken {
+            let (_, found) = exits(options, &self.build(options, file), &self.process);
+            problems.extend(found.into_iter().filter(Problem::is_error));
+        }
         for rule in loaded.rules {
             let Some((outlet, preparation)) = self.outlet(&rule, &mut problems) else {
                 continue;
@@ -191,22 +196,23 @@ impl Loader {
         }
     }
 
+    /// What alerters are built with.
+    fn build(&self, options: &Properties, file: &Path) -> Build {
+        let named = options.get("alert").or_else(|| options.get("type"));
+        Build {
+            span: named.map_or_else(Span::nowhere, |node| node.span.clone()),
+            rule_file: file.to_owned(),
+            working_directory: self.process.working_directory.clone(),
+            transport: Arc::clone(&self.transport),
+        }
+    }
+
     fn outlet(
         &self,
         rule: &Arc<Rule>,
         problems: &mut Vec<Problem>,
-    ) -> Option<(Outlet, Preparation)> {
-        let span = rule
-            .properties
-            .get("alert")
-            .or_else(|| rule.properties.get("type"))
-            .map_or_else(Span::nowhere, |node| node.span.clone());
-        let build = Build {
-            span,
-            rule_file: rule.file.clone(),
-            working_directory: self.process.working_directory.clone(),
-            transport: Arc::clone(&self.transport),
-        };
+    ) -> Option<(Outlet, Arc<Preparation>)> {
+        let build = self.build(&rule.properties, &rule.file);
         let (mut exits, found) = exits(&rule.properties, &build, &self.process);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
@@ -215,14 +221,19 @@ impl Loader {
             .ok()?;
         problems.extend(preparation.warnings.iter().cloned());
         problems.extend(later(rule));
+        let preparation = Arc::new(preparation);
+        let mut short_links = ShortLinks::new(&preparation, &self.transport);
         if self.debug {
             exits = debug_exits(&exits, &build);
+            // Nobody is asked for anything.
+            short_links = None;
         }
         usable.then(|| {
             (
                 Outlet {
                     rule: Arc::clone(rule),
                     exits,
+                    short_links,
                 },
                 preparation,
             )
@@ -231,35 +242,18 @@ impl Loader {
 }
 
 /// What a rule asks of its alerts that a stream cannot give yet.
-fn later(rule: &Rule) -> Vec<Problem> {
-    let options = [
-        (
-            "top_count_keys",
-            "no events are kept to count: alerts say `No events found.`",
-        ),
-        ("shorten_kibana_discover_url", "alerts show the long link"),
-        (
-            "shorten_opensearch_discover_url",
-            "alerts show the long link",
-        ),
-    ];
-    let written = options.into_iter().filter_map(|(name, instead)| {
-        let node = rule
-            .properties
-            .get(name)
-            .filter(|node| python::is_truthy(&node.to_value()))?;
-        Some(Problem::warning(
-            "W0711",
-            &node.span,
-            format!("`{name}` arrives with a later version; until then {instead}"),
-        ))
-    });
-    written.collect()
+fn later(rule: &Rule) -> Option<Problem> {
+    let node = rule
+        .properties
+        .get("top_count_keys")
+        .filter(|node| python::is_truthy(&node.to_value()))?;
+    let message = "`top_count_keys` arrives with a later version; until then no events are kept to count: alerts say `No events found.`";
+    Some(Problem::warning("W0711", &node.span, message))
 }
 
 /// A rule's steps before an alert.
 struct Preparing {
-    preparation: Preparation,
+    preparation: Arc<Preparation>,
     outlet: Arc<Outlet>,
 }
 

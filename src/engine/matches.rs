@@ -105,13 +105,45 @@ impl Engine {
         &mut self,
         key: &str,
         until: WallTime,
+        comment: Option<String>,
         now: WallTime,
         out: &mut Outcome,
     ) {
         let silence = Silence { until, exponent: 0 };
-        match self.silences.get(key) {
-            Some(ours) if ours.until > until => self.write_silence(key, silence, now, out),
-            _ => self.start_silence(key, silence, until, now, out),
+        if self
+            .silences
+            .get(key)
+            .is_none_or(|ours| ours.until <= until)
+        {
+            self.remember_silence(key, silence, until, out);
+        }
+        let mut document = silence_document(key, silence, now);
+        if let Some(comment) = comment {
+            document.insert("comment".to_owned(), comment.into());
+        }
+        let id = self.document_id(now);
+        self.put_silence(id, document, out);
+    }
+
+    /// An operator ends a silence. ElastAlert goes by the document that ends last, so every one that tells of it ends now.
+    pub(super) fn operator_expires(
+        &mut self,
+        key: &str,
+        written: Vec<(Arc<str>, Document)>,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        let silence = Silence {
+            until: now,
+            exponent: 0,
+        };
+        self.remember_silence(key, silence, now, out);
+        if written.is_empty() {
+            return self.write_silence(key, silence, now, out);
+        }
+        for (id, mut document) in written {
+            document.insert("until".to_owned(), now.to_text().into());
+            self.put_silence(id, document, out);
         }
     }
 
@@ -123,22 +155,31 @@ impl Engine {
         now: WallTime,
         out: &mut Outcome,
     ) {
+        self.remember_silence(key, silence, forget, out);
+        self.write_silence(key, silence, now, out);
+    }
+
+    fn remember_silence(
+        &mut self,
+        key: &str,
+        silence: Silence,
+        forget: WallTime,
+        out: &mut Outcome,
+    ) {
         self.silences.set(key, silence, forget);
         out.records.push(Record::Silence {
             key: key.to_owned(),
             silence,
             forget,
         });
-        self.write_silence(key, silence, now, out);
     }
 
     fn write_silence(&mut self, key: &str, silence: Silence, now: WallTime, out: &mut Outcome) {
-        let mut document = Document::new();
-        document.insert("exponent".to_owned(), silence.exponent.into());
-        document.insert("rule_name".to_owned(), key.into());
-        document.insert("@timestamp".to_owned(), now.to_text().into());
-        document.insert("until".to_owned(), silence.until.to_text().into());
         let id = self.document_id(now);
+        self.put_silence(id, silence_document(key, silence, now), out);
+    }
+
+    fn put_silence(&mut self, id: Arc<str>, document: Document, out: &mut Outcome) {
         self.write(
             Write {
                 index: Index::Silence,
@@ -277,6 +318,15 @@ impl Engine {
         });
         self.open(entry, alert, now, out);
     }
+}
+
+fn silence_document(key: &str, silence: Silence, now: WallTime) -> Document {
+    let mut document = Document::new();
+    document.insert("exponent".to_owned(), silence.exponent.into());
+    document.insert("rule_name".to_owned(), key.into());
+    document.insert("@timestamp".to_owned(), now.to_text().into());
+    document.insert("until".to_owned(), silence.until.to_text().into());
+    document
 }
 
 /// The key a match is silenced under: `realert_key`, and the value of `query_key` if the match has one.

@@ -28,7 +28,7 @@ pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
 
-use crate::event::{EventTime, WallTime};
+use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
 use crate::rule::{Decided, Decision, Evaluator, Verdict};
 use aggregate::Aggregates;
@@ -84,6 +84,15 @@ pub enum Input {
         key: String,
         /// Until when.
         until: WallTime,
+        /// What the operator says about it: kept in the document.
+        comment: Option<String>,
+    },
+    /// An operator ends a silence.
+    Expire {
+        /// The silence key.
+        key: String,
+        /// The documents that tell of it, with their ids.
+        written: Vec<(Arc<str>, Document)>,
     },
     /// Rules were loaded anew.
     Program(Arc<Program>),
@@ -159,7 +168,12 @@ impl Engine {
             Input::Tick { busy } => self.tick(now, busy, out),
             Input::Due => self.due(now, out),
             Input::Outcome(outcome) => self.delivered(outcome, now, out),
-            Input::Silence { key, until } => self.operator_silences(&key, until, now, out),
+            Input::Silence {
+                key,
+                until,
+                comment,
+            } => self.operator_silences(&key, until, comment, now, out),
+            Input::Expire { key, written } => self.operator_expires(&key, written, now, out),
             Input::Program(program) => self.reload(program, out),
             Input::Body(fingerprint) => {
                 self.remember_body(fingerprint, now);
@@ -233,6 +247,14 @@ impl Engine {
     /// The silence under a key, if there is one in the engine's memory.
     pub fn silence(&self, key: &str) -> Option<Silence> {
         self.silences.get(key)
+    }
+
+    /// The silences in force, with their keys.
+    pub fn silences(&self, now: WallTime) -> impl Iterator<Item = (&str, Silence)> {
+        self.silences
+            .iter()
+            .filter(move |(_, silence, _)| now < silence.until)
+            .map(|(key, silence, _)| (key, silence))
     }
 
     fn events(&mut self, decided: Decided, now: WallTime, out: &mut Outcome) {

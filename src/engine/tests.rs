@@ -278,11 +278,40 @@ fn of_two_silences_by_an_operator_the_longer_holds() {
         let out = stage.apply(Input::Silence {
             key: "every._silence".to_owned(),
             until: START.plus(secs(seconds)),
+            comment: None,
         });
         assert_eq!(out.written(Index::Silence).0.len(), 1);
     }
     assert!(stage.at(99).event(&json!({"number": 1})).sent().is_empty());
     assert_eq!(stage.at(100).event(&json!({"number": 2})).sent().len(), 1);
+}
+
+#[test]
+fn a_silence_that_expired_is_over_in_every_document() {
+    let mut stage = Stage::new(&[EVERY]);
+    let key = "every._silence".to_owned();
+    let mut written = Vec::new();
+    for (seconds, comment) in [(50, None), (100, Some("upgrade".to_owned()))] {
+        let out = stage.apply(Input::Silence {
+            key: key.clone(),
+            until: START.plus(secs(seconds)),
+            comment,
+        });
+        let document = out.written(Index::Silence).0[0].clone();
+        written.push((format!("id{seconds}").into(), document));
+    }
+    let out = stage.at(10).apply(Input::Expire {
+        key: key.clone(),
+        written,
+    });
+    let (documents, _) = out.written(Index::Silence);
+    assert_eq!(documents.len(), 2);
+    for document in &documents {
+        assert_eq!(document["until"], stage.now.to_text());
+        assert_eq!(document["rule_name"], key);
+    }
+    assert_eq!(documents[1]["comment"], "upgrade");
+    assert_eq!(stage.event(&json!({"number": 1})).sent().len(), 1);
 }
 
 const TOGETHER: &str = "name: together\ntype: any\naggregation: {seconds: 10}\naggregation_key: user\nmax_aggregation: 1\nalert: debug";
@@ -573,7 +602,7 @@ proptest! {
                 }
                 Step::Silence(key, seconds) => {
                     let key = ["every._silence", "keyed.1", "related.0"][key].to_owned();
-                    inputs.push(Box::new(move |_| Input::Silence { key: key.clone(), until: now.plus(secs(seconds)) }));
+                    inputs.push(Box::new(move |_| Input::Silence { key: key.clone(), until: now.plus(secs(seconds)), comment: None }));
                 }
                 Step::Body(fingerprint) => inputs.push(Box::new(move |_| Input::Body(fingerprint))),
             }

@@ -125,6 +125,9 @@ pub fn parse_document(bytes: &[u8]) -> Result<Document, EventError> {
 
 /// Reads a JSON text whose depth has been checked.
 pub(super) fn value(json: &str) -> Result<Value, serde_json::Error> {
+    if json.starts_with('"') {
+        return text_value(json).map(|text| Value::String(text.into_owned()));
+    }
     if memchr::memmem::find(json.as_bytes(), b"$serde_json::").is_none()
         && let Ok(value) = serde_json::from_str(json)
     {

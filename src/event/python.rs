@@ -18,6 +18,26 @@ pub fn repr(value: &Value) -> String {
     out
 }
 
+/// `repr` of a tuple.
+pub fn tuple_repr(items: &[Value]) -> String {
+    let mut out = String::from("(");
+    write_items(items, &mut out);
+    if items.len() == 1 {
+        out.push(',');
+    }
+    out.push(')');
+    out
+}
+
+fn write_items(items: &[Value], out: &mut String) {
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push_str(", ");
+        }
+        write_repr(item, out);
+    }
+}
+
 fn write_repr(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("None"),
@@ -27,12 +47,7 @@ fn write_repr(value: &Value, out: &mut String) {
         Value::String(text) => write_text_repr(text, out),
         Value::Array(items) => {
             out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push_str(", ");
-                }
-                write_repr(item, out);
-            }
+            write_items(items, out);
             out.push(']');
         }
         Value::Object(members) => {
@@ -241,6 +256,17 @@ mod tests {
     #[track_caller]
     fn check_repr(json: &str, expected: &str) {
         assert_eq!(repr(&serde_json::from_str(json).unwrap()), expected);
+    }
+
+    #[test]
+    fn tuples_print_as_in_python() {
+        for (items, expected) in [
+            (&[][..], "()"),
+            (&[Value::from("user")], "('user',)"),
+            (&[Value::from("user"), Value::from(1)], "('user', 1)"),
+        ] {
+            assert_eq!(tuple_repr(items), expected);
+        }
     }
 
     #[test]

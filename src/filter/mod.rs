@@ -5,6 +5,7 @@
 //! What a document means is in `mapping` (types), `analysis` (terms of texts) and `date`.
 
 mod analysis;
+mod anchor;
 mod date;
 mod dsl;
 mod explain;
@@ -17,6 +18,7 @@ mod number;
 mod phrase;
 mod plan;
 mod regexp;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -31,6 +33,7 @@ use std::sync::Arc;
 
 pub use explain::{Clue, Explanation};
 pub use mapping::{Mapping, Rejected};
+pub use sieve::{Candidates, Sieve};
 
 /// A rule's filter, ready to decide.
 #[derive(Debug, Clone)]

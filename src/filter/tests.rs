@@ -42,6 +42,10 @@ fn picks(filter: &Filter, document: &str) -> bool {
     };
     let matched = filter.matches(&event);
     assert_eq!(filter.explain(&event).matched(), matched);
+    for anchor in super::anchor::anchors(&filter.plan) {
+        let found = super::sieve::has_sign(&anchor, &document);
+        assert!(found || !matched, "{anchor:?} of {filter:?}");
+    }
     matched
 }
 

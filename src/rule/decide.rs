@@ -8,7 +8,7 @@ use crate::event::json::EventError;
 use crate::event::members::Members;
 use crate::event::project::{ProjectedFields, Projection, Projector};
 use crate::event::{Document, EventTime, Field, FieldPath, Meta, RawEvent, WallTime};
-use crate::filter::{Filter, FilterEvent};
+use crate::filter::{Candidates, Filter, FilterEvent, Sieve};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::HashMap;
@@ -53,6 +53,8 @@ pub struct Decider {
     clock_of: Vec<usize>,
     /// The members that filters and types look at; `None`: no rule has a filter, and the projection is enough.
     members: Option<Members>,
+    /// Which rules' filters could pick an event.
+    sieve: Sieve,
     /// `--start` and `--end`: events outside are left out.
     bounds: Bounds,
 }
@@ -70,8 +72,9 @@ pub struct Bounds {
 struct Current<'e> {
     event: &'e RawEvent,
     index: Option<&'e str>,
+    now: WallTime,
     /// By clock: the event's time, once somebody asked.
-    times: Vec<Option<Option<EventTime>>>,
+    times: &'e mut [Option<Option<EventTime>>],
     /// The event as decisions carry it, once somebody needs it.
     shared: Option<Arc<RawEvent>>,
 }
@@ -123,6 +126,7 @@ impl Decider {
                     .chain(paths.iter().map(FieldPath::as_str)),
             )
         });
+        let sieve = Sieve::of(rules.rules.iter().map(|rule| &rule.filter));
         let projector = Projector::new(paths);
         Self {
             rules,
@@ -131,6 +135,7 @@ impl Decider {
             clocks,
             clock_of,
             members,
+            sieve,
             bounds: Bounds::default(),
         }
     }
@@ -155,11 +160,14 @@ impl Decider {
         };
         let mut rejected = Vec::new();
         let mut projection = Projection::default();
+        let mut candidates = Candidates::default();
         let mut selections = Selections {
             rules: &self.rules.rules,
             known: HashMap::new(),
         };
+        let mut times = vec![None; self.clocks.len()];
         for (at, event) in events.iter().enumerate() {
+            times.fill(None);
             let index = event
                 .meta
                 .as_deref()
@@ -169,15 +177,17 @@ impl Decider {
             let mut current = Current {
                 event,
                 index,
-                times: vec![None; self.clocks.len()],
+                now,
+                times: &mut times,
                 shared: None,
             };
             let result = if let Some(members) = &self.members {
                 members.read(&event.bytes).map(|document| {
+                    self.sieve.sift(&document, &mut candidates);
                     self.decide_document(
                         &document,
+                        &candidates,
                         selection.as_deref(),
-                        now,
                         &mut current,
                         &mut progress,
                     )
@@ -247,8 +257,8 @@ impl Decider {
     fn decide_document(
         &self,
         document: &Document,
+        candidates: &Candidates,
         selection: Option<&[bool]>,
-        now: WallTime,
         current: &mut Current<'_>,
         progress: &mut Progress,
     ) {
@@ -261,9 +271,12 @@ impl Decider {
             document,
             index: current.index,
             id,
-            now,
+            now: current.now,
         };
-        for (position, rule) in self.rules.rules.iter().enumerate() {
+        for position in candidates.iter() {
+            let Some(rule) = self.rules.rules.get(position) else {
+                break;
+            };
             if !is_selected(selection, position) || !rule.filter.matches(&filtered) {
                 continue;
             }

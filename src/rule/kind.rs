@@ -80,6 +80,11 @@ pub trait RuleType: Debug + Send + Sync {
     fn text(&self, _matched: &Document, _times: &dyn Fn(&Value, Duration) -> String) -> String {
         String::new()
     }
+
+    /// Whether a member of a match is a list that the type added, and a tuple in ElastAlert: texts then show it as one.
+    fn is_tuple(&self, _member: &str, _value: &Value) -> bool {
+        false
+    }
 }
 
 /// What a rule type is shown of an event.

@@ -234,6 +234,32 @@ impl Documents {
             .collect())
     }
 
+    /// The documents of silences that end after `now`, by key. Changes on their way here do not show.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn silence_documents(&self, now: WallTime) -> Result<Vec<Stored>, StoreError> {
+        let transaction = self.database.begin_read()?;
+        let (silences, documents) = (
+            transaction.open_table(SILENCES)?,
+            transaction.open_table(DOCUMENTS)?,
+        );
+        let mut found = Vec::new();
+        for entry in silences.iter()? {
+            let key = entry?.0;
+            let (_, until, id) = key.value();
+            if until > now.0
+                && let Some(value) = documents.get((number(Index::Silence), id))?
+            {
+                found.push(Stored {
+                    id: id.to_owned(),
+                    json: value.value().2.to_owned(),
+                });
+            }
+        }
+        Ok(found)
+    }
+
     /// The documents of alerts not sent (`alert_sent: false`), first due first: waiting in an aggregation, to be retried, or given up.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod http_repeat;
 mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
+mod many_rules;
 mod options;
 mod outage;
 mod packaging;

@@ -124,3 +124,99 @@ fn what_cannot_be_done_is_said_and_nothing_is_silenced() {
     }
     assert!(!is_held_back(&home, "192.0.2.1", 1));
 }
+
+/// Runs `tripline silence`.
+fn called(home: &Home, arguments: &[&str]) -> Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_tripline"))
+        .arg("silence")
+        .args(arguments)
+        .arg("--config")
+        .arg(home.path("config.yml"))
+        .current_dir(home.path(""))
+        .output()
+        .unwrap()
+}
+
+/// What `tripline silence` says.
+#[track_caller]
+fn command(home: &Home, arguments: &[&str]) -> String {
+    let output = called(home, arguments);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Sets, lists and ends silences, as it is to go with the service running and at rest.
+#[track_caller]
+fn goes_through_silences(home: &Home) {
+    assert_eq!(command(home, &["list", "--json"]), "[]\n");
+    let said = command(
+        home,
+        &["add", "probe", "hours=2", "--comment", "upgrade\nof it"],
+    );
+    assert!(
+        said.starts_with("probe._silence is silenced until 20"),
+        "{said}"
+    );
+    command(home, &["add", "probe.yaml", "days=1", "--key", "192.0.2.1"]);
+    let listed = command(home, &["list"]);
+    let rows: Vec<_> = listed.lines().collect();
+    assert_eq!(rows.len(), 3, "{listed}");
+    assert!(rows[0].starts_with("KEY"), "{listed}");
+    assert!(rows[1].starts_with("probe.192.0.2.1  20"), "{listed}");
+    assert!(rows[2].starts_with("probe._silence   20"), "{listed}");
+
+    let listed: serde_json::Value =
+        serde_json::from_str(&command(home, &["list", "--json"])).unwrap();
+    assert_eq!(listed[0]["key"], "probe.192.0.2.1");
+    assert_eq!(listed[0]["comment"], serde_json::Value::Null);
+    assert_eq!(listed[1]["key"], "probe._silence");
+
+    assert_eq!(
+        command(home, &["expire", "probe._silence"]),
+        "probe._silence is no longer silenced\n"
+    );
+    let listed = command(home, &["list"]);
+    assert!(!listed.contains("probe._silence"), "{listed}");
+    let again = called(home, &["expire", "probe._silence"]);
+    assert_eq!(again.status.code(), Some(1));
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("no silence is in force"), "{said}");
+}
+
+#[test]
+fn silences_of_the_running_service_are_listed_and_ended() {
+    let home = home();
+    let _process = home.start();
+    goes_through_silences(&home);
+    assert!(is_held_back(&home, "192.0.2.1", 1));
+    assert!(!is_held_back(&home, "192.0.2.2", 2));
+}
+
+#[test]
+fn silences_at_rest_are_listed_and_ended() {
+    let home = home();
+    goes_through_silences(&home);
+    let _process = home.start();
+    assert!(is_held_back(&home, "192.0.2.1", 1));
+    assert!(!is_held_back(&home, "192.0.2.2", 2));
+}
+
+#[test]
+fn a_store_with_a_path_too_long_for_a_socket_is_no_hindrance() {
+    let home = home();
+    let long = "x".repeat(120);
+    let configuration = std::fs::read_to_string(home.path("config.yml")).unwrap();
+    home.write(
+        "config.yml",
+        &format!("{configuration}store: {{path: {long}}}\n"),
+    );
+    let _process = home.start();
+    assert!(!is_held_back(&home, "192.0.2.1", 1));
+    assert!(home.logged().contains("`tripline silence` cannot reach"));
+    // The store is in use, and the one who uses it cannot be asked.
+    let output = called(&home, &["list"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("uses the store"), "{said}");
+}

@@ -131,12 +131,15 @@ impl Discover {
         })
     }
 
-    /// Adds the link to a match. Gives the request for its short form, if the rule wants that.
-    pub(super) fn add(
-        &self,
-        rule: &Rule,
-        matched: &mut Document,
-    ) -> Result<Option<ShortLink>, String> {
+    /// Adds the link to a match.
+    pub(super) fn add(&self, rule: &Rule, matched: &mut Document) -> Result<(), String> {
+        let (_, link) = self.link(rule, matched)?;
+        matched.insert(self.product.field().to_owned(), Value::String(link));
+        Ok(())
+    }
+
+    /// The link of a match, relative to its program and whole.
+    fn link(&self, rule: &Rule, matched: &Document) -> Result<(String, String), String> {
         let time = match_time(rule, matched)
             .ok_or_else(|| format!("no link: the match has no time in {}", rule.time.path))?;
         let relative = self.relative(time, matched);
@@ -148,9 +151,7 @@ impl Discover {
             Some(tenant) => url::with_parameter(&link, "security_tenant", tenant),
             None => link,
         };
-        let short = self.short(&relative, &link);
-        matched.insert(self.product.field().to_owned(), Value::String(link));
-        Ok(short)
+        Ok((relative, link))
     }
 
     fn relative(&self, time: Timestamp, matched: &Document) -> String {

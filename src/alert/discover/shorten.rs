@@ -3,6 +3,7 @@
 use super::{Discover, KIBANA_FIELD, url};
 use crate::config::Properties;
 use crate::event::Document;
+use crate::rule::Rule;
 use serde_json::{Value, json};
 
 /// How Kibana is asked for a short link.
@@ -71,10 +72,19 @@ impl Shortener {
 }
 
 impl Discover {
-    /// The request for the short form of a link.
-    pub(super) fn short(&self, relative: &str, link: &str) -> Option<ShortLink> {
+    /// Whether links are to be shortened.
+    pub(in crate::alert) fn wants_short(&self) -> bool {
+        self.shortener.is_some() && self.base.is_some()
+    }
+
+    /// The request for the short form of the link in a match.
+    pub(in crate::alert) fn short(&self, rule: &Rule, matched: &Document) -> Option<ShortLink> {
         let (shortener, base) = (self.shortener.as_ref()?, self.base.as_ref()?);
-        let long = url::join("/", relative);
+        let (relative, link) = self.link(rule, matched).ok()?;
+        if matched.get(self.product.field())?.as_str() != Some(&link) {
+            return None;
+        }
+        let long = url::join("/", &relative);
         let (path, body, answer) = if shortener.new {
             let body = json!({"locatorId": "LEGACY_SHORT_URL_LOCATOR", "params": {"url": long}});
             ("api/short_url", body, "id")
@@ -91,7 +101,7 @@ impl Discover {
             login: shortener.login.clone(),
             verify_certs: shortener.verify_certs,
             answer,
-            long: link.to_owned(),
+            long: link,
             base: base.clone(),
             tenant: self.tenant.clone(),
         })

@@ -160,10 +160,11 @@ fn outlet(name: &str, alerter: &Arc<dyn Alerter>) -> Outlet {
             alerter: Arc::clone(alerter),
             template: Arc::new(template),
         }],
+        short_links: None,
     }
 }
 
-fn rule(name: &str) -> Rule {
+pub(in crate::alerter) fn rule(name: &str) -> Rule {
     let hour = Duration::from_secs(3600);
     let time = TimeField {
         path: FieldPath::new("@timestamp"),

@@ -1,35 +1,34 @@
 //! The operator's door to the running service: a socket in the store's folder that takes one JSON line and answers one.
 
 use super::driver::Control;
-use crate::event::WallTime;
+use super::silences::{Plan, Request, Running, plan};
+use crate::store::documents::Documents;
+use crate::telemetry::Clock;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
-/// What can be asked of the running service.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(in crate::cli) enum Request {
-    /// Hold back matches under a silence key.
-    Silence {
-        /// The key.
-        key: String,
-        /// Until when.
-        until: WallTime,
-    },
-}
-
 /// The answer.
 #[derive(Debug, Serialize, Deserialize)]
 struct Answer {
     error: Option<String>,
+    running: Vec<Running>,
+}
+
+/// What the answers come from.
+#[derive(Clone)]
+pub(super) struct Door {
+    pub(super) engine: mpsc::Sender<Control>,
+    pub(super) documents: Arc<Documents>,
+    pub(super) clock: Clock,
 }
 
 /// A request is no longer than this.
@@ -45,7 +44,7 @@ fn socket(store: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The socket cannot be made.
-pub(super) fn serve(store: &Path, engine: mpsc::Sender<Control>) -> anyhow::Result<JoinHandle<()>> {
+pub(super) fn serve(store: &Path, door: Door) -> anyhow::Result<JoinHandle<()>> {
     let path = socket(store);
     // The store is ours: a socket that is there was left behind.
     match std::fs::remove_file(&path) {
@@ -62,7 +61,7 @@ pub(super) fn serve(store: &Path, engine: mpsc::Sender<Control>) -> anyhow::Resu
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        clients.spawn(tokio::time::timeout(PATIENCE, answer(stream, engine.clone())));
+                        clients.spawn(tokio::time::timeout(PATIENCE, answer(stream, door.clone())));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "an operator could not connect");
@@ -75,45 +74,71 @@ pub(super) fn serve(store: &Path, engine: mpsc::Sender<Control>) -> anyhow::Resu
     }))
 }
 
-async fn answer(mut stream: UnixStream, engine: mpsc::Sender<Control>) -> io::Result<()> {
+async fn answer(mut stream: UnixStream, door: Door) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
     tokio::io::BufReader::new(read.take(LONGEST))
         .read_line(&mut line)
         .await?;
-    let error = match serde_json::from_str(&line) {
-        Ok(Request::Silence { key, until }) => silence(key, until, &engine).await.err(),
-        Err(error) => Some(error.to_string()),
+    let answered = match serde_json::from_str(&line) {
+        Ok(request) => door.answer(request).await,
+        Err(error) => Err(error.into()),
     };
-    let answer = serde_json::to_string(&Answer { error })? + "\n";
+    let answer = match answered {
+        Ok(running) => Answer {
+            error: None,
+            running,
+        },
+        Err(error) => Answer {
+            error: Some(format!("{error:#}")),
+            running: Vec::new(),
+        },
+    };
+    let answer = serde_json::to_string(&answer)? + "\n";
     write.write_all(answer.as_bytes()).await
 }
 
-async fn silence(
-    key: String,
-    until: WallTime,
-    engine: &mpsc::Sender<Control>,
-) -> Result<(), String> {
-    let (done, answer) = oneshot::channel();
-    let stopping = |_| "the service is stopping".to_owned();
-    engine
-        .send(Control::Silence { key, until, done })
-        .await
-        .map_err(|_| stopping(()))?;
-    answer.await.map_err(|_| stopping(()))
+impl Door {
+    async fn answer(&self, request: Request) -> anyhow::Result<Vec<Running>> {
+        let in_force = self.tell(|done| Control::Silences { done }).await?;
+        let (documents, now) = (Arc::clone(&self.documents), self.clock.now());
+        let planning =
+            tokio::task::spawn_blocking(move || plan(request, in_force, &documents, now));
+        match planning.await?? {
+            Plan::Apply(input) => {
+                self.tell(|done| Control::Operator { input, done }).await?;
+                Ok(Vec::new())
+            }
+            Plan::Tell(running) => Ok(running),
+        }
+    }
+
+    /// Tells the engine, and waits for what it says.
+    async fn tell<T>(
+        &self,
+        control: impl FnOnce(oneshot::Sender<T>) -> Control,
+    ) -> anyhow::Result<T> {
+        let (done, answer) = oneshot::channel();
+        let sent = self.engine.send(control(done)).await;
+        sent.ok().context("the service is stopping")?;
+        answer.await.ok().context("the service is stopping")
+    }
 }
 
-/// Asks the service that runs on a store. `None`: none runs there.
+/// Asks the service that runs on a store. The silences, when they were asked for; `None`: no service runs there.
 ///
 /// # Errors
 /// It runs, but could not do what was asked.
-pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Option<()>> {
+pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Option<Vec<Running>>> {
     let mut stream = match StdStream::connect(socket(store)) {
         Ok(stream) => stream,
         Err(error)
             if matches!(
                 error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+                // The last: the path is too long for a socket, so there is none.
+                io::ErrorKind::NotFound
+                    | io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::InvalidInput
             ) =>
         {
             return Ok(None);
@@ -129,7 +154,12 @@ pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Opt
         .read_line(&mut line)
         .context("the running service did not answer")?;
     match serde_json::from_str(&line).context("the running service did not answer")? {
-        Answer { error: None } => Ok(Some(())),
-        Answer { error: Some(error) } => anyhow::bail!("the running service: {error}"),
+        Answer {
+            error: None,
+            running,
+        } => Ok(Some(running)),
+        Answer {
+            error: Some(error), ..
+        } => anyhow::bail!("the running service: {error}"),
     }
 }

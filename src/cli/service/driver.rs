@@ -31,11 +31,14 @@ const RETRY_COMMIT: Duration = Duration::from_millis(500);
 pub(super) enum Control {
     /// Rules were loaded anew.
     Program(Arc<Program>),
-    /// An operator silences something; answered when it is journalled.
-    Silence {
-        key: String,
-        until: WallTime,
+    /// An operator wants something; answered when it is journalled.
+    Operator {
+        input: Input,
         done: oneshot::Sender<()>,
+    },
+    /// The silences in force are asked for: their keys and ends.
+    Silences {
+        done: oneshot::Sender<Vec<(String, WallTime)>>,
     },
 }
 
@@ -96,7 +99,7 @@ enum Wake {
 struct Commit {
     outcome: Outcome,
     answered: Vec<(DecidedBatch, usize)>,
-    silenced: Vec<oneshot::Sender<()>>,
+    operators: Vec<oneshot::Sender<()>>,
 }
 
 impl Driver {
@@ -221,10 +224,14 @@ impl Driver {
                 self.engine
                     .apply(Input::Program(program), now, &mut commit.outcome)
             }
-            Control::Silence { key, until, done } => {
-                self.engine
-                    .apply(Input::Silence { key, until }, now, &mut commit.outcome);
-                commit.silenced.push(done);
+            Control::Operator { input, done } => {
+                self.engine.apply(input, now, &mut commit.outcome);
+                commit.operators.push(done);
+            }
+            Control::Silences { done } => {
+                let silences = self.engine.silences(now);
+                let silences = silences.map(|(key, silence)| (key.to_owned(), silence.until));
+                let _gone = done.send(silences.collect());
             }
         }
     }
@@ -285,7 +292,7 @@ impl Driver {
                 }
             }
         }
-        for done in commit.silenced.drain(..) {
+        for done in commit.operators.drain(..) {
             let _gone = done.send(());
         }
         self.snapshot_if_long();

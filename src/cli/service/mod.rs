@@ -11,14 +11,16 @@ mod decide;
 mod driver;
 mod reload;
 mod reports;
+mod silences;
 mod start;
 mod state;
 mod stop;
 mod summary;
 mod writer;
 
-pub(super) use control::{Request, ask};
-pub(super) use state::{options, silence_at_rest};
+pub(super) use control::ask;
+pub(super) use silences::{Request, Running, at_rest};
+pub(super) use state::options;
 
 use super::rules::{Loaded, Loader};
 use super::run::Args;
@@ -146,11 +148,18 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         Some(documents) => start::forwarder(args, &config, documents)?,
         None => None,
     };
-    let operators = if args.debug {
-        None
-    } else {
-        Some(control::serve(&config.store, control.clone())?)
-    };
+    let operators = state.documents.and_then(|documents| {
+        let door = control::Door {
+            engine: control.clone(),
+            documents,
+            clock: clock.clone(),
+        };
+        control::serve(&config.store, door)
+            .map_err(|error| {
+                tracing::warn!("`tripline silence` cannot reach this service: {error:#}")
+            })
+            .ok()
+    });
     let reloading = reload::start(
         args,
         loader,

@@ -1,10 +1,7 @@
 //! What the service remembers: opened at its start, from snapshot, journal and documents.
 
-use super::control::Request;
-use crate::cli::rules::Loaded;
 use crate::config::service::Service as Config;
-use crate::engine::{Effect, Engine, Input, Options, Outcome, Program, Record, Snapshot, Write};
-use crate::event::WallTime;
+use crate::engine::{Engine, Options, Program, Record, Snapshot, Write};
 use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
 use crate::store::{Journal, Recovery, recover};
 use anyhow::Context as _;
@@ -58,7 +55,7 @@ pub(super) fn open(
     } else {
         Forwarding::Off
     };
-    let documents = Arc::new(Documents::open(directory, forwarding).with_context(context)?);
+    let documents = Arc::new(open_documents(directory, forwarding).with_context(context)?);
     let options = options(config, instance(directory).with_context(context)?);
     let (engine, journal, is_new) =
         recover_engine(directory, options, program, &documents).with_context(context)?;
@@ -81,41 +78,6 @@ pub(super) fn open(
     })
 }
 
-/// Sets a silence while no service runs.
-///
-/// # Errors
-/// The store is in use, or cannot be written.
-pub(in crate::cli) fn silence_at_rest(
-    config: &Config,
-    loaded: &Loaded,
-    request: Request,
-    now: WallTime,
-) -> anyhow::Result<()> {
-    let Request::Silence { key, until } = request;
-    let State {
-        mut engine,
-        durable,
-        ..
-    } = open(Keeping::Everything, config, Arc::clone(&loaded.program))?;
-    let mut out = Outcome::default();
-    engine.apply(Input::Silence { key, until }, now, &mut out);
-    let Some(Durable {
-        mut journal,
-        writer,
-    }) = durable
-    else {
-        return Ok(());
-    };
-    journal.commit(&out.records)?;
-    for effect in out.effects {
-        if let Effect::Write(number, write) = effect {
-            writer.write(number, write);
-        }
-    }
-    writer.finish();
-    Ok(())
-}
-
 /// The engine's options, as configured. `instance` makes its ids differ from those of other stores.
 pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
     Options {
@@ -127,6 +89,21 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         add_metadata: config.add_metadata_alert,
         replace_dots: config.replace_dots_in_field_names,
         instance,
+    }
+}
+
+/// Opens the documents, waiting a little for a process that is just ending: one that was killed while it started an alerter's program leaves
+/// its lock to that program for a moment.
+fn open_documents(directory: &Path, forwarding: Forwarding) -> Result<Documents, StoreError> {
+    let mut left = 50;
+    loop {
+        match Documents::open(directory, forwarding) {
+            Err(StoreError::InUse { .. }) if left > 0 => {
+                left -= 1;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            opened => return opened,
+        }
     }
 }
 

@@ -57,11 +57,16 @@ impl Analyzer {
         Self { tokenizer, filters }
     }
 
+    /// The analyzer of texts that name no other.
+    pub(super) fn standard() -> Self {
+        Self::new(Tokenizer::Standard, vec![TokenFilter::Lowercase])
+    }
+
     /// One of the built-in analyzers.
     pub(super) fn named(name: &str) -> Option<Self> {
         use TokenFilter::{EnglishPossessive, EnglishStop, Lowercase, PorterStem};
         let (tokenizer, filters) = match name {
-            "standard" | "default" => (Tokenizer::Standard, vec![Lowercase]),
+            "standard" | "default" => return Some(Self::standard()),
             "simple" => (Tokenizer::Letter, vec![Lowercase]),
             "whitespace" => (Tokenizer::Whitespace, vec![]),
             "keyword" => (Tokenizer::Keyword, vec![]),

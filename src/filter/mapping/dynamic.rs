@@ -234,6 +234,11 @@ impl Dynamic {
         Some(template * (4 + self.date_formats.len()) + detected.slot())
     }
 
+    /// Whether a candidate is what a text becomes that is found to be a date.
+    pub(super) fn is_from_date(&self, candidate: usize) -> bool {
+        candidate % (4 + self.date_formats.len()) >= 4
+    }
+
     pub(super) fn detect(&self, value: &Value) -> Option<Detected> {
         match value {
             Value::Null | Value::Array(_) | Value::Object(_) => None,
@@ -255,7 +260,7 @@ impl Dynamic {
                 return Detected::Double;
             }
         }
-        if !text.contains([':', '-', '/']) {
+        if !may_be_date(text) {
             return Detected::String;
         }
         self.date_formats
@@ -263,4 +268,9 @@ impl Dynamic {
             .position(|format| format.reads(text))
             .map_or(Detected::String, Detected::Date)
     }
+}
+
+/// Whether a text has what all dates have that dynamic mapping finds.
+pub(in crate::filter) fn may_be_date(text: &str) -> bool {
+    text.contains([':', '-', '/'])
 }

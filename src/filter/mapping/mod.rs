@@ -16,7 +16,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) use dynamic::Candidate;
+pub(super) use dynamic::{Candidate, may_be_date};
 pub(super) use kind::{Exact, Kind, Reading, Whole};
 pub use learn::Rejected;
 
@@ -214,6 +214,11 @@ impl Mapping {
     /// Everything an unmapped member can turn out to be.
     pub(super) fn candidates(&self) -> &[Candidate] {
         self.dynamic.candidates()
+    }
+
+    /// Whether a candidate is for texts found to be dates.
+    pub(super) fn is_date_candidate(&self, candidate: usize) -> bool {
+        self.dynamic.is_from_date(candidate)
     }
 
     /// What a text becomes that no template treats in a way of its own.

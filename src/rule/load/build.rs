@@ -17,12 +17,12 @@ use crate::rule::{
 use std::path::Path;
 use std::time::Duration;
 
-/// Builds a rule; `None` comes with an error.
+/// Builds a rule. One that cannot run comes with an error, and its options.
 pub(super) fn build(
     loader: &Loader<'_>,
     path: &Path,
     written: &Written,
-) -> (Option<Rule>, Vec<Problem>) {
+) -> (Result<Rule, Properties>, Vec<Problem>) {
     let mut problems = Vec::new();
     let complete = complete(loader, path, &written.options);
     let place = written
@@ -55,10 +55,13 @@ pub(super) fn build(
         problems,
     };
     let rule = entry.and_then(|entry| builder.rule(path, entry));
-    let mut problems = builder.problems;
+    let mut problems = std::mem::take(&mut builder.problems);
     problems.sort_by_key(|problem| (problem.span.path() != path, problem.span.start));
     let failed = problems.iter().any(Problem::is_error);
-    (rule.filter(|_| !failed), problems)
+    match rule.filter(|_| !failed) {
+        Some(rule) => (Ok(rule), problems),
+        None => (Err(builder.properties), problems),
+    }
 }
 
 /// The rule's options, what it lacks from the configuration, then ElastAlert's defaults for what texts can print.
@@ -130,6 +133,20 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
+    /// Adds problems at places that nothing was said about yet: what the tables found is not to be told again in a type's words.
+    fn add_new(&mut self, found: Vec<Problem>) {
+        for problem in found {
+            let place = |other: &Problem| (other.span.path().to_owned(), other.span.start);
+            if !self
+                .problems
+                .iter()
+                .any(|other| other.is_error() && place(other) == place(&problem))
+            {
+                self.problems.push(problem);
+            }
+        }
+    }
+
     /// Builds what can be built, so that as many problems as possible are found; the caller drops a rule with errors.
     fn rule(&mut self, path: &Path, entry: &'static RuleTypeEntry) -> Option<Rule> {
         let service = self.loader.service;
@@ -151,10 +168,6 @@ impl Builder<'_> {
         let filter = self.filter(entry);
         let aggregation = self.aggregation();
         let index = self.index();
-        // A type is built from options that passed the tables only.
-        if self.problems.iter().any(Problem::is_error) {
-            return None;
-        }
         let name = self.properties.text("name")?;
         let common = Common {
             name: name.clone(),
@@ -170,9 +183,8 @@ impl Builder<'_> {
             working_directory: self.loader.working_directory.to_owned(),
             mapping: self.loader.mapping.clone(),
         };
-        let kind = (entry.build)(&self.properties, &common)
-            .map_err(|found| self.problems.extend(found))
-            .ok()?;
+        let kind = (entry.build)(&self.properties, &common);
+        let kind = kind.map_err(|found| self.add_new(found)).ok()?;
         self.problems
             .extend((entry.advice)(&self.properties, &common));
         let realert = self.realert();

@@ -15,7 +15,9 @@ mod rule_type;
 mod tests;
 
 use super::Rule;
-use crate::config::{Environment, Node, OptionSpec, Problem, Service, Span, yaml_files};
+use crate::config::{
+    Environment, Node, OptionSpec, Problem, Properties, Service, Span, yaml_files,
+};
 use crate::event::python;
 use crate::filter::Mapping;
 use std::collections::{HashMap, HashSet};
@@ -48,6 +50,8 @@ pub struct Loaded {
     pub disabled: Vec<Disabled>,
     /// Everything wrong or worth knowing; a rule with an error is not among the rules.
     pub problems: Vec<Problem>,
+    /// The files of rules that cannot run, with their options: what else is wrong with those can still be said.
+    pub broken: Vec<(PathBuf, Properties)>,
     /// Every file that was read, imports included.
     pub files: Vec<PathBuf>,
 }
@@ -136,8 +140,9 @@ impl Loader<'_> {
         }
         let (rule, problems) = build::build(self, path, &written);
         loaded.problems.extend(problems);
-        let Some(rule) = rule else {
-            return;
+        let rule = match rule {
+            Ok(rule) => rule,
+            Err(options) => return loaded.broken.push((path.to_owned(), options)),
         };
         let place = name_place(&rule);
         if let Some(other) = names.get(&rule.name) {

@@ -168,6 +168,12 @@ impl RuleType for NewTerm {
             settings: Arc::clone(&self.0),
         })
     }
+
+    fn is_tuple(&self, member: &str, value: &Value) -> bool {
+        matches!(member, "new_field" | "missing_field")
+            && value.is_array()
+            && self.0.terms.iter().any(|term| term.label == *value)
+    }
 }
 
 impl NewTerm {

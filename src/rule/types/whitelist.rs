@@ -37,14 +37,15 @@ struct Whitelist {
 }
 
 fn build(properties: &Properties, common: &Common) -> Built {
+    let entries = list::entries("whitelist", properties, &common.working_directory);
     let Some(ignore_null) = properties.bool("ignore_null") else {
         let message = "whitelist needs ignore_null: what is to become of events without the field?";
         let help = "ignore_null: true lets them pass in silence, ignore_null: false makes each of them a match";
-        return Err(vec![
-            Problem::error("E0414", &common.span, message).help(help),
-        ]);
+        let mut problems = entries.err().unwrap_or_default();
+        problems.push(Problem::error("E0414", &common.span, message).help(help));
+        return Err(problems);
     };
-    let entries = list::entries("whitelist", properties, &common.working_directory)?;
+    let entries = entries?;
     Ok(Arc::new(Whitelist {
         fields: [list::compare_key(properties)],
         entries: entries.into_iter().map(String::into_boxed_str).collect(),

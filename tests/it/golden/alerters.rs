@@ -15,7 +15,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tripline::alert::enhancements::ENHANCEMENTS;
 use tripline::alert::{Alert, Preparation, Process, TopCounts};
-use tripline::alerter::{ALERTERS, Build, Exit, exits};
+use tripline::alerter::short_links::ShortLinks;
+use tripline::alerter::{ALERTERS, Build, Exit, Transport, exits};
 use tripline::config::service::{Service, Sources};
 use tripline::config::{Problem, Span};
 use tripline::event::{Document, EventTime, WallTime};
@@ -73,6 +74,11 @@ fn run(
         .map(|document| document.as_object().unwrap().clone())
         .collect();
     preparation.run(&rule, &mut matches, &NotCounted);
+    let transport: Arc<dyn Transport> = recorder.clone();
+    if let Some(links) = ShortLinks::new(&Arc::new(preparation), &transport) {
+        let shortened = runtime.block_on(links.shorten(&rule, &matches));
+        matches = shortened.unwrap_or(matches);
+    }
     let now = instant(case.value["now"].as_str().unwrap());
     let mut sent = 0;
     let mut errors = Vec::new();

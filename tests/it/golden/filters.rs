@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use tripline::config::{Data, Mapping as Members, Node, Span};
 use tripline::event::{WallTime, time};
-use tripline::filter::{Filter, FilterEvent, Mapping};
+use tripline::filter::{Candidates, Filter, FilterEvent, Mapping, Sieve};
 
 fn node(value: &Value) -> Node {
     let data = match value {
@@ -73,13 +73,17 @@ impl Index {
         }
     }
 
-    /// What the filter says of each document; `None` for documents the index refused.
-    fn answer(&self, filter: &Value) -> Result<Vec<Option<bool>>, String> {
+    fn load(&self, filter: &Value) -> Result<Filter, String> {
         let entries: Vec<Node> = filter.as_array().unwrap().iter().map(node).collect();
-        let filter = Filter::load(&entries, &self.mapping).map_err(|problems| {
+        Filter::load(&entries, &self.mapping).map_err(|problems| {
             let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
             texts.join("; ")
-        })?;
+        })
+    }
+
+    /// What the filter says of each document; `None` for documents the index refused.
+    fn answer(&self, filter: &Value) -> Result<Vec<Option<bool>>, String> {
+        let filter = self.load(filter)?;
         let matches = |(at, document): (usize, &Option<Map<String, Value>>)| {
             let id = at.to_string();
             document.as_ref().map(|document| {
@@ -178,4 +182,54 @@ fn difference(case: &Value, index: &Index, found: &Result<Vec<Option<bool>>, Str
             text
         }
     }
+}
+
+/// The sieve leaves out no filter that picks a document, among the others of its file or alone, whether its fields are known or not.
+#[test]
+fn sieve() {
+    let mut left_out = 0;
+    for file in cases("filters") {
+        let mut index = Index::new(&file.value);
+        for known in [true, false] {
+            if !known {
+                index.mapping = Mapping::dynamic();
+            }
+            let filters: Vec<(&Value, Filter)> = file.value["cases"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter_map(|case| Some((case, index.load(&case["filter"]).ok()?)))
+                .collect();
+            let joint = Sieve::of(filters.iter().map(|(_, filter)| filter));
+            let alone: Vec<Sieve> = filters
+                .iter()
+                .map(|(_, filter)| Sieve::of([filter]))
+                .collect();
+            let (mut among_all, mut itself) = (Candidates::default(), Candidates::default());
+            for (at, document) in index.documents.iter().enumerate() {
+                let Some(document) = document else { continue };
+                joint.sift(document, &mut among_all);
+                for (number, (case, filter)) in filters.iter().enumerate() {
+                    alone[number].sift(document, &mut itself);
+                    let event = FilterEvent {
+                        document,
+                        index: Some(&index.name),
+                        id: Some(&at.to_string()),
+                        now: index.now,
+                    };
+                    let candidate = among_all.contains(number) && itself.contains(0);
+                    left_out += usize::from(!candidate);
+                    assert!(
+                        candidate || !filter.matches(&event),
+                        "{}/{}: {} picks {:?}",
+                        file.name,
+                        case["id"],
+                        case["filter"],
+                        document
+                    );
+                }
+            }
+        }
+    }
+    assert!(left_out > 0);
 }

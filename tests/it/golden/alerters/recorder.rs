@@ -157,6 +157,10 @@ fn usual(request: &Request) -> Answer {
             200,
             json!({"Response": {"SendStatusSet": [{"Code": "Ok", "Message": "send success"}], "RequestId": "r"}}),
         )
+    } else if path.contains("short_url") {
+        (200, json!({"id": "abc123"}))
+    } else if path.contains("shorten_url") {
+        (200, json!({"urlId": "abc123"}))
     } else {
         (200, json!({}))
     };

@@ -216,7 +216,15 @@ impl<'c> Stage<'c> {
             let rule = Arc::clone(&self.program.rules[0].rule);
             let key = rule.silence_key_of(value("--silence_qk_value"));
             let until = start.plus(Duration::from_secs(minutes * 60));
-            self.apply(Input::Silence { key, until }, start, "load");
+            self.apply(
+                Input::Silence {
+                    key,
+                    until,
+                    comment: None,
+                },
+                start,
+                "load",
+            );
         }
     }
 

@@ -1,0 +1,147 @@
+//! Many rules are decided together as each would be alone.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tripline::config::{Service, Sources};
+use tripline::event::json::parse_document;
+use tripline::event::{RawEvent, WallTime};
+use tripline::filter::{FilterEvent, Mapping};
+use tripline::rule::load::Loader;
+use tripline::rule::{Decider, Rule, RuleSet, Verdict};
+
+/// Two hundred rules on the demo's events: twenty variants of ten filters, a few of which each event passes.
+fn rules(folder: &Path) -> Vec<Arc<Rule>> {
+    let codes = [
+        "200", "301", "302", "304", "400", "401", "403", "404", "500", "503",
+    ];
+    let countries = ["US", "JP", "DE", "CN", "FR"];
+    let mut files: Vec<PathBuf> = Vec::new();
+    for variant in 0..20 {
+        let code = codes[variant % 10];
+        let country = countries[variant % 5];
+        let site = if variant % 2 == 0 { "www" } else { "shop" };
+        let filters = [
+            format!(
+                r#"query_string: {{query: 'policy_name:"{site}.bluecore.net" AND response_code:{code}'}}"#
+            ),
+            format!(
+                r#"query_string: {{query: 'geoip.country_code2:({country} OR XX) AND method:POST'}}"#
+            ),
+            format!("term: {{response_code.keyword: '{code}'}}"),
+            format!("terms: {{response_code: [{code}, {variant}]}}"),
+            format!("range: {{response_code: {{gte: '{code}'}}}}"),
+            format!(
+                "bool: {{must_not: [{{term: {{response_code: '{code}'}}}}], must: [{{match: {{geoip.country_name: 'united {country}'}}}}]}}"
+            ),
+            format!(
+                "bool: {{should: [{{prefix: {{uri.keyword: /admin}}}}, {{term: {{response_code: '{code}'}}}}]}}"
+            ),
+            format!("match_phrase: {{request: '{site} bluecore net'}}"),
+            format!("term: {{geoip.latitude: {variant}}}"),
+            format!("query_string: {{query: 'uri:api AND src_port:>{variant}000'}}"),
+        ];
+        for (number, filter) in filters.iter().enumerate() {
+            let mut text = format!(
+                "name: {number}-{variant}\nindex: waf\ntimestamp_field: time\nalert: debug\n"
+            );
+            let kind = match number % 3 {
+                0 => "type: any",
+                1 => {
+                    "type: frequency\nnum_events: 3\ntimeframe: {minutes: 1}\nquery_key: ip_client"
+                }
+                _ => "type: blacklist\ncompare_key: method\nblacklist: [POST, TRACE]",
+            };
+            writeln!(text, "{kind}\nfilter:\n- {filter}").unwrap();
+            let file = folder.join(format!("{variant:02}-{number}.yaml"));
+            std::fs::write(&file, text).unwrap();
+            files.push(file);
+        }
+    }
+    let config = folder.join("config.yml");
+    std::fs::write(
+        &config,
+        "run_every: {minutes: 1}\nbuffer_time: {minutes: 1}\nrules_folder: .\n",
+    )
+    .unwrap();
+    let (service, _) = Service::load(&Sources {
+        path: Some(&config),
+        environment: &|_| None,
+        expand: true,
+        rule_options: &[],
+        known: &|_| true,
+    });
+    let loader = Loader {
+        service: &service,
+        environment: &|_| None,
+        working_directory: folder,
+        mapping: &Mapping::default(),
+        text_options: &[],
+        alerter_options: &[],
+    };
+    let loaded = loader.files(&files);
+    assert_eq!(loaded.rules.len(), files.len(), "{:?}", loaded.problems);
+    loaded.rules
+}
+
+#[test]
+fn decided_together_as_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(folder.path());
+    let now = WallTime(1_522_990_800_000_000);
+    let text = std::fs::read_to_string("pipelines/demo/waf.ndjson").unwrap();
+    let events: Vec<RawEvent> = text
+        .lines()
+        .map(|line| RawEvent {
+            bytes: line.to_owned().into(),
+            meta: None,
+        })
+        .collect();
+
+    let mut hits = vec![0; rules.len()];
+    let mut decisions = Vec::new();
+    for event in &events {
+        let document = parse_document(&event.bytes).unwrap();
+        let filtered = FilterEvent {
+            document: &document,
+            index: None,
+            id: None,
+            now,
+        };
+        for (position, rule) in rules.iter().enumerate() {
+            if rule.filter.matches(&filtered) {
+                hits[position] += 1;
+                let verdict = rule.verdict(&filtered);
+                if verdict != Verdict::Nothing {
+                    let time = rule.event_time(&document).unwrap();
+                    decisions.push((position, time, verdict, event.bytes.clone()));
+                }
+            }
+        }
+    }
+    let passed = hits.iter().filter(|&&hits| hits > 0).count();
+    assert!((20..rules.len()).contains(&passed), "{passed}");
+
+    let decider = Decider::new(Arc::new(RuleSet {
+        generation: 0,
+        rules,
+    }));
+    let decided = decider.decide(&events, None, now);
+    let mut together = vec![0; hits.len()];
+    for (rule, counts) in &decided.counts {
+        together[*rule] = counts.hits;
+    }
+    assert_eq!(together, hits);
+    let together = decided.decisions.into_iter();
+    let together: Vec<_> = together
+        .map(|found| {
+            (
+                found.rule,
+                found.time,
+                found.verdict,
+                found.event.bytes.clone(),
+            )
+        })
+        .collect();
+    assert!(together == decisions);
+}
