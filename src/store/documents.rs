@@ -234,7 +234,7 @@ impl Documents {
             .collect())
     }
 
-    /// The documents of silences that end after `now`, by key. Changes on their way here do not show.
+    /// The documents of silences that end after `now`, by key.
     ///
     /// # Errors
     /// The disk.

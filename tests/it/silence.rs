@@ -2,6 +2,8 @@
 
 use crate::process::{Home, PATIENCE};
 use std::process::Output;
+use std::time::Duration;
+use tripline::store::documents::{Documents, Forwarding};
 
 fn silence(home: &Home, arguments: &[&str]) -> Output {
     let mut command = home.command();
@@ -197,6 +199,13 @@ fn silences_of_the_running_service_are_listed_and_ended() {
 fn silences_at_rest_are_listed_and_ended() {
     let home = home();
     goes_through_silences(&home);
+    // What tools find that read the documents: of the two the one that goes on for a day, and one that is over.
+    let documents = Documents::open(&home.path("tripline-state"), Forwarding::Off).unwrap();
+    let silences = documents.silences().unwrap();
+    drop(documents);
+    let [(one, until), (over, ended)] = [0, 1].map(|at| (&*silences[at].key, silences[at].until));
+    assert_eq!((one, over), ("probe.192.0.2.1", "probe._silence"));
+    assert!(until.since(ended) > Duration::from_secs(23 * 3600));
     let _process = home.start();
     assert!(is_held_back(&home, "192.0.2.1", 1));
     assert!(!is_held_back(&home, "192.0.2.2", 2));

@@ -36,7 +36,7 @@ pub(super) enum Control {
         input: Input,
         done: oneshot::Sender<()>,
     },
-    /// The silences in force are asked for: their keys and ends.
+    /// The silences in force are asked for: their keys and ends. Answered when the documents written so far can be read.
     Silences {
         done: oneshot::Sender<Vec<(String, WallTime)>>,
     },
@@ -231,7 +231,12 @@ impl Driver {
             Control::Silences { done } => {
                 let silences = self.engine.silences(now);
                 let silences = silences.map(|(key, silence)| (key.to_owned(), silence.until));
-                let _gone = done.send(silences.collect());
+                let silences = silences.collect();
+                let answer = move || drop(done.send(silences));
+                match &self.durable {
+                    Some(durable) => durable.writer.then(answer),
+                    None => answer(),
+                }
             }
         }
     }

@@ -26,6 +26,7 @@ const CLEAN_EVERY: Duration = Duration::from_secs(600);
 enum Message {
     Write(u64, Write),
     Snapshot { number: u64, bytes: Vec<u8> },
+    Then(Box<dyn FnOnce() + Send>),
 }
 
 /// The thread's door.
@@ -65,6 +66,11 @@ impl Writer {
     /// Takes the snapshot with which a journal begins.
     pub(super) fn snapshot(&self, number: u64, bytes: Vec<u8>) {
         self.send(Message::Snapshot { number, bytes });
+    }
+
+    /// Does something when every change taken before can be read.
+    pub(super) fn then(&self, act: impl FnOnce() + Send + 'static) {
+        self.send(Message::Then(Box::new(act)));
     }
 
     fn send(&self, message: Message) {
@@ -112,6 +118,10 @@ impl Work {
                     Message::Snapshot { number, bytes } => {
                         self.apply(&mut writes);
                         self.snapshot(number, &bytes);
+                    }
+                    Message::Then(act) => {
+                        self.apply(&mut writes);
+                        act();
                     }
                 }
                 next = if writes.len() < TRANSACTION {
