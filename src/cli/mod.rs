@@ -172,6 +172,11 @@ fn start(args: &run::Args) -> anyhow::Result<i32> {
     {
         IndexName::parse(index).with_context(|| format!("input {input}: index {index:?}"))?;
     }
+    if args.patience.is_some() {
+        tracing::info!(
+            "--patience has no effect: events are evaluated without Elasticsearch, and what is written to it waits in the store until it answers"
+        );
+    }
     if problems.iter().any(Problem::is_error) {
         return Ok(exit::PROBLEMS);
     }
