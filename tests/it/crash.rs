@@ -11,8 +11,9 @@ use tripline::store::documents::{Documents, Forwarding};
 
 const KILLS: u32 = 50;
 const CLIENTS: u64 = 3;
-/// Attempts that may be under way for one rule, or ended and not journalled.
-const UNDER_WAY: usize = 8;
+/// Attempts that may be under way for one rule, or ended and not journalled: eight run at once, and more may end while a slow disk writes one
+/// commit.
+const UNDER_WAY: usize = 32;
 
 /// Rule, and what it is made of beside `name`, `index`, filter and alerter. Events say by `kind` which rule they are for.
 const RULES: [(&str, &str); 5] = [
