@@ -29,14 +29,9 @@ pub use time_field::{TimeError, TimeField, TimeFormat};
 
 use crate::config::Properties;
 use crate::filter::Filter;
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A rule's place in its [`RuleSet`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RuleId(pub u32);
 
 /// A rule that is complete and valid.
 #[derive(Debug)]
@@ -104,13 +99,6 @@ pub enum Due {
 pub struct RuleSet {
     /// Counts reloads.
     pub generation: u64,
-    /// The rules; a [`RuleId`] is an index into them.
+    /// The rules.
     pub rules: Vec<Arc<Rule>>,
-}
-
-impl RuleSet {
-    /// A rule by its id.
-    pub fn get(&self, id: RuleId) -> Option<&Arc<Rule>> {
-        self.rules.get(usize::try_from(id.0).ok()?)
-    }
 }
