@@ -3,7 +3,7 @@
 use super::program::ProgramRule;
 use super::{Engine, Note, Outcome, Program, Record, StoredEvent};
 use crate::event::{EventTime, RawEvent, WallTime};
-use crate::rule::{Outside, Verdict};
+use crate::rule::{Hours, Outside, Verdict};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub(super) struct HeldEvent {
     pub(super) time: EventTime,
     pub(super) verdict: Verdict,
     pub(super) event: Arc<RawEvent>,
+    /// When it came.
+    pub(super) came: WallTime,
 }
 
 /// The events that wait for one rule, in the order they came.
@@ -36,10 +38,12 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Adds an event; how many had to go for it.
-    pub(super) fn push(&mut self, rule: &str, opens: Option<WallTime>, held: HeldEvent) -> u64 {
+    /// Adds an event for a rule with these hours; how many had to go for it. Without hours it waits no longer than until it is asked.
+    pub(super) fn push(&mut self, rule: &str, hours: Option<&Hours>, held: HeldEvent) -> u64 {
         let queue = self.queues.entry(rule.to_owned()).or_default();
-        queue.opens = opens;
+        queue.opens = hours.map_or(Some(held.came), |hours| {
+            hours.schedule.next_after(held.came)
+        });
         queue.bytes += held.event.bytes.len();
         queue.events.push_back(held);
         let mut dropped = 0;
@@ -106,6 +110,7 @@ impl Engine {
             time: held.time,
             verdict: held.verdict.clone(),
             event: StoredEvent::of(&held.event),
+            now,
         });
         // The batch it came with is not kept for it.
         let event = RawEvent {
@@ -116,7 +121,7 @@ impl Engine {
             event: Arc::new(event),
             ..held
         };
-        let dropped = self.held.push(rule, hours.schedule.next_after(now), held);
+        let dropped = self.held.push(rule, Some(hours), held);
         if dropped > 0 {
             out.notes.push(Note::HeldTooMany {
                 rule: rule.clone(),
@@ -124,6 +129,13 @@ impl Engine {
             });
         }
         None
+    }
+
+    /// Puts an event of the journal, or of a snapshot, back: the rule's hours may be others now.
+    pub(super) fn restore_held(&mut self, rule: &str, held: HeldEvent) {
+        let found = self.program.find(rule);
+        let hours = found.and_then(|(_, entry)| entry.rule.hours.as_ref());
+        self.held.push(rule, hours, held);
     }
 
     /// Evaluates what waits for a rule that runs now.

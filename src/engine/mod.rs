@@ -297,6 +297,7 @@ impl Engine {
                 time,
                 verdict,
                 event,
+                came: now,
             };
             if let Some(current) = self.holds(entry, held, now, out) {
                 self.let_in(entry, position, now, out);
@@ -318,6 +319,7 @@ impl Engine {
             time,
             verdict,
             event,
+            ..
         } = decided;
         let Some(cell) = self.cells.get_mut(position) else {
             return;

@@ -105,6 +105,8 @@ pub enum Record {
         verdict: Verdict,
         /// The event.
         event: StoredEvent,
+        /// The engine's clock.
+        now: WallTime,
     },
     /// Nothing waits for the rule any more.
     LetIn {
@@ -254,15 +256,15 @@ impl Engine {
                 time,
                 verdict,
                 event,
+                now,
             } => {
-                let event = event.restore();
                 let held = HeldEvent {
                     time,
                     verdict,
-                    event,
+                    event: event.restore(),
+                    came: now,
                 };
-                // Asked for the rule's hours at once.
-                self.held.push(&rule, Some(WallTime(i64::MIN)), held);
+                self.restore_held(&rule, held);
             }
             Record::LetIn { rule } => {
                 self.held.take(&rule);

@@ -35,6 +35,7 @@ struct StoredHeld {
     time: EventTime,
     verdict: Verdict,
     event: StoredEvent,
+    came: WallTime,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -151,6 +152,7 @@ impl Engine {
                     time: held.time,
                     verdict: held.verdict.clone(),
                     event: StoredEvent::of(&held.event),
+                    came: held.came,
                 })
                 .collect(),
         }
@@ -207,10 +209,9 @@ impl Engine {
                 time: held.time,
                 verdict: held.verdict,
                 event: held.event.restore(),
+                came: held.came,
             };
-            // Asked for the rule's hours at once.
-            let opens = Some(WallTime(i64::MIN));
-            engine.held.push(&held.rule, opens, event);
+            engine.restore_held(&held.rule, event);
         }
         for group in snapshot.groups {
             let open = group.open;
