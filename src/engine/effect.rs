@@ -201,6 +201,13 @@ pub enum Note {
         /// Time spent on evaluating all rules in it.
         busy: std::time::Duration,
     },
+    /// Too many events wait for a rule's hours: the oldest were let go.
+    HeldTooMany {
+        /// The rule.
+        rule: String,
+        /// How many.
+        dropped: u64,
+    },
     /// A reload left the rule's memory alone.
     RuleKept {
         /// The rule.

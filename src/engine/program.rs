@@ -32,6 +32,14 @@ pub struct ProgramRule {
     pub match_in_root: bool,
 }
 
+impl ProgramRule {
+    /// Whether the rule is evaluated now (`limit_execution`).
+    pub(super) fn runs(&self, now: WallTime) -> bool {
+        let hours = self.rule.hours.as_ref();
+        hours.is_none_or(|hours| hours.run(now))
+    }
+}
+
 /// All rules that run.
 pub struct Program {
     /// Tells one loading of the rules from another.

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::path::Path;
 
+mod held;
+
 const START: WallTime = WallTime(1_772_409_600_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -483,13 +485,15 @@ struct Sent {
     seconds_off: i64,
 }
 
-const RULES: [&str; 6] = [
+const RULES: [&str; 8] = [
     EVERY,
     BURST,
     TOGETHER,
     "name: keyed\ntype: blacklist\ncompare_key: bad\nblacklist: [\"True\"]\nquery_key: user\nrealert: {seconds: 5}\nexponential_realert: {minutes: 2}\nalert: [debug, command]",
     "name: related\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 5}\nattach_related: true\nquery_key: user\nalert: debug",
     "name: flat\ntype: flatline\nthreshold: 2\ntimeframe: {seconds: 20}\nalert: debug",
+    "name: hours\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 1}\nlimit_execution: \"*/2 * * * *\"\nrealert: {seconds: 5}\nalert: debug",
+    "name: half\ntype: flatline\nthreshold: 1\ntimeframe: {seconds: 20}\nquery_key: user\nlimit_execution: \"1-59/2 * * * *\"\nlimit_execution_coverage: true\nalert: debug",
 ];
 
 fn step() -> impl Strategy<Value = Step> {
@@ -619,6 +623,13 @@ proptest! {
                 prop_assert_eq!(&found.notes, &expected.notes);
                 prop_assert_eq!(&found.records, &expected.records);
                 under_way.extend(expected.deliveries().into_iter().cloned());
+                crashing.journal.extend(found.records);
+            }
+            if crashing.stage.engine.next_due() != steady.engine.next_due() {
+                // Hours that were slept through are asked for again.
+                let found = crashing.stage.apply(Input::Due);
+                prop_assert_eq!(&found.records, &steady.apply(Input::Due).records);
+                under_way.extend(found.deliveries().into_iter().cloned());
                 crashing.journal.extend(found.records);
             }
             prop_assert_eq!(crashing.stage.engine.next_due(), steady.engine.next_due());

@@ -196,6 +196,7 @@ pub(in crate::alerter) fn rule(name: &str) -> Rule {
         exponential_realert: None,
         realert_key: name.to_owned(),
         aggregation: None,
+        hours: None,
         alert_time_limit: hour,
         properties: Properties::default(),
         state_fingerprint: 0,

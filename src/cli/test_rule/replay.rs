@@ -339,6 +339,7 @@ impl Replay {
             | Note::Dropped { .. }
             | Note::WillRetry { .. }
             | Note::Ran { .. }
+            | Note::HeldTooMany { .. }
             | Note::RuleKept { .. }
             | Note::RuleReset { .. }
             | Note::RuleAdded { .. }
