@@ -10,6 +10,7 @@
 mod aggregate;
 mod documents;
 mod effect;
+mod gap;
 mod held;
 mod matches;
 mod outbox;
@@ -31,7 +32,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Verdict};
+use crate::rule::{Decided, Decision, Evaluator, Gap, Verdict};
 use aggregate::Aggregates;
 use hashbrown::HashMap;
 use held::{Held, HeldEvent};
@@ -76,6 +77,11 @@ pub enum Input {
         /// Time spent on evaluating rules since the last tick.
         busy: Duration,
     },
+    /// Events could not come until now: the program starts, the machine slept, the clock was set, or nothing could be taken.
+    Resumed {
+        /// Until when they came, by the rules' clock; `None`: as far as the engine remembers.
+        since: Option<EventTime>,
+    },
     /// Something that waits for its time is due: see [`Engine::next_due`].
     Due,
     /// A delivery ended.
@@ -118,6 +124,8 @@ struct Cell {
     evaluator: Evaluator,
     /// The newest event time seen.
     newest: Option<EventTime>,
+    /// Since when events have come without a gap that matters to it; `None`: always.
+    since: Option<EventTime>,
     /// Since the last tick.
     interval: Counts,
     /// Since the store began.
@@ -141,6 +149,10 @@ pub struct Engine {
     next_alert: u64,
     next_write: u64,
     last_tick: Option<WallTime>,
+    /// Until when events have come, by the rules' clock.
+    watched: Option<EventTime>,
+    /// While an input is applied: what time it is for the rules, where that is not the time on the wall.
+    stream: Option<EventTime>,
     /// The positions of cells with unrecorded counts.
     counted: Vec<usize>,
 }
@@ -161,8 +173,18 @@ impl Engine {
             next_alert: 0,
             next_write: 1,
             last_tick: None,
+            watched: None,
+            stream: None,
             counted: Vec::new(),
         }
+    }
+
+    /// Takes one input in while it is another time for the rules than on the wall: old events are looked at as of their own time. A batch moves
+    /// that time on to its newest event.
+    pub fn apply_as_of(&mut self, input: Input, time: EventTime, now: WallTime, out: &mut Outcome) {
+        self.stream = Some(time);
+        self.apply(input, now, out);
+        self.stream = None;
     }
 
     /// Takes one input in.
@@ -170,6 +192,7 @@ impl Engine {
         match input {
             Input::Events(decided) => self.events(decided, now, out),
             Input::Tick { busy } => self.tick(now, busy, out),
+            Input::Resumed { since } => self.resumed(since, now, out),
             Input::Due => self.due(now, out),
             Input::Outcome(outcome) => self.delivered(outcome, now, out),
             Input::Silence {
@@ -324,6 +347,12 @@ impl Engine {
         let Some(cell) = self.cells.get_mut(position) else {
             return;
         };
+        if let Some(stream) = &mut self.stream
+            && time <= now.as_event_time().plus(self.options.future_tolerance)
+        {
+            *stream = time.max(*stream);
+        }
+        let rule_time = self.stream.unwrap_or(now.as_event_time());
         if let Verdict::Sample(sample) = &verdict {
             // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
             if let Err(left_out) = cell.in_time(time, now, &self.options) {
@@ -335,17 +364,13 @@ impl Engine {
                 time,
                 sample.clone(),
                 kept,
-                now,
+                rule_time,
             ));
         }
         let mut matches = Vec::new();
-        cell.evaluator.on_event(
-            Some(&event),
-            time,
-            verdict,
-            now.as_event_time(),
-            &mut matches,
-        );
+        cell.evaluator
+            .on_event(Some(&event), time, verdict, rule_time, &mut matches);
+        cell.believe(entry, rule_time, &mut matches);
         for matched in &matches {
             self.matched(entry, position, matched, now, out);
         }
@@ -356,6 +381,7 @@ impl Engine {
         let start = self
             .last_tick
             .unwrap_or_else(|| now.minus(self.options.run_every));
+        let rule_time = self.stream.unwrap_or(now.as_event_time());
         let mut matches = Vec::new();
         for (position, entry) in program.rules.iter().enumerate() {
             if !entry.runs(now) {
@@ -365,7 +391,8 @@ impl Engine {
             let Some(cell) = self.cells.get_mut(position) else {
                 continue;
             };
-            cell.evaluator.on_tick(now.as_event_time(), &mut matches);
+            cell.evaluator.on_tick(rule_time, &mut matches);
+            cell.believe(entry, rule_time, &mut matches);
             for matched in matches.drain(..) {
                 self.matched(entry, position, &matched, now, out);
             }
@@ -375,6 +402,8 @@ impl Engine {
             let counts = std::mem::take(&mut cell.interval);
             if counts.hits > 0 || counts.matches > 0 {
                 self.write_status(&entry.rule, counts, (start, now), busy, out);
+            }
+            if counts != Counts::default() {
                 out.notes.push(Note::Ran {
                     rule: entry.rule.name.clone(),
                     start,
@@ -386,9 +415,13 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.watched = Some(rule_time);
         // Before the tick, which begins a new interval.
         self.record_counts(out);
-        out.records.push(Record::Tick { now });
+        out.records.push(match self.stream {
+            None => Record::Tick { now },
+            Some(time) => Record::TickAsOf { time, now },
+        });
     }
 
     /// Counts, to be journalled with the input that led to it.
@@ -443,6 +476,20 @@ impl Engine {
                 )
             })
             .collect();
+        // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
+        let gap = self.watched.map(|watched| Gap {
+            from: None,
+            to: watched.max(now.as_event_time()),
+        });
+        let begin = |entry: &ProgramRule, out: &mut Outcome| {
+            let mut cell = Cell::new(entry);
+            if let Some(gap) = gap {
+                cell.resume(entry, gap);
+                let rule = Some(entry.rule.name.clone());
+                out.records.push(Record::Resumed { rule, gap });
+            }
+            cell
+        };
         self.cells = program
             .rules
             .iter()
@@ -458,12 +505,12 @@ impl Engine {
                         Cell {
                             total: cell.total,
                             interval: cell.interval,
-                            ..Cell::new(entry)
+                            ..begin(entry, out)
                         }
                     }
                     None => {
                         out.notes.push(Note::RuleAdded { rule });
-                        Cell::new(entry)
+                        begin(entry, out)
                     }
                 }
             })
@@ -481,6 +528,7 @@ impl Cell {
         Self {
             evaluator: Evaluator::new(&entry.rule),
             newest: None,
+            since: None,
             interval: Counts::default(),
             total: Counts::default(),
             run: Counts::default(),

@@ -4,7 +4,7 @@ use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::{AlertId, Counts, Engine, Index, Op, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
-use crate::rule::{Sample, Verdict};
+use crate::rule::{Gap, Sample, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ pub enum Record {
         sample: Sample,
         /// The event, when a later match may print it.
         event: Option<StoredEvent>,
-        /// The engine's clock.
-        now: WallTime,
+        /// The time for the rules.
+        now: EventTime,
     },
     /// A tick.
     Tick {
@@ -113,6 +113,20 @@ pub enum Record {
         /// The rule.
         rule: String,
     },
+    /// A tick at another time for the rules than on the wall.
+    TickAsOf {
+        /// The time for the rules.
+        time: EventTime,
+        /// The engine's clock.
+        now: WallTime,
+    },
+    /// Events could not come for a while.
+    Resumed {
+        /// The rule that begins; `None`: all.
+        rule: Option<String>,
+        /// When.
+        gap: Gap,
+    },
 }
 
 /// An event in the journal.
@@ -151,7 +165,7 @@ impl Record {
         time: EventTime,
         sample: Sample,
         event: Option<&RawEvent>,
-        now: WallTime,
+        now: EventTime,
     ) -> Self {
         Self::Hit {
             rule: rule.to_owned(),
@@ -166,7 +180,7 @@ impl Record {
     pub fn must_be_safe(&self) -> bool {
         !matches!(
             self,
-            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. }
+            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. } | Self::TickAsOf { .. }
         )
     }
 }
@@ -191,21 +205,13 @@ impl Engine {
                     event.as_ref(),
                     time,
                     Verdict::Sample(sample),
-                    now.as_event_time(),
+                    now,
                     &mut Vec::new(),
                 );
             }
-            Record::Tick { now } => {
-                for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
-                    if !entry.runs(now) {
-                        continue;
-                    }
-                    cell.evaluator.on_tick(now.as_event_time(), &mut Vec::new());
-                    cell.interval = Counts::default();
-                }
-                self.silences.forget(now);
-                self.last_tick = Some(now);
-            }
+            Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
+            Record::TickAsOf { time, now } => self.restore_tick(time, now),
+            Record::Resumed { rule, gap } => self.note_gap(rule.as_deref(), gap),
             Record::Counts { rule, counts } => {
                 let (position, _) = self.program.find(&rule)?;
                 if let Some(cell) = self.cells.get_mut(position) {
@@ -271,6 +277,19 @@ impl Engine {
             }
         }
         None
+    }
+
+    fn restore_tick(&mut self, time: EventTime, now: WallTime) {
+        for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
+            if !entry.runs(now) {
+                continue;
+            }
+            cell.evaluator.on_tick(time, &mut Vec::new());
+            cell.interval = Counts::default();
+        }
+        self.silences.forget(now);
+        self.last_tick = Some(now);
+        self.watched = Some(time);
     }
 
     /// Numbers go on after the highest that was used.

@@ -1,6 +1,6 @@
 //! One rule at work: its type's two halves put together.
 
-use super::{Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict};
+use super::{Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict};
 use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent};
 use crate::filter::FilterEvent;
 use std::sync::Arc;
@@ -70,6 +70,11 @@ impl Evaluator {
     /// Time passed.
     pub fn on_tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
         self.state.tick(now, out);
+    }
+
+    /// Events could not come for a while, or the clock was set back.
+    pub fn resume(&mut self, gap: &Gap) {
+        self.state.resume(gap);
     }
 
     /// An event of the time before the rule began to run, at `start`.

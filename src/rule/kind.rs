@@ -3,7 +3,7 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{Key, QueryKey, TimeField};
+use super::{Gap, Key, QueryKey, TimeField};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping};
@@ -75,6 +75,16 @@ pub trait RuleType: Debug + Send + Sync {
         false
     }
 
+    /// How long events must have been watched before a match can be believed; `None`: what is remembered says so itself.
+    fn horizon(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether a match stands even if some of the events within [`RuleType::horizon`] are not known: more of them could not undo it.
+    fn is_certain(&self, _matched: &Match) -> bool {
+        false
+    }
+
     /// What the type adds to an alert's text after `alert_text` (ElastAlert's `get_match_str`); empty for none. `times` prints the time
     /// found in a match, moved back by a duration, as the rule wants times printed.
     fn text(&self, _matched: &Document, _times: &dyn Fn(&Value, Duration) -> String) -> String {
@@ -134,6 +144,10 @@ pub trait RuleState: Send {
 
     /// Time passed without an event.
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>);
+
+    /// Events could not come for a while. Silence in that time means nothing; when the clock was set back, what only time had put into
+    /// windows must not stand in the future.
+    fn resume(&mut self, _gap: &Gap) {}
 
     /// An event of the time before `start`, when the rule began to run: what it shows is known and matches nothing.
     fn learn(&mut self, _hit: &Hit, _start: EventTime) {}

@@ -3,6 +3,7 @@
 mod counts;
 mod decide;
 mod evaluator;
+mod gap;
 mod hours;
 mod index;
 mod key;
@@ -19,6 +20,7 @@ mod window;
 pub use counts::Counts;
 pub use decide::{Bounds, Decided, Decider, Decision};
 pub use evaluator::Evaluator;
+pub use gap::Gap;
 pub use hours::{Hours, Outside};
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};

@@ -83,6 +83,11 @@ impl<T> Window<T> {
         self.items.iter()
     }
 
+    /// Drops items that are not wanted any more.
+    pub(super) fn retain(&mut self, is_wanted: impl FnMut(&Item<T>) -> bool) {
+        self.items.retain(is_wanted);
+    }
+
     /// How many items there are.
     pub(super) fn len(&self) -> usize {
         self.items.len()

@@ -9,8 +9,8 @@ use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, TimeField, Verdict, saved,
+    Built, Common, Gap, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry,
+    Sample, StateSize, TimeField, Verdict, saved,
 };
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -284,6 +284,14 @@ impl RuleState for State {
         };
         self.clean(now, out);
         self.sweep_step(PER_TICK);
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        if gap.breaks(self.settings.timeframe) {
+            for cell in self.saved.cells.values_mut() {
+                cell.first = cell.first.and(Some(gap.to));
+            }
+        }
     }
 
     fn save(&self) -> Vec<u8> {

@@ -10,7 +10,7 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath};
 use crate::rule::window::{KeptEvent, Window};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde::{Deserialize, Serialize};
@@ -137,6 +137,18 @@ impl Cell {
         while self.window.pop_older(self.newest, timeframe).is_some() {}
     }
 
+    /// The clock was set back: placeholders of the time to come go. Whether an event is left.
+    fn set_back(&mut self, now: EventTime) -> bool {
+        let Some(newest) = self.window.newest().map(|item| item.time) else {
+            return false;
+        };
+        if self.newest > now && matches!(self.newest_item, NewestItem::Placeholder) {
+            self.newest = newest.max(now);
+        }
+        self.first = self.first.min(self.newest);
+        true
+    }
+
     /// The match, if there are too few events.
     fn check(&mut self, settings: &Settings, key: &Key) -> Option<Match> {
         if self.newest < self.first.plus(settings.timeframe) {
@@ -206,6 +218,17 @@ impl RuleState for State {
             out.extend(matched);
             !forget
         });
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        if gap.is_back() {
+            self.cells.retain(|_, cell| cell.set_back(gap.to));
+        }
+        if gap.breaks(self.settings.timeframe) {
+            for cell in self.cells.values_mut() {
+                cell.first = gap.to;
+            }
+        }
     }
 
     fn save(&self) -> Vec<u8> {

@@ -16,7 +16,7 @@ use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::window::KeptEvent;
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde_json::Value;
@@ -102,6 +102,11 @@ impl RuleType for SpikeAggregation {
         Verdict::Sample(plan.sample(event.fields, metric))
     }
 
+    fn horizon(&self) -> Option<Duration> {
+        // The first samples of the reference window are whole only when the metric's window is.
+        Some(self.0.plan.window + self.0.spike.timeframe * 2)
+    }
+
     fn state(&self) -> Box<dyn RuleState> {
         Box::new(State {
             aggregation: Aggregation::new(&self.0.plan),
@@ -185,6 +190,11 @@ impl RuleState for State {
         for group in self.aggregation.tick(now) {
             self.sample(&group, out);
         }
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        self.aggregation.resume(gap);
+        self.cells.resume(&self.settings.spike, gap);
     }
 
     fn save(&self) -> Vec<u8> {

@@ -7,7 +7,7 @@ use super::keyed::Keyed;
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime};
 use crate::rule::window::{Item, KeptEvent, Window};
-use crate::rule::{Common, Key};
+use crate::rule::{Common, Gap, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use std::time::Duration;
@@ -300,6 +300,27 @@ impl Cells {
             None => self.cells.entry(key.clone()).or_default(),
         };
         cell.insert(settings, &mut self.filled_once, time, amount, event)
+    }
+
+    /// Events could not come for a while: both windows must fill anew before they are compared.
+    pub(super) fn resume(&mut self, settings: &SpikeSettings, gap: &Gap) {
+        if gap.is_back() {
+            let to_come =
+                |item: &Item<Current>| item.time > gap.to && item.what.amount.get().is_none();
+            for windows in self
+                .cells
+                .values_mut()
+                .filter_map(|cell| cell.windows.as_mut())
+            {
+                windows.cur.retain(|item| !to_come(item));
+            }
+        }
+        if gap.breaks(settings.timeframe) {
+            self.filled_once = false;
+            for cell in self.cells.values_mut() {
+                cell.first = cell.first.and(Some(gap.to));
+            }
+        }
     }
 
     /// Time passed: every key that is not forgotten gets a placeholder. A key with nothing in its windows is forgotten instead.
