@@ -10,7 +10,6 @@
 mod aggregate;
 mod documents;
 mod effect;
-mod gap;
 mod held;
 mod matches;
 mod outbox;
@@ -20,6 +19,7 @@ mod silence;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
@@ -177,14 +177,6 @@ impl Engine {
             stream: None,
             counted: Vec::new(),
         }
-    }
-
-    /// Takes one input in while it is another time for the rules than on the wall: old events are looked at as of their own time. A batch moves
-    /// that time on to its newest event.
-    pub fn apply_as_of(&mut self, input: Input, time: EventTime, now: WallTime, out: &mut Outcome) {
-        self.stream = Some(time);
-        self.apply(input, now, out);
-        self.stream = None;
     }
 
     /// Takes one input in.
@@ -376,54 +368,6 @@ impl Engine {
         }
     }
 
-    fn tick(&mut self, now: WallTime, busy: Duration, out: &mut Outcome) {
-        let program = Arc::clone(&self.program);
-        let start = self
-            .last_tick
-            .unwrap_or_else(|| now.minus(self.options.run_every));
-        let rule_time = self.stream.unwrap_or(now.as_event_time());
-        let mut matches = Vec::new();
-        for (position, entry) in program.rules.iter().enumerate() {
-            if !entry.runs(now) {
-                continue;
-            }
-            self.let_in(entry, position, now, out);
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            cell.evaluator.on_tick(rule_time, &mut matches);
-            cell.believe(entry, rule_time, &mut matches);
-            for matched in matches.drain(..) {
-                self.matched(entry, position, &matched, now, out);
-            }
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            let counts = std::mem::take(&mut cell.interval);
-            if counts.hits > 0 || counts.matches > 0 {
-                self.write_status(&entry.rule, counts, (start, now), busy, out);
-            }
-            if counts != Counts::default() {
-                out.notes.push(Note::Ran {
-                    rule: entry.rule.name.clone(),
-                    start,
-                    end: now,
-                    counts,
-                    busy,
-                });
-            }
-        }
-        self.silences.forget(now);
-        self.last_tick = Some(now);
-        self.watched = Some(rule_time);
-        // Before the tick, which begins a new interval.
-        self.record_counts(out);
-        out.records.push(match self.stream {
-            None => Record::Tick { now },
-            Some(time) => Record::TickAsOf { time, now },
-        });
-    }
-
     /// Counts, to be journalled with the input that led to it.
     fn count(&mut self, position: usize, counts: Counts) {
         let Some(cell) = self.cells.get_mut(position) else {
@@ -540,26 +484,5 @@ impl Cell {
         self.interval.add(counts);
         self.total.add(counts);
         self.run.add(counts);
-    }
-
-    /// Whether an event may change windows: neither too late nor too far in the future. If not, what is to be counted.
-    fn in_time(&mut self, time: EventTime, now: WallTime, options: &Options) -> Result<(), Counts> {
-        if time > now.as_event_time().plus(options.future_tolerance) {
-            return Err(Counts {
-                future: 1,
-                ..Counts::default()
-            });
-        }
-        if self
-            .newest
-            .is_some_and(|newest| time < newest.minus(options.lateness))
-        {
-            return Err(Counts {
-                late: 1,
-                ..Counts::default()
-            });
-        }
-        self.newest = self.newest.max(Some(time));
-        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 //! Stateless, so that many threads can do it at once. What leaves here is small: counts, and for the few events that a rule's memory or an
 //! alert needs, what is needed of them.
 
+use super::pace::Pace;
 use super::{Counts, Observed, Rule, RuleSet, TimeField, Verdict};
 use crate::event::json::EventError;
 use crate::event::members::Members;
@@ -69,21 +70,21 @@ pub struct Bounds {
 }
 
 /// What stays the same for all rules while one event is decided.
-struct Current<'e> {
+pub(super) struct Current<'e> {
     event: &'e RawEvent,
     index: Option<&'e str>,
-    now: WallTime,
+    pub(super) now: WallTime,
     /// By clock: the event's time, once somebody asked.
-    times: &'e mut [Option<Option<EventTime>>],
+    pub(super) times: &'e mut [Option<Option<EventTime>>],
     /// The event as decisions carry it, once somebody needs it.
     shared: Option<Arc<RawEvent>>,
 }
 
 /// What has been decided so far of a batch.
-struct Progress {
-    counts: Vec<Counts>,
-    touched: Vec<usize>,
-    decisions: Vec<Decision>,
+pub(super) struct Progress {
+    pub(super) counts: Vec<Counts>,
+    pub(super) touched: Vec<usize>,
+    pub(super) decisions: Vec<Decision>,
 }
 
 impl Decider {
@@ -153,6 +154,30 @@ impl Decider {
 
     /// Decides a batch. `index` is where its events go unless an event says otherwise; `now` is what date math means by it.
     pub fn decide(&self, events: &[RawEvent], index: Option<&str>, now: WallTime) -> Decided {
+        self.decide_at(events, index, now, None)
+    }
+
+    /// Decides a batch of events that may be old, and says what each of them led to. Date math means by now an event's own time when that is
+    /// older than `old`.
+    pub fn decide_stream(
+        &self,
+        events: &[RawEvent],
+        index: Option<&str>,
+        now: WallTime,
+        old: EventTime,
+    ) -> (Decided, Pace) {
+        let mut pace = Pace::new(old);
+        let decided = self.decide_at(events, index, now, Some(&mut pace));
+        (decided, pace)
+    }
+
+    fn decide_at(
+        &self,
+        events: &[RawEvent],
+        index: Option<&str>,
+        now: WallTime,
+        mut pace: Option<&mut Pace>,
+    ) -> Decided {
         let mut progress = Progress {
             counts: vec![Counts::default(); self.rules.rules.len()],
             touched: Vec::new(),
@@ -183,6 +208,11 @@ impl Decider {
             };
             let result = if let Some(members) = &self.members {
                 members.read(&event.bytes).map(|document| {
+                    if let Some(pace) = &mut pace {
+                        pace.begin(&mut current, |times| {
+                            self.any_time(|slot| self.field_of(&document, slot), times)
+                        });
+                    }
                     self.sieve.sift(&document, &mut candidates);
                     self.decide_document(
                         &document,
@@ -196,6 +226,11 @@ impl Decider {
                 self.projector
                     .project(&event.bytes, &mut projection)
                     .map(|()| {
+                        if let Some(pace) = &mut pace {
+                            pace.begin(&mut current, |times| {
+                                self.any_time(|slot| projection.field(slot), times)
+                            });
+                        }
                         self.decide_projection(
                             &projection,
                             selection.as_deref(),
@@ -206,6 +241,9 @@ impl Decider {
             };
             if let Err(error) = result {
                 rejected.push((at, error));
+            }
+            if let Some(pace) = &mut pace {
+                pace.end(&mut progress);
             }
         }
         let Progress {
@@ -280,19 +318,20 @@ impl Decider {
             if !is_selected(selection, position) || !rule.filter.matches(&filtered) {
                 continue;
             }
-            let field = |slot: usize| {
-                let path = self.projector.paths().get(slot);
-                path.and_then(|path| path.get_some(document))
-                    .map_or(Field::Missing, Field::Value)
-            };
             self.decide_rule(
                 position,
-                field,
+                |slot| self.field_of(document, slot),
                 || rule.verdict(&filtered),
                 current,
                 progress,
             );
         }
+    }
+
+    fn field_of<'d>(&self, document: &'d Document, slot: usize) -> Field<'d> {
+        let path = self.projector.paths().get(slot);
+        path.and_then(|path| path.get_some(document))
+            .map_or(Field::Missing, Field::Value)
     }
 
     /// Decides an event that passed a rule's filter.
@@ -342,13 +381,31 @@ impl Decider {
         field: impl Fn(usize) -> Field<'f>,
         current: &mut Current<'_>,
     ) -> Option<EventTime> {
-        let clock = *self.clock_of.get(position)?;
-        let known = current.times.get_mut(clock)?;
+        self.time_by(*self.clock_of.get(position)?, field, current.times)
+    }
+
+    /// An event's time by a clock.
+    fn time_by<'f>(
+        &self,
+        clock: usize,
+        field: impl Fn(usize) -> Field<'f>,
+        times: &mut [Option<Option<EventTime>>],
+    ) -> Option<EventTime> {
+        let known = times.get_mut(clock)?;
         if known.is_none() {
             let (time, slot) = self.clocks.get(clock)?;
             *known = Some(time.read(field(*slot)).ok().map(|time| time.event_time()));
         }
         known.flatten()
+    }
+
+    /// An event's time by the first clock that can tell it.
+    fn any_time<'f>(
+        &self,
+        field: impl Fn(usize) -> Field<'f>,
+        times: &mut [Option<Option<EventTime>>],
+    ) -> Option<EventTime> {
+        (0..self.clocks.len()).find_map(|clock| self.time_by(clock, &field, times))
     }
 }
 

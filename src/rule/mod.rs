@@ -10,6 +10,7 @@ mod key;
 mod kind;
 pub mod load;
 mod match_document;
+mod pace;
 mod saved;
 mod schedule;
 mod time_expression;
@@ -28,6 +29,7 @@ pub use kind::{
     Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample,
     StateSize, Verdict,
 };
+pub use pace::{Pace, Passing};
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
 

@@ -41,6 +41,7 @@ mod support;
 mod tcp;
 mod test_rule;
 mod tidy;
+mod time;
 #[path = "inputs_web.rs"]
 mod web;
 mod writeback;

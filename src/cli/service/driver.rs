@@ -3,6 +3,7 @@
 use super::Finished;
 use super::decide::DecidedBatch;
 use super::reports::Reports;
+use super::time::Time;
 use super::writer::Writer;
 use crate::engine::{Delivery, DeliveryOutcome, Effect, Engine, Input, Outcome, Program, Record};
 use crate::event::WallTime;
@@ -68,6 +69,7 @@ pub(super) struct Driver {
     pub(super) reports: Reports,
     pub(super) gauge: IntakeGauge,
     pub(super) clock: Clock,
+    pub(super) time: Time,
     pub(super) run_every: Duration,
     /// Batches that came before an earlier one.
     pub(super) early: BTreeMap<u64, DecidedBatch>,
@@ -96,8 +98,8 @@ enum Wake {
 
 /// What one commit answers for.
 #[derive(Default)]
-struct Commit {
-    outcome: Outcome,
+pub(super) struct Commit {
+    pub(super) outcome: Outcome,
     answered: Vec<(DecidedBatch, usize)>,
     operators: Vec<oneshot::Sender<()>>,
 }
@@ -110,6 +112,7 @@ impl Driver {
         let mut deadline = None;
         let mut commit = Commit::default();
         self.engine.resume(&mut commit.outcome);
+        self.begin(&mut commit);
         self.finish(&mut commit).await;
         let deliveries = self.channels.deliveries.clone();
         loop {
@@ -119,6 +122,9 @@ impl Driver {
                 .next_due()
                 .map(|due| tokio::time::Instant::now() + due.since(wall));
             let may_take = self.engine.undelivered() < MOST_UNDELIVERED;
+            if may_take {
+                self.look(wall, &mut commit);
+            }
             let channels = &mut self.channels;
             // All branches lose nothing when another wins: `recv`, `reserve`, `changed` and `sleep_until` are cancel safe.
             let wake = tokio::select! {
@@ -142,7 +148,10 @@ impl Driver {
                 Wake::Tick => {
                     // Ticks that were missed while the journal could not be written are not made up for.
                     tick = (tick + self.run_every).max(tokio::time::Instant::now());
-                    self.tick(&mut commit);
+                    // While nothing is taken, silence means nothing: the watch finds the gap afterwards.
+                    if may_take {
+                        self.tick(&mut commit);
+                    }
                 }
                 Wake::Due => self
                     .engine
@@ -158,7 +167,7 @@ impl Driver {
                 break;
             }
         }
-        self.tick(&mut commit);
+        self.last_tick(&mut commit);
         self.finish(&mut commit).await;
         self.close();
         Finished {
@@ -196,10 +205,7 @@ impl Driver {
         let started = Instant::now();
         let now = self.clock.now();
         let accepted = batch.batch.events.len().saturating_sub(batch.rejected());
-        if let Some(decided) = batch.take_decided() {
-            self.engine
-                .apply(Input::Events(decided), now, &mut commit.outcome);
-        }
+        self.take_decided(&mut batch, now, commit);
         if let Some(fingerprint) = batch.batch.fingerprint {
             self.engine
                 .apply(Input::Body(fingerprint), now, &mut commit.outcome);
@@ -239,13 +245,6 @@ impl Driver {
                 }
             }
         }
-    }
-
-    fn tick(&mut self, commit: &mut Commit) {
-        self.reports.waiting(&self.gauge);
-        let busy = std::mem::take(&mut self.busy);
-        self.engine
-            .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
     }
 
     /// Commits, then lets effects and answers go.

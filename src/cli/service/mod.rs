@@ -9,13 +9,16 @@
 mod control;
 mod decide;
 mod driver;
+mod jumps;
 mod reload;
 mod reports;
 mod silences;
 mod start;
 mod state;
 mod stop;
+mod stream;
 mod summary;
+mod time;
 mod writer;
 
 pub(super) use control::ask;
@@ -37,6 +40,8 @@ use reports::Reports;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use stream::Stream;
+use time::Time;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +112,16 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     };
     let inputs = Inputs::start(startup, &shutdown).await?;
 
+    let only_stdin = args.stdin && !inputs.listens();
+    let stream = only_stdin.then(|| {
+        let Config {
+            run_every,
+            lateness,
+            future_tolerance,
+            ..
+        } = config;
+        Stream::new(run_every, lateness, future_tolerance, clock.now())
+    });
     let no_more_batches = CancellationToken::new();
     let filters = decide::start(
         filter_threads(),
@@ -114,6 +129,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         &decider,
         &decided_sender,
         no_more_batches.clone(),
+        stream.as_ref().map(|_| config.lateness),
     )?;
     drop(decided_sender);
     let driver = Driver {
@@ -135,6 +151,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             args.verbose,
         ),
         clock: clock.clone(),
+        time: Time::new(clock.now(), config.run_every, stream),
         run_every: config.run_every,
         early: BTreeMap::new(),
         next: 0,
@@ -174,7 +191,6 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
 
     readiness.send_replace(Readiness::Ready);
     start::announce_ready(args, &inputs, web.first())?;
-    let only_stdin = args.stdin && !inputs.listens();
     let ended = stop::wait(signals, inputs, only_stdin, &shutdown).await;
 
     // From here on: nothing new comes in, what came in is decided and committed, alerts get a last chance, state is written.

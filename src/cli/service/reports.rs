@@ -99,6 +99,16 @@ impl Reports {
         }
     }
 
+    /// A clock was set, the machine slept, or this process stood still.
+    pub(super) fn jumped(&self, since: WallTime, now: WallTime) {
+        let (since, now) = (since.to_text(), now.to_text());
+        tracing::warn!(
+            since,
+            now,
+            "no events could come for a while, or the clock was set: silence in that time counts for nothing"
+        );
+    }
+
     /// No snapshot could be made.
     pub(super) fn snapshot_failed(&self, error: &SnapshotError) {
         tracing::error!(%error, "no snapshot; the journal is kept");
