@@ -10,6 +10,7 @@ use serde_json::json;
 use std::path::Path;
 
 mod held;
+mod time;
 
 const START: WallTime = WallTime(1_772_409_600_000_000);
 const SECOND: Duration = Duration::from_secs(1);
