@@ -95,6 +95,13 @@ pub enum Record {
         /// When.
         now: WallTime,
     },
+    /// A ticket was made for an alert.
+    Ticket {
+        /// The alert.
+        id: AlertId,
+        /// The ticket's address.
+        ticket: String,
+    },
     /// An event waits until its rule runs.
     Held {
         /// The rule.
@@ -236,6 +243,7 @@ impl Engine {
                     self.outbox.insert(InFlight {
                         alert,
                         alerters: vec![Progress::Trying(1); alerters],
+                        ticket: None,
                     });
                 }
             }
@@ -251,6 +259,7 @@ impl Engine {
                 return Some((number, write));
             }
             Record::Body { fingerprint, now } => self.remember_body(fingerprint, now),
+            Record::Ticket { id, ticket } => self.outbox.set_ticket(&id, &ticket),
             Record::Held {
                 rule,
                 time,

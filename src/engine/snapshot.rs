@@ -26,6 +26,7 @@ pub struct Snapshot {
     next_write: u64,
     last_tick: Option<WallTime>,
     held: Vec<StoredHeld>,
+    tickets: Vec<(AlertId, String)>,
 }
 
 /// An event that waits for its rule's hours.
@@ -96,8 +97,8 @@ impl Snapshot {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
-            // The first format ended before `held`: an empty list is a zero.
-            1 => Ok(postcard::from_bytes(&[rest, &[0]].concat())?),
+            // The first format ended before `held`: two empty lists are two zeros.
+            1 => Ok(postcard::from_bytes(&[rest, &[0, 0]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -144,6 +145,13 @@ impl Engine {
             next_alert: self.next_alert,
             next_write: self.next_write,
             last_tick: self.last_tick,
+            tickets: self
+                .outbox
+                .iter()
+                .filter_map(|alert| {
+                    Some((alert.alert.id.clone(), alert.ticket.as_ref()?.to_string()))
+                })
+                .collect(),
             held: self
                 .held
                 .iter()
@@ -218,7 +226,14 @@ impl Engine {
             engine.aggregates.restore(group.restore(), open);
         }
         for (alert, alerters) in snapshot.alerts {
-            engine.outbox.insert(InFlight { alert, alerters });
+            engine.outbox.insert(InFlight {
+                alert,
+                alerters,
+                ticket: None,
+            });
+        }
+        for (id, ticket) in snapshot.tickets {
+            engine.outbox.set_ticket(&id, &ticket);
         }
         engine.bodies = snapshot.bodies.into();
         engine.next_alert = snapshot.next_alert;
