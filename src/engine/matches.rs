@@ -227,10 +227,12 @@ impl Engine {
         }
     }
 
-    /// Sends aggregated alerts that are due, and repeats failed deliveries whose time has come.
+    /// Sends aggregated alerts that are due, repeats failed deliveries whose time has come, and evaluates what waited for rules that
+    /// have begun to run.
     pub(super) fn due(&mut self, now: WallTime, out: &mut Outcome) {
         let program = Arc::clone(&self.program);
         self.repeat_failed(now, out);
+        self.open_hours(now, out);
         for group in self
             .aggregates
             .take_due(now, |rule| program.find(rule).is_some())

@@ -10,6 +10,7 @@
 mod aggregate;
 mod documents;
 mod effect;
+mod held;
 mod matches;
 mod outbox;
 mod program;
@@ -23,7 +24,7 @@ pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
 pub use outbox::Progress;
-pub use program::{Prepare, Program, ProgramRule};
+pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
@@ -33,6 +34,7 @@ pub use crate::rule::Counts;
 use crate::rule::{Decided, Decision, Evaluator, Verdict};
 use aggregate::Aggregates;
 use hashbrown::HashMap;
+use held::{Held, HeldEvent};
 use outbox::Outbox;
 use silence::Silences;
 use std::collections::VecDeque;
@@ -133,6 +135,7 @@ pub struct Engine {
     cells: Vec<Cell>,
     silences: Silences,
     aggregates: Aggregates,
+    held: Held,
     outbox: Outbox,
     bodies: VecDeque<(WallTime, u128)>,
     next_alert: u64,
@@ -152,6 +155,7 @@ impl Engine {
             cells,
             silences: Silences::default(),
             aggregates: Aggregates::default(),
+            held: Held::default(),
             outbox: Outbox::default(),
             bodies: VecDeque::new(),
             next_alert: 0,
@@ -174,7 +178,7 @@ impl Engine {
                 comment,
             } => self.operator_silences(&key, until, comment, now, out),
             Input::Expire { key, written } => self.operator_expires(&key, written, now, out),
-            Input::Program(program) => self.reload(program, out),
+            Input::Program(program) => self.reload(program, now, out),
             Input::Body(fingerprint) => {
                 self.remember_body(fingerprint, now);
                 out.records.push(Record::Body { fingerprint, now });
@@ -207,10 +211,14 @@ impl Engine {
 
     /// When [`Input::Due`] is wanted next.
     pub fn next_due(&self) -> Option<WallTime> {
-        [self.aggregates.next_due(), self.outbox.next_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.aggregates.next_due(),
+            self.outbox.next_due(),
+            self.held.next_due(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Alerts that are not delivered yet.
@@ -272,7 +280,6 @@ impl Engine {
             };
             self.count(position, counts);
         }
-        let mut matches = Vec::new();
         for Decision {
             rule,
             time,
@@ -283,36 +290,64 @@ impl Engine {
             let Some(position) = place(rule) else {
                 continue;
             };
-            let (Some(cell), Some(entry)) =
-                (self.cells.get_mut(position), program.rules.get(position))
-            else {
+            let Some(entry) = program.rules.get(position) else {
                 continue;
             };
-            if let Verdict::Sample(sample) = &verdict {
-                // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
-                if let Err(left_out) = cell.in_time(time, now, &self.options) {
-                    self.count(position, left_out);
-                    continue;
-                }
-                let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
-                out.records.push(Record::hit(
-                    &entry.rule.name,
-                    time,
-                    sample.clone(),
-                    kept,
-                    now,
-                ));
-            }
-            cell.evaluator.on_event(
-                Some(&event),
+            let held = HeldEvent {
                 time,
                 verdict,
-                now.as_event_time(),
-                &mut matches,
-            );
-            for matched in matches.drain(..) {
-                self.matched(entry, position, &matched, now, out);
+                event,
+                came: now,
+            };
+            if let Some(current) = self.holds(entry, held, now, out) {
+                self.let_in(entry, position, now, out);
+                self.evaluate(entry, position, current, now, out);
             }
+        }
+    }
+
+    /// Shows a rule's memory an event.
+    fn evaluate(
+        &mut self,
+        entry: &ProgramRule,
+        position: usize,
+        decided: HeldEvent,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        let HeldEvent {
+            time,
+            verdict,
+            event,
+            ..
+        } = decided;
+        let Some(cell) = self.cells.get_mut(position) else {
+            return;
+        };
+        if let Verdict::Sample(sample) = &verdict {
+            // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
+            if let Err(left_out) = cell.in_time(time, now, &self.options) {
+                return self.count(position, left_out);
+            }
+            let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
+            out.records.push(Record::hit(
+                &entry.rule.name,
+                time,
+                sample.clone(),
+                kept,
+                now,
+            ));
+        }
+        let mut matches = Vec::new();
+        cell.evaluator.on_event(
+            Some(&event),
+            time,
+            verdict,
+            now.as_event_time(),
+            &mut matches,
+        );
+        for matched in &matches {
+            self.matched(entry, position, matched, now, out);
         }
     }
 
@@ -323,6 +358,10 @@ impl Engine {
             .unwrap_or_else(|| now.minus(self.options.run_every));
         let mut matches = Vec::new();
         for (position, entry) in program.rules.iter().enumerate() {
+            if !entry.runs(now) {
+                continue;
+            }
+            self.let_in(entry, position, now, out);
             let Some(cell) = self.cells.get_mut(position) else {
                 continue;
             };
@@ -390,7 +429,8 @@ impl Engine {
     }
 
     /// Goes on with other rules: those whose meaning is the same keep what they remember.
-    fn reload(&mut self, program: Arc<Program>, out: &mut Outcome) {
+    fn reload(&mut self, program: Arc<Program>, now: WallTime, out: &mut Outcome) {
+        self.reload_held(&program, now, out);
         let mut old: HashMap<String, (u64, Cell)> = self
             .program
             .rules

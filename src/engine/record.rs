@@ -1,5 +1,6 @@
 //! What is journalled, and how it is put back.
 
+use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::{AlertId, Counts, Engine, Index, Op, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
@@ -94,6 +95,31 @@ pub enum Record {
         /// When.
         now: WallTime,
     },
+    /// A ticket was made for an alert.
+    Ticket {
+        /// The alert.
+        id: AlertId,
+        /// The ticket's address.
+        ticket: String,
+    },
+    /// An event waits until its rule runs.
+    Held {
+        /// The rule.
+        rule: String,
+        /// The event's time.
+        time: EventTime,
+        /// What the rule type made of it.
+        verdict: Verdict,
+        /// The event.
+        event: StoredEvent,
+        /// The engine's clock.
+        now: WallTime,
+    },
+    /// Nothing waits for the rule any more.
+    LetIn {
+        /// The rule.
+        rule: String,
+    },
 }
 
 /// An event in the journal.
@@ -177,7 +203,10 @@ impl Engine {
                 );
             }
             Record::Tick { now } => {
-                for cell in &mut self.cells {
+                for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
+                    if !entry.runs(now) {
+                        continue;
+                    }
                     cell.evaluator.on_tick(now.as_event_time(), &mut Vec::new());
                     cell.interval = Counts::default();
                 }
@@ -214,6 +243,7 @@ impl Engine {
                     self.outbox.insert(InFlight {
                         alert,
                         alerters: vec![Progress::Trying(1); alerters],
+                        ticket: None,
                     });
                 }
             }
@@ -229,6 +259,25 @@ impl Engine {
                 return Some((number, write));
             }
             Record::Body { fingerprint, now } => self.remember_body(fingerprint, now),
+            Record::Ticket { id, ticket } => self.outbox.set_ticket(&id, &ticket),
+            Record::Held {
+                rule,
+                time,
+                verdict,
+                event,
+                now,
+            } => {
+                let held = HeldEvent {
+                    time,
+                    verdict,
+                    event: event.restore(),
+                    came: now,
+                };
+                self.restore_held(&rule, held);
+            }
+            Record::LetIn { rule } => {
+                self.held.take(&rule);
+            }
         }
         None
     }

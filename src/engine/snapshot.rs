@@ -1,16 +1,18 @@
 //! All of the engine's memory at one moment, so that the journal before it can go.
 
 use super::aggregate::Group;
+use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::record::as_texts;
-use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence};
+use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence, StoredEvent};
 use crate::event::{Document, EventTime, WallTime};
+use crate::rule::Verdict;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// The engine's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +25,18 @@ pub struct Snapshot {
     next_alert: u64,
     next_write: u64,
     last_tick: Option<WallTime>,
+    held: Vec<StoredHeld>,
+    tickets: Vec<(AlertId, String)>,
+}
+
+/// An event that waits for its rule's hours.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredHeld {
+    rule: String,
+    time: EventTime,
+    verdict: Verdict,
+    event: StoredEvent,
+    came: WallTime,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,6 +97,8 @@ impl Snapshot {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
+            // The first format ended before `held`: two empty lists are two zeros.
+            1 => Ok(postcard::from_bytes(&[rest, &[0, 0]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -129,6 +145,24 @@ impl Engine {
             next_alert: self.next_alert,
             next_write: self.next_write,
             last_tick: self.last_tick,
+            tickets: self
+                .outbox
+                .iter()
+                .filter_map(|alert| {
+                    Some((alert.alert.id.clone(), alert.ticket.as_ref()?.to_string()))
+                })
+                .collect(),
+            held: self
+                .held
+                .iter()
+                .map(|(rule, held)| StoredHeld {
+                    rule: rule.to_owned(),
+                    time: held.time,
+                    verdict: held.verdict.clone(),
+                    event: StoredEvent::of(&held.event),
+                    came: held.came,
+                })
+                .collect(),
         }
     }
 
@@ -140,6 +174,7 @@ impl Engine {
     ) -> (Self, Vec<String>) {
         let mut engine = Self::new(options, program);
         let mut reset = Vec::new();
+        let mut fresh = HashSet::new();
         let mut memories: HashMap<String, RuleMemory> = snapshot
             .rules
             .into_iter()
@@ -152,6 +187,7 @@ impl Engine {
             cell.total = memory.total;
             cell.interval = memory.interval;
             if memory.fingerprint != entry.rule.state_fingerprint {
+                fresh.insert(entry.rule.name.clone());
                 reset.push(format!(
                     "{}: the rule was changed while the program did not run",
                     entry.rule.name
@@ -172,12 +208,32 @@ impl Engine {
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
         }
+        for held in snapshot.held {
+            // What another rule of that name decided is of no use.
+            if fresh.contains(&held.rule) {
+                continue;
+            }
+            let event = HeldEvent {
+                time: held.time,
+                verdict: held.verdict,
+                event: held.event.restore(),
+                came: held.came,
+            };
+            engine.restore_held(&held.rule, event);
+        }
         for group in snapshot.groups {
             let open = group.open;
             engine.aggregates.restore(group.restore(), open);
         }
         for (alert, alerters) in snapshot.alerts {
-            engine.outbox.insert(InFlight { alert, alerters });
+            engine.outbox.insert(InFlight {
+                alert,
+                alerters,
+                ticket: None,
+            });
+        }
+        for (id, ticket) in snapshot.tickets {
+            engine.outbox.set_ticket(&id, &ticket);
         }
         engine.bodies = snapshot.bodies.into();
         engine.next_alert = snapshot.next_alert;

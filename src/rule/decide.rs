@@ -318,6 +318,11 @@ impl Decider {
         if start.is_some_and(|start| time < start) || end.is_some_and(|end| time > end) {
             return;
         }
+        let hours = self.rules.rules.get(position);
+        let hours = hours.and_then(|rule| rule.hours.as_ref());
+        if hours.is_some_and(|hours| hours.ignore(time, current.now)) {
+            return;
+        }
         counts.hits += 1;
         let verdict = verdict();
         if verdict != Verdict::Nothing {

@@ -3,6 +3,7 @@
 mod counts;
 mod decide;
 mod evaluator;
+mod hours;
 mod index;
 mod key;
 mod kind;
@@ -18,6 +19,7 @@ mod window;
 pub use counts::Counts;
 pub use decide::{Bounds, Decided, Decider, Decision};
 pub use evaluator::Evaluator;
+pub use hours::{Hours, Outside};
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
@@ -62,6 +64,8 @@ pub struct Rule {
     pub realert_key: String,
     /// `aggregation` and what belongs to it.
     pub aggregation: Option<Aggregation>,
+    /// `limit_execution`: when it runs; `None`: always.
+    pub hours: Option<Hours>,
     /// `alert_time_limit` of the configuration.
     pub alert_time_limit: Duration,
     /// Every option, the configuration's and the defaults included: texts can print them.

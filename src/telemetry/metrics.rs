@@ -54,6 +54,8 @@ pub enum SkipReason {
     Future,
     /// No usable `timestamp_field`.
     NoTimestamp,
+    /// Too many waited for the rule's hours.
+    OutsideHours,
 }
 
 impl SkipReason {
@@ -62,6 +64,7 @@ impl SkipReason {
             Self::Late => "late",
             Self::Future => "future",
             Self::NoTimestamp => "no_timestamp",
+            Self::OutsideHours => "outside_hours",
         }
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Reports {
 struct PerRule {
     metrics: RuleMetrics,
     silenced: RateLimit,
+    held: RateLimit,
 }
 
 impl Reports {
@@ -60,6 +61,7 @@ impl Reports {
             .or_insert_with(|| PerRule {
                 metrics: self.metrics.rule(rule),
                 silenced: RateLimit::new(1, Duration::from_secs(60)),
+                held: RateLimit::new(1, Duration::from_secs(60)),
             })
     }
 
@@ -197,6 +199,19 @@ impl Reports {
                 counts,
                 busy,
             } => self.ran(&rule, start, end, counts, busy),
+            Note::HeldTooMany { rule, dropped } => {
+                let now = self.clock.now();
+                let per_rule = self.rule(&rule);
+                per_rule.metrics.skipped(SkipReason::OutsideHours, dropped);
+                if let Some(Allowed { suppressed }) = per_rule.held.allow(now) {
+                    tracing::error!(
+                        rule,
+                        dropped,
+                        suppressed,
+                        "too many events wait for the hours of limit_execution: the oldest were let go"
+                    );
+                }
+            }
             Note::RuleKept { rule } => tracing::debug!(rule, "rule kept"),
             Note::RuleReset { rule } => {
                 tracing::info!(

@@ -12,7 +12,8 @@ use crate::event::python;
 use crate::filter::Filter;
 use crate::rule::time_field::{self, TimeField};
 use crate::rule::{
-    Aggregation, Common, Due, IndexPattern, IndexStyle, QueryKey, Rule, RuleTypeEntry, Schedule,
+    Aggregation, Common, Due, Hours, IndexPattern, IndexStyle, Outside, QueryKey, Rule,
+    RuleTypeEntry, Schedule,
 };
 use std::path::Path;
 use std::time::Duration;
@@ -167,6 +168,7 @@ impl Builder<'_> {
         }
         let filter = self.filter(entry);
         let aggregation = self.aggregation();
+        let hours = self.hours();
         let index = self.index();
         let name = self.properties.text("name")?;
         let common = Common {
@@ -207,6 +209,7 @@ impl Builder<'_> {
                 .text("realert_key")
                 .unwrap_or_else(|| name.clone()),
             aggregation,
+            hours,
             alert_time_limit: service.alert_time_limit,
             state_fingerprint: fingerprint::of(&self.properties, entry),
             name,
@@ -268,7 +271,7 @@ impl Builder<'_> {
             .get("schedule")
             .filter(|schedule| python::is_truthy(&schedule.to_value()));
         let due = match schedule {
-            Some(schedule) => Due::Schedule(self.schedule(schedule)?),
+            Some(schedule) => Due::Schedule(self.schedule("aggregation.schedule", schedule)?),
             None => Due::After(
                 self.aggregation_period(node)
                     .filter(|after| !after.is_zero())?,
@@ -302,7 +305,20 @@ impl Builder<'_> {
         period
     }
 
-    fn schedule(&mut self, node: &Node) -> Option<Schedule> {
+    fn hours(&mut self) -> Option<Hours> {
+        let is_set = |node: &&Node| python::is_truthy(&node.to_value());
+        let node = self.properties.get("limit_execution").filter(is_set)?;
+        let node = node.clone();
+        let coverage = self.properties.get("limit_execution_coverage");
+        let outside = match coverage.filter(is_set) {
+            Some(_) => Outside::Ignored,
+            None => Outside::Wait,
+        };
+        let schedule = self.schedule("limit_execution", &node)?;
+        Some(Hours { schedule, outside })
+    }
+
+    fn schedule(&mut self, option: &str, node: &Node) -> Option<Schedule> {
         let found = match node.as_str() {
             Some(text) => Schedule::parse(text),
             None => Err(format!("it takes text, found {}", node.kind_name())),
@@ -311,7 +327,7 @@ impl Builder<'_> {
             Problem::error(
                 "E0706",
                 &node.span,
-                format!("`aggregation.schedule` is no cron expression: {error}"),
+                format!("`{option}` is no cron expression: {error}"),
             )
             .help("five fields: minute, hour, day, month, day of the week, such as \"*/5 * * * *\"")
         };

@@ -141,6 +141,11 @@ impl Loader<'_> {
         let (rule, problems) = build::build(self, path, &written);
         loaded.problems.extend(problems);
         let rule = match rule {
+            // A test runs at any hour, as elastalert-test-rule does.
+            Ok(rule) if switched_off == SwitchedOff::Loaded => Rule {
+                hours: None,
+                ..rule
+            },
             Ok(rule) => rule,
             Err(options) => return loaded.broken.push((path.to_owned(), options)),
         };
