@@ -81,6 +81,7 @@ fn with_alert<T>(options: &str, matches: &[Value], look: impl FnOnce(&Alert<'_>)
         matches: &matches,
         time: WallTime(0),
         now: WallTime(0),
+        ticket: None,
     })
 }
 

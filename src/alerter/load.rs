@@ -3,6 +3,7 @@
 use super::{ALERTERS, Alerter, AlerterEntry, Build, find};
 use crate::alert::{Process, Template};
 use crate::config::{Data, Mapping, Node, Problem, Properties, check, unknown};
+use crate::engine::AlerterFacts;
 use crate::rule::load::options::is_named_by_user;
 use std::sync::Arc;
 
@@ -15,6 +16,16 @@ pub struct Exit {
     pub alerter: Arc<dyn Alerter>,
     /// The rule's text options, overlaid by the alerter's own.
     pub template: Arc<Template>,
+}
+
+impl Exit {
+    /// What the engine knows of it.
+    pub fn facts(&self) -> AlerterFacts {
+        AlerterFacts {
+            name: self.name,
+            ticket: self.alerter.ticket_use(),
+        }
+    }
 }
 
 /// Names users may expect, and what they are called here.

@@ -4,7 +4,7 @@ use crate::alert::enhancements::Enhanced;
 use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
 use crate::alerter::short_links::ShortLinks;
-use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
+use crate::alerter::{ALERTERS, Build, Exit, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::engine::{Prepare, Program, ProgramRule};
@@ -175,7 +175,7 @@ impl Loader {
             let outlet = Arc::new(outlet);
             program.push(Arc::new(ProgramRule {
                 rule: Arc::clone(&rule),
-                alerters: outlet.exits.iter().map(|exit| exit.name).collect(),
+                alerters: outlet.exits.iter().map(Exit::facts).collect(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
                 prepare: Arc::new(Preparing {
@@ -278,6 +278,7 @@ impl Prepare for Preparing {
             matches,
             time: now,
             now,
+            ticket: None,
         })
     }
 }

@@ -105,6 +105,8 @@ pub struct Delivery {
     pub alerter: u16,
     /// The attempt, counted from 1.
     pub attempt: u32,
+    /// The address of the ticket that another alerter made for the alert.
+    pub ticket: Option<Arc<str>>,
 }
 
 /// How an attempt ended.
@@ -114,8 +116,8 @@ pub struct DeliveryOutcome {
     pub alert: AlertId,
     /// Which of the rule's alerters.
     pub alerter: u16,
-    /// Sent, or why not.
-    pub result: Result<(), String>,
+    /// Sent, with the address of the ticket that was made if any was; or why not.
+    pub result: Result<Option<String>, String>,
 }
 
 /// What the engine wants done.

@@ -20,15 +20,17 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod time;
+mod warm;
 
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
 pub use outbox::Progress;
-pub use program::{Prepare, Program, ProgramRule};
+pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
+pub use warm::{Coming, Memory};
 
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
@@ -126,6 +128,8 @@ struct Cell {
     newest: Option<EventTime>,
     /// Since when events have come without a gap that matters to it; `None`: always.
     since: Option<EventTime>,
+    /// Until when it was watched in the past that it was warmed with.
+    warmed: Option<EventTime>,
     /// Since the last tick.
     interval: Counts,
     /// Since the store began.
@@ -473,6 +477,7 @@ impl Cell {
             evaluator: Evaluator::new(&entry.rule),
             newest: None,
             since: None,
+            warmed: None,
             interval: Counts::default(),
             total: Counts::default(),
             run: Counts::default(),

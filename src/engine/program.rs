@@ -18,12 +18,33 @@ pub trait Prepare: Send + Sync {
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document;
 }
 
+/// One of a rule's alerters, as the engine knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlerterFacts {
+    /// Its name.
+    pub name: &'static str,
+    /// What it has to do with tickets.
+    pub ticket: TicketUse,
+}
+
+/// What an alerter has to do with the ticket of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TicketUse {
+    /// Nothing.
+    #[default]
+    None,
+    /// It makes one.
+    Makes,
+    /// It shows the one that another alerter made.
+    Shows,
+}
+
 /// A rule with what the engine needs to know of its alerters and texts.
 pub struct ProgramRule {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// The names of its alerters, in the rule's order.
-    pub alerters: Vec<&'static str>,
+    /// Its alerters, in the rule's order.
+    pub alerters: Vec<AlerterFacts>,
     /// The side that makes its alerts.
     pub prepare: Arc<dyn Prepare>,
     /// `run_enhancements_first`: enhancements run at the match, before it is aggregated.

@@ -2,7 +2,7 @@
 
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::{AlertId, Counts, Engine, Index, Op, PendingAlert, Silence, Write};
+use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use crate::rule::{Gap, Sample, Verdict};
 use bytes::Bytes;
@@ -95,6 +95,13 @@ pub enum Record {
         /// When.
         now: WallTime,
     },
+    /// A ticket was made for an alert.
+    Ticket {
+        /// The alert.
+        id: AlertId,
+        /// The ticket's address.
+        ticket: String,
+    },
     /// An event waits until its rule runs.
     Held {
         /// The rule.
@@ -120,6 +127,8 @@ pub enum Record {
         /// The engine's clock.
         now: WallTime,
     },
+    /// A rule was told of the past.
+    Warmed(Memory),
     /// Events could not come for a while.
     Resumed {
         /// The rule that begins; `None`: all.
@@ -211,6 +220,9 @@ impl Engine {
             }
             Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
             Record::TickAsOf { time, now } => self.restore_tick(time, now),
+            Record::Warmed(memory) => {
+                self.restore_memory(&memory);
+            }
             Record::Resumed { rule, gap } => self.note_gap(rule.as_deref(), gap),
             Record::Counts { rule, counts } => {
                 let (position, _) = self.program.find(&rule)?;
@@ -242,6 +254,7 @@ impl Engine {
                     self.outbox.insert(InFlight {
                         alert,
                         alerters: vec![Progress::Trying(1); alerters],
+                        ticket: None,
                     });
                 }
             }
@@ -257,6 +270,7 @@ impl Engine {
                 return Some((number, write));
             }
             Record::Body { fingerprint, now } => self.remember_body(fingerprint, now),
+            Record::Ticket { id, ticket } => self.outbox.set_ticket(&id, &ticket),
             Record::Held {
                 rule,
                 time,

@@ -26,6 +26,7 @@ pub struct Snapshot {
     next_write: u64,
     last_tick: Option<WallTime>,
     held: Vec<StoredHeld>,
+    tickets: Vec<(AlertId, String)>,
     watched: Option<EventTime>,
     /// By rule: since when events have come without a gap.
     since: Vec<(String, EventTime)>,
@@ -101,7 +102,7 @@ impl Snapshot {
             VERSION => Ok(postcard::from_bytes(rest)?),
             // Older formats ended earlier. Nothing, and an empty list, are a zero.
             2 => Ok(postcard::from_bytes(&[rest, &[0, 0]].concat())?),
-            1 => Ok(postcard::from_bytes(&[rest, &[0, 0, 0]].concat())?),
+            1 => Ok(postcard::from_bytes(&[rest, &[0, 0, 0, 0]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -150,6 +151,13 @@ impl Engine {
             next_alert: self.next_alert,
             next_write: self.next_write,
             last_tick: self.last_tick,
+            tickets: self
+                .outbox
+                .iter()
+                .filter_map(|alert| {
+                    Some((alert.alert.id.clone(), alert.ticket.as_ref()?.to_string()))
+                })
+                .collect(),
             held: self
                 .held
                 .iter()
@@ -228,7 +236,14 @@ impl Engine {
             engine.aggregates.restore(group.restore(), open);
         }
         for (alert, alerters) in snapshot.alerts {
-            engine.outbox.insert(InFlight { alert, alerters });
+            engine.outbox.insert(InFlight {
+                alert,
+                alerters,
+                ticket: None,
+            });
+        }
+        for (id, ticket) in snapshot.tickets {
+            engine.outbox.set_ticket(&id, &ticket);
         }
         engine.bodies = snapshot.bodies.into();
         engine.next_alert = snapshot.next_alert;

@@ -10,6 +10,7 @@ use serde_json::json;
 use std::path::Path;
 
 mod held;
+mod tickets;
 mod time;
 
 const START: WallTime = WallTime(1_772_409_600_000_000);
@@ -53,7 +54,12 @@ fn load(generation: u64, rules: &[&str]) -> (Arc<Program>, Decider) {
     let entries = loaded.rules.iter().map(|rule| {
         Arc::new(ProgramRule {
             rule: Arc::clone(rule),
-            alerters: vec!["debug"; rule.properties.texts("alert").len()],
+            alerters: rule
+                .properties
+                .texts("alert")
+                .iter()
+                .map(|name| facts(name))
+                .collect(),
             prepare: Arc::new(AsIs),
             enhance_first: false,
             match_in_root: false,
@@ -65,6 +71,18 @@ fn load(generation: u64, rules: &[&str]) -> (Arc<Program>, Decider) {
         rules: loaded.rules,
     });
     (program, Decider::new(rules))
+}
+
+/// An alerter that does nothing.
+fn facts(name: &str) -> AlerterFacts {
+    AlerterFacts {
+        name: "debug",
+        ticket: match name {
+            "jira" => TicketUse::Makes,
+            "email" => TicketUse::Shows,
+            _ => TicketUse::None,
+        },
+    }
 }
 
 /// Prepares nothing; matches with a member `drop` are dropped.
@@ -145,7 +163,7 @@ impl Stage {
         self.apply(Input::Outcome(DeliveryOutcome {
             alert: alert.clone(),
             alerter,
-            result: result.map_err(str::to_owned),
+            result: result.map(|()| None).map_err(str::to_owned),
         }))
     }
 
@@ -486,13 +504,14 @@ struct Sent {
     seconds_off: i64,
 }
 
-const RULES: [&str; 8] = [
+const RULES: [&str; 9] = [
     EVERY,
     BURST,
     TOGETHER,
     "name: keyed\ntype: blacklist\ncompare_key: bad\nblacklist: [\"True\"]\nquery_key: user\nrealert: {seconds: 5}\nexponential_realert: {minutes: 2}\nalert: [debug, command]",
     "name: related\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 5}\nattach_related: true\nquery_key: user\nalert: debug",
     "name: flat\ntype: flatline\nthreshold: 2\ntimeframe: {seconds: 20}\nalert: debug",
+    "name: ticket\ntype: any\nquery_key: user\nrealert: {seconds: 5}\nalert: [jira, debug, email]",
     "name: hours\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 1}\nlimit_execution: \"*/2 * * * *\"\nrealert: {seconds: 5}\nalert: debug",
     "name: half\ntype: flatline\nthreshold: 1\ntimeframe: {seconds: 20}\nquery_key: user\nlimit_execution: \"1-59/2 * * * *\"\nlimit_execution_coverage: true\nalert: debug",
 ];
@@ -582,6 +601,10 @@ proptest! {
                     let mut again: Vec<Delivery> = resumed.deliveries().into_iter().cloned().collect();
                     let mut expected = under_way.clone();
                     for deliveries in [&mut again, &mut expected] {
+                        // A ticket may have been made since.
+                        for delivery in &mut *deliveries {
+                            delivery.ticket = None;
+                        }
                         deliveries.sort_by(|a, b| (&a.alert.id, a.alerter).cmp(&(&b.alert.id, b.alerter)));
                     }
                     prop_assert_eq!(again, expected);
@@ -602,7 +625,7 @@ proptest! {
                     inputs.push(Box::new(move |_| Input::Outcome(DeliveryOutcome {
                         alert: delivery.alert.id.clone(),
                         alerter: delivery.alerter,
-                        result: if worked { Ok(()) } else { Err("refused".to_owned()) },
+                        result: if worked { Ok((delivery.alerter == 0).then(|| "https://tickets/1".to_owned())) } else { Err("refused".to_owned()) },
                     })));
                 }
                 Step::Silence(key, seconds) => {

@@ -84,7 +84,8 @@ impl Engine {
     pub(super) fn note_gap(&mut self, rule: Option<&str>, gap: Gap) {
         for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
             if rule.is_none_or(|rule| rule == entry.rule.name) {
-                cell.resume(entry, gap);
+                let from = gap.from.max(cell.warmed);
+                cell.resume(entry, Gap { from, ..gap });
             }
         }
         if rule.is_none() {

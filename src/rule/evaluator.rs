@@ -103,6 +103,14 @@ impl Evaluator {
         self.state.load(saved)
     }
 
+    /// Takes over what [`Evaluator::save`] gave elsewhere: what was learnt from the past adds to what is known, windows are replaced.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used; nothing is changed then.
+    pub fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
+        self.state.absorb(saved)
+    }
+
     /// How much is remembered.
     pub fn size(&self) -> StateSize {
         self.state.size()

@@ -75,6 +75,11 @@ pub trait RuleType: Debug + Send + Sync {
         false
     }
 
+    /// The span of the past whose values are known when the rule begins ([`RuleState::learn`]); `None`: the type learns nothing.
+    fn learns_from(&self) -> Option<Duration> {
+        None
+    }
+
     /// How long events must have been watched before a match can be believed; `None`: what is remembered says so itself.
     fn horizon(&self) -> Option<Duration> {
         None
@@ -157,6 +162,11 @@ pub trait RuleState: Send {
 
     /// Takes over a saved state; an error says in words why it cannot be used.
     fn load(&mut self, saved: &[u8]) -> Result<(), String>;
+
+    /// Takes over a state that was filled from the past, elsewhere.
+    fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
+        self.load(saved)
+    }
 
     /// Keys remembered, and events held, for metrics.
     fn size(&self) -> StateSize;

@@ -115,6 +115,7 @@ impl Harness {
             alert: Arc::new(alert),
             alerter: 0,
             attempt: 1,
+            ticket: None,
         };
         self.sending.deliveries().send(delivery).await.unwrap();
     }
@@ -132,7 +133,7 @@ impl Harness {
 
     async fn outcome(&mut self) -> (String, Result<(), String>) {
         let outcome = self.outcomes.recv().await.unwrap();
-        (outcome.alert.0.to_string(), outcome.result)
+        (outcome.alert.0.to_string(), outcome.result.map(drop))
     }
 }
 

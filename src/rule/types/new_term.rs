@@ -162,6 +162,10 @@ impl RuleType for NewTerm {
         })
     }
 
+    fn learns_from(&self) -> Option<Duration> {
+        Some(self.0.window)
+    }
+
     fn state(&self) -> Box<dyn RuleState> {
         Box::new(State {
             known: self.0.terms.iter().map(|_| Known::default()).collect(),
@@ -302,6 +306,20 @@ impl RuleState for State {
             return Err("the saved state is about other fields".to_owned());
         }
         self.known = known;
+        Ok(())
+    }
+
+    fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
+        let before = std::mem::take(&mut self.known);
+        self.known = before.iter().map(|_| Known::default()).collect();
+        let loaded = self.load(saved);
+        if loaded.is_err() {
+            self.known = before;
+            return loaded;
+        }
+        for (known, before) in self.known.iter_mut().zip(before) {
+            known.extend(before);
+        }
         Ok(())
     }
 

@@ -10,8 +10,8 @@ use tripline::alert::enhancements::{ENHANCEMENTS, Enhanced, EnhancementEntry};
 use tripline::alert::{Alert, BodyStyle, Preparation, Process, Template, Times, TopCounts};
 use tripline::config::{Service, Sources};
 use tripline::engine::{
-    DeliveryOutcome, Effect, Engine, Input, Op, Options, Outcome, PendingAlert, Prepare, Program,
-    ProgramRule, Silence, Snapshot, Write,
+    AlerterFacts, DeliveryOutcome, Effect, Engine, Input, Op, Options, Outcome, PendingAlert,
+    Prepare, Program, ProgramRule, Silence, Snapshot, TicketUse, Write,
 };
 use tripline::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use tripline::filter::Mapping;
@@ -144,7 +144,7 @@ impl<'c> Stage<'c> {
             );
             entries.push(Arc::new(ProgramRule {
                 rule: Arc::clone(rule),
-                alerters: names.clone(),
+                alerters: names.iter().map(|&name| facts(name)).collect(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
                 prepare: Arc::new(StandIn {
@@ -313,7 +313,7 @@ impl<'c> Stage<'c> {
                         let outcome = DeliveryOutcome {
                             alert: delivery.alert.id.clone(),
                             alerter: delivery.alerter,
-                            result,
+                            result: result.map(|()| None),
                         };
                         inputs.insert(0, Input::Outcome(outcome));
                     }
@@ -354,6 +354,7 @@ impl<'c> Stage<'c> {
             matches: &alert.matches,
             time: alert.time,
             now,
+            ticket: None,
         };
         self.played.delivered.push(Delivered {
             at: at.to_owned(),
@@ -406,6 +407,14 @@ fn service(case: &Value, directory: &Path) -> Service {
 /// Every string a keyword, also under `.keyword`; every number a double; ISO strings dates.
 fn mapping() -> Mapping {
     Mapping::default()
+}
+
+/// A stand-in that has nothing to do with tickets.
+fn facts(name: &'static str) -> AlerterFacts {
+    AlerterFacts {
+        name,
+        ticket: TicketUse::None,
+    }
 }
 
 struct StandIn {
