@@ -15,6 +15,7 @@ mod run;
 mod service;
 mod silence;
 pub mod test_rule;
+mod warm;
 
 use crate::alert::Process;
 use crate::alerter::World;
@@ -74,6 +75,8 @@ enum Command {
     },
     /// Show, set and end silences, with the service running or not
     Silence(Box<silence::Command>),
+    /// Fill what rules remember from the past, before they go live or while they run; nothing is alerted
+    Warm(Box<warm::Command>),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -110,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
+        Command::Warm(command) => warm(&command),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {
@@ -259,6 +263,14 @@ fn silence(command: silence::Command) -> anyhow::Result<i32> {
         }
         Ok(rule.cloned())
     })
+}
+
+fn warm(command: &warm::Command) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(command.config.as_deref(), true)?;
+    report(&problems);
+    let loader = loader(config.clone(), None, false)?;
+    command.run(&config, &loader)
 }
 
 fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> anyhow::Result<i32> {

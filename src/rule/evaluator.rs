@@ -90,6 +90,16 @@ impl Evaluator {
         }
     }
 
+    /// Values that the rule's fields had before `start`, in the order of its type's fields.
+    pub fn know(&mut self, values: Vec<serde_json::Value>, start: EventTime) {
+        let sample = Sample {
+            key: super::Key::All,
+            values,
+        };
+        let time = start.minus(std::time::Duration::from_micros(1));
+        self.state.learn(&hit(None, time, sample), start);
+    }
+
     /// What is remembered, in a form [`Evaluator::load`] reads.
     pub fn save(&self) -> Vec<u8> {
         self.state.save()

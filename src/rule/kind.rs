@@ -10,6 +10,7 @@ use crate::filter::{Filter, Mapping};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,8 +76,8 @@ pub trait RuleType: Debug + Send + Sync {
         false
     }
 
-    /// The span of the past whose values are known when the rule begins ([`RuleState::learn`]); `None`: the type learns nothing.
-    fn learns_from(&self) -> Option<Duration> {
+    /// What of the past is known when the rule begins ([`RuleState::learn`]); `None`: the type learns nothing.
+    fn learning(&self) -> Option<Learning> {
         None
     }
 
@@ -100,6 +101,17 @@ pub trait RuleType: Debug + Send + Sync {
     fn is_tuple(&self, _member: &str, _value: &Value) -> bool {
         false
     }
+}
+
+/// What of the past a type knows when its rule begins: the values of fields, or of combinations of fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learning {
+    /// How far back.
+    pub window: Duration,
+    /// Each field or combination, by its places in [`RuleType::fields`].
+    pub terms: Vec<Range<usize>>,
+    /// Whether an index has the values in `.keyword` of the field.
+    pub keyword: bool,
 }
 
 /// What a rule type is shown of an event.

@@ -26,8 +26,8 @@ pub use hours::{Hours, Outside};
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
-    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, Verdict,
+    Built, Common, Hit, Learning, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry,
+    Sample, StateSize, Verdict,
 };
 pub use pace::{Pace, Passing};
 pub use schedule::Schedule;

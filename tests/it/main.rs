@@ -42,6 +42,7 @@ mod tcp;
 mod test_rule;
 mod tidy;
 mod time;
+mod warm;
 #[path = "inputs_web.rs"]
 mod web;
 mod writeback;

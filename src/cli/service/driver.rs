@@ -5,7 +5,9 @@ use super::decide::DecidedBatch;
 use super::reports::Reports;
 use super::time::Time;
 use super::writer::Writer;
-use crate::engine::{Delivery, DeliveryOutcome, Effect, Engine, Input, Outcome, Program, Record};
+use crate::engine::{
+    Coming, Delivery, DeliveryOutcome, Effect, Engine, Input, Memory, Outcome, Program, Record,
+};
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
@@ -36,6 +38,11 @@ pub(super) enum Control {
     Operator {
         input: Input,
         done: oneshot::Sender<()>,
+    },
+    /// Rules are to remember the past; answered with their names when it is journalled.
+    Warm {
+        memories: Vec<Memory>,
+        done: oneshot::Sender<Vec<String>>,
     },
     /// The silences in force are asked for: their keys and ends. Answered when the documents written so far can be read.
     Silences {
@@ -101,7 +108,7 @@ enum Wake {
 pub(super) struct Commit {
     pub(super) outcome: Outcome,
     answered: Vec<(DecidedBatch, usize)>,
-    operators: Vec<oneshot::Sender<()>>,
+    operators: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Driver {
@@ -232,7 +239,14 @@ impl Driver {
             }
             Control::Operator { input, done } => {
                 self.engine.apply(input, now, &mut commit.outcome);
-                commit.operators.push(done);
+                commit.operators.push(Box::new(|| {
+                    let _gone = done.send(());
+                }));
+            }
+            Control::Warm { memories, done } => {
+                let coming = Coming::Now(now);
+                let taken = self.engine.warm(memories, coming, &mut commit.outcome);
+                commit.operators.push(Box::new(|| drop(done.send(taken))));
             }
             Control::Silences { done } => {
                 let silences = self.engine.silences(now);
@@ -296,8 +310,8 @@ impl Driver {
                 }
             }
         }
-        for done in commit.operators.drain(..) {
-            let _gone = done.send(());
+        for answer in commit.operators.drain(..) {
+            answer();
         }
         self.snapshot_if_long();
     }

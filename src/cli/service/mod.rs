@@ -16,14 +16,16 @@ mod silences;
 mod start;
 mod state;
 mod stop;
-mod stream;
+pub(super) mod stream;
 mod summary;
 mod time;
+mod warm;
 mod writer;
 
-pub(super) use control::ask;
-pub(super) use silences::{Request, Running, at_rest};
+pub(super) use control::{Request, ask};
+pub(super) use silences::{Request as SilencesRequest, Running, at_rest};
 pub(super) use state::options;
+pub(super) use warm::{WarmedBy, warm};
 
 use super::rules::{Loaded, Loader};
 use super::run::Args;
@@ -82,6 +84,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     };
     let mut state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
     start::adopt_silences(&config, &mut state, clock.now()).await;
+    start::learn(&config, &loaded.program, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
     let rules = loaded.running();
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
@@ -169,6 +172,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         let door = control::Door {
             engine: control.clone(),
             documents,
+            store: config.store.clone(),
             clock: clock.clone(),
         };
         control::serve(&config.store, door)

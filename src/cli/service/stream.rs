@@ -15,7 +15,7 @@ const FIRST_WORD: Duration = Duration::from_secs(60);
 
 /// What the engine is to be told.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(in crate::cli) enum Step {
     /// The stream begins, at this time; whether it is live.
     Begin(EventTime, Liveness),
     /// A tick, at this time.
@@ -28,14 +28,14 @@ pub(super) enum Step {
 
 /// Whether a stream's events are young.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Liveness {
+pub(in crate::cli) enum Liveness {
     Live,
     Old,
 }
 
 /// The clock.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(in crate::cli) struct Stream {
     run_every: Duration,
     lateness: Duration,
     future_tolerance: Duration,
@@ -57,7 +57,7 @@ struct Moving {
 }
 
 impl Stream {
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         run_every: Duration,
         lateness: Duration,
         future_tolerance: Duration,
@@ -101,7 +101,12 @@ impl Stream {
     }
 
     /// A batch came: what happens, in order.
-    pub(super) fn steps(&mut self, decided: Decided, pace: Pace, now: WallTime) -> Vec<Step> {
+    pub(in crate::cli) fn steps(
+        &mut self,
+        decided: Decided,
+        pace: Pace,
+        now: WallTime,
+    ) -> Vec<Step> {
         let latest = now.plus(self.future_tolerance).as_event_time();
         let mut steps = Vec::new();
         let mut batch = pace.over(decided);
@@ -115,14 +120,7 @@ impl Stream {
                 break;
             };
             if self.moving.is_none() {
-                let lag = age(first, now);
-                steps.push(Step::Begin(first, self.liveness(lag)));
-                self.moving = Some(Moving {
-                    time: first,
-                    tick: first.plus(self.run_every),
-                    newest: first,
-                    lag,
-                });
+                steps.push(self.begin(first, now));
             }
             let Some(moving) = &mut self.moving else {
                 break;
@@ -139,6 +137,18 @@ impl Stream {
             }
         }
         steps
+    }
+
+    /// The stream begins at a time.
+    pub(in crate::cli) fn begin(&mut self, time: EventTime, now: WallTime) -> Step {
+        let lag = age(time, now);
+        self.moving = Some(Moving {
+            time,
+            tick: time.plus(self.run_every),
+            newest: time,
+            lag,
+        });
+        Step::Begin(time, self.liveness(lag))
     }
 
     /// Time passed on the wall: the ticks that are due.
@@ -163,8 +173,17 @@ impl Stream {
     /// The stream has ended: the last ticks, one second after its newest event at the earliest.
     pub(super) fn finish(&mut self, now: WallTime) -> Vec<Step> {
         let mut steps = Vec::new();
-        if let (Some(time), Some(moving)) = (self.time(now), &mut self.moving) {
+        if let (Some(time), Some(moving)) = (self.time(now), &self.moving) {
             let end = time.max(moving.newest.plus(Duration::from_secs(1)));
+            steps = self.until(end);
+        }
+        steps
+    }
+
+    /// Time passes until an end, and is told of there.
+    pub(in crate::cli) fn until(&mut self, end: EventTime) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if let Some(moving) = &mut self.moving {
             moving.advance(end, self.run_every, &mut steps);
             steps.push(Step::Tick(end));
         }
