@@ -146,6 +146,18 @@ impl Decider {
         Self { bounds, ..self }
     }
 
+    /// The fields that are looked at, by their full names; a name with `*` stands for every one like it.
+    pub fn fields(&self) -> Vec<String> {
+        let rules = self.rules.rules.iter();
+        let filters = rules.flat_map(|rule| [Some(&rule.filter), rule.kind.inner_filter()]);
+        let mut names: Vec<String> = filters.flatten().flat_map(Filter::fields).collect();
+        let paths = self.projector.paths().iter();
+        names.extend(paths.map(|path| path.as_str().to_owned()));
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// The rules.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
