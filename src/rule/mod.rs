@@ -16,7 +16,7 @@ pub mod types;
 mod window;
 
 pub use counts::Counts;
-pub use decide::{Bounds, Decided, Decider, Decision};
+pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};

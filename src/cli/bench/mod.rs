@@ -5,7 +5,7 @@ mod limit;
 use super::{data, exit, load_config, loader, output, report};
 use crate::config::yaml_files;
 use crate::event::{RawEvent, WallTime};
-use crate::rule::Decider;
+use crate::rule::{Decider, Workspace};
 use limit::Wanted;
 use serde_json::json;
 use std::path::PathBuf;
@@ -202,8 +202,9 @@ fn measure(
 
 fn decide(decider: &Decider, events: &[RawEvent]) -> Counted {
     let mut counted = Counted::default();
+    let mut workspace = Workspace::default();
     for batch in events.chunks(BATCH) {
-        let decided = decider.decide(batch, None, WallTime(0));
+        let decided = decider.decide_in(&mut workspace, batch, None, WallTime(0));
         counted.add(Counted {
             hits: decided.counts.iter().map(|(_, counts)| counts.hits).sum(),
             decisions: decided.decisions.len(),
