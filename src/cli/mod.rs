@@ -1,6 +1,7 @@
 //! The commands. This is where everything is put together; nothing uses it.
 
 pub mod args;
+mod bench;
 mod check;
 mod clock;
 pub mod create_index;
@@ -74,6 +75,8 @@ enum Command {
     },
     /// Show, set and end silences, with the service running or not
     Silence(Box<silence::Command>),
+    /// Measure how fast rules decide events
+    Bench(Box<bench::Args>),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -110,6 +113,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
+        Command::Bench(args) => bench::run(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {

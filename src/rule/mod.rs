@@ -17,7 +17,7 @@ pub mod types;
 mod window;
 
 pub use counts::Counts;
-pub use decide::{Bounds, Decided, Decider, Decision};
+pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
 pub use hours::{Hours, Outside};
 pub use index::{IndexPattern, IndexStyle};

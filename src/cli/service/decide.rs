@@ -4,7 +4,7 @@ use crate::event::json::parse_document;
 use crate::event::{Meta, RawEvent};
 use crate::input::Batch;
 use crate::input::index_name::IndexName;
-use crate::rule::{Decided, Decider};
+use crate::rule::{Decided, Decider, Workspace};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -79,11 +79,10 @@ pub(super) fn start(
             std::thread::Builder::new()
                 .name(format!("filter-{number}"))
                 .spawn(move || {
+                    let mut workspace = Workspace::default();
                     while let Some((number, batch)) = next(&queue, &runtime) {
-                        if decided
-                            .blocking_send(decide(&decider.load(), number, batch))
-                            .is_err()
-                        {
+                        let batch = decide(&decider.load(), &mut workspace, number, batch);
+                        if decided.blocking_send(batch).is_err() {
                             break;
                         }
                     }
@@ -116,7 +115,12 @@ fn next(queue: &Mutex<Queue>, runtime: &Handle) -> Option<(u64, Batch)> {
     Some((number, batch))
 }
 
-fn decide(decider: &Decider, number: u64, mut batch: Batch) -> DecidedBatch {
+fn decide(
+    decider: &Decider,
+    workspace: &mut Workspace,
+    number: u64,
+    mut batch: Batch,
+) -> DecidedBatch {
     let started = Instant::now();
     let origin = Arc::clone(&batch.origin);
     let index = origin.index.as_ref().and_then(|index| {
@@ -125,7 +129,7 @@ fn decide(decider: &Decider, number: u64, mut batch: Batch) -> DecidedBatch {
         }
         index.fixed()
     });
-    let mut decided = decider.decide(&batch.events, index, batch.received);
+    let mut decided = decider.decide_in(workspace, &batch.events, index, batch.received);
     let rejected = std::mem::take(&mut decided.rejected);
     DecidedBatch {
         number,
