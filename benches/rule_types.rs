@@ -31,11 +31,24 @@ const START: i64 = 1_800_000_000 * SECOND;
 /// The cases by name.
 const CASES: &[(&str, fn())] = &[
     ("frequency: a million keys", frequency_keys),
-    ("frequency: a million keys, documents of 300 bytes", frequency_documents),
-    ("frequency: ten million events, one key", || frequency_events(1)),
-    ("frequency: ten million events, a thousand keys", || frequency_events(1000)),
-    ("frequency: late events in the middle of a million", frequency_late),
-    ("frequency: a hundred thousand keys expire a second", frequency_expiry),
+    (
+        "frequency: a million keys, documents of 300 bytes",
+        frequency_documents,
+    ),
+    ("frequency: ten million events, one key", || {
+        frequency_events(1)
+    }),
+    ("frequency: ten million events, a thousand keys", || {
+        frequency_events(1000)
+    }),
+    (
+        "frequency: late events in the middle of a million",
+        frequency_late,
+    ),
+    (
+        "frequency: a hundred thousand keys expire a second",
+        frequency_expiry,
+    ),
     ("flatline: a million keys", || keys(FLATLINE)),
     ("flatline: a million keys fall silent", flatline_silence),
     ("spike: a million keys", || keys(SPIKE)),
@@ -43,20 +56,35 @@ const CASES: &[(&str, fn())] = &[
     ("spike: late events in the middle of a million", spike_late),
     ("cardinality: a million keys", || keys(CARDINALITY)),
     ("cardinality: a million values", cardinality_values),
-    ("cardinality, minimum: a million keys", || keys(CARDINALITY_MIN)),
+    ("cardinality, minimum: a million keys", || {
+        keys(CARDINALITY_MIN)
+    }),
     ("change: a million keys", || keys(CHANGE)),
     ("new_term: a million values", || keys(NEW_TERM)),
-    ("metric_aggregation, avg: a million events", || metric("avg")),
-    ("metric_aggregation, max: a million events", || metric("max")),
-    ("metric_aggregation, cardinality: a million events", || metric("cardinality")),
-    ("metric_aggregation, percentiles: a million events", || metric("percentiles")),
+    ("metric_aggregation, avg: a million events", || {
+        metric("avg")
+    }),
+    ("metric_aggregation, max: a million events", || {
+        metric("max")
+    }),
+    ("metric_aggregation, cardinality: a million events", || {
+        metric("cardinality")
+    }),
+    ("metric_aggregation, percentiles: a million events", || {
+        metric("percentiles")
+    }),
     ("metric_aggregation: a million keys", || keys(METRIC_KEYS)),
     ("percentage_match: a million keys", || keys(PERCENTAGE)),
-    ("spike_aggregation, avg: a hundred thousand samples", spike_aggregation),
+    (
+        "spike_aggregation, avg: a hundred thousand samples",
+        spike_aggregation,
+    ),
 ];
 
-const FREQUENCY: &str = "type: frequency\nnum_events: 20\ntimeframe: {minutes: 10}\nquery_key: user";
-const FLATLINE: &str = "type: flatline\nthreshold: 1\ntimeframe: {minutes: 10}\nquery_key: user\nforget_keys: true";
+const FREQUENCY: &str =
+    "type: frequency\nnum_events: 20\ntimeframe: {minutes: 10}\nquery_key: user";
+const FLATLINE: &str =
+    "type: flatline\nthreshold: 1\ntimeframe: {minutes: 10}\nquery_key: user\nforget_keys: true";
 const SPIKE: &str = "type: spike\nspike_height: 3\nspike_type: up\nthreshold_ref: 5\ntimeframe: {minutes: 10}\nquery_key: user";
 const CARDINALITY: &str = "type: cardinality\ncardinality_field: n\nmax_cardinality: 20\ntimeframe: {minutes: 10}\nquery_key: user";
 const CARDINALITY_MIN: &str = "type: cardinality\ncardinality_field: n\nmin_cardinality: 1\ntimeframe: {minutes: 10}\nquery_key: user";
@@ -79,7 +107,10 @@ fn main() {
     for (name, _) in CASES {
         if wanted.is_none_or(|wanted| name.contains(wanted.as_str())) {
             let program = std::env::current_exe().unwrap();
-            let status = Command::new(program).args(["--case", name]).status().unwrap();
+            let status = Command::new(program)
+                .args(["--case", name])
+                .status()
+                .unwrap();
             assert!(status.success(), "{name}");
         }
     }
@@ -116,7 +147,10 @@ impl Run {
         }
     }
 
-    fn timed(&mut self, act: impl FnOnce(&mut Evaluator, EventTime, &mut Vec<tripline::rule::Match>)) {
+    fn timed(
+        &mut self,
+        act: impl FnOnce(&mut Evaluator, EventTime, &mut Vec<tripline::rule::Match>),
+    ) {
         let started = Instant::now();
         act(&mut self.evaluator, EventTime(self.now), &mut self.out);
         let took = started.elapsed();
@@ -162,7 +196,8 @@ impl Run {
     /// Continues under another name, with its counts begun anew.
     fn then(&mut self, what: &str) {
         self.name = format!("… {what}");
-        (self.steps, self.spent, self.longest, self.matches) = (0, Duration::ZERO, Duration::ZERO, 0);
+        (self.steps, self.spent, self.longest, self.matches) =
+            (0, Duration::ZERO, Duration::ZERO, 0);
     }
 }
 
@@ -181,7 +216,10 @@ fn thousands(rate: f64) -> String {
 /// Bytes of memory this process has, 0 where that cannot be read.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    let pages = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or(0) * 4096
 }
 
@@ -206,11 +244,20 @@ fn load(options: &str) -> Arc<Rule> {
         alerter_options: &[],
     };
     let loaded = loader.files(&[file]);
-    loaded.rules.first().cloned().unwrap_or_else(|| panic!("{:?}", loaded.problems))
+    loaded
+        .rules
+        .first()
+        .cloned()
+        .unwrap_or_else(|| panic!("{:?}", loaded.problems))
 }
 
 fn address(number: u64) -> String {
-    format!("10.{}.{}.{}", number >> 16 & 255, number >> 8 & 255, number & 255)
+    format!(
+        "10.{}.{}.{}",
+        number >> 16 & 255,
+        number >> 8 & 255,
+        number & 255
+    )
 }
 
 /// Spreads numbers over the keys without an order.
@@ -244,7 +291,10 @@ fn sample(rule: &Rule, user: u64, n: u64) -> Sample {
                 values.push(Value::from(user));
             }
             values.push(Value::from(n));
-            Sample { key: Key::All, values }
+            Sample {
+                key: Key::All,
+                values,
+            }
         }
     }
 }
@@ -289,8 +339,15 @@ fn frequency_keys() {
 fn frequency_documents() {
     let mut run = Run::new(FREQUENCY);
     for number in 0..MILLION {
-        let bytes = format!("{{\"user\":\"{}\",\"message\":\"{:230}\"}}", address(number), number);
-        let event = Arc::new(RawEvent { bytes: bytes.into(), meta: None });
+        let bytes = format!(
+            "{{\"user\":\"{}\",\"message\":\"{:230}\"}}",
+            address(number),
+            number
+        );
+        let event = Arc::new(RawEvent {
+            bytes: bytes.into(),
+            meta: None,
+        });
         let sample = sample(&run.rule, number, 0);
         run.now += 60;
         run.event(run.now, sample, Some(&event));
@@ -299,7 +356,8 @@ fn frequency_documents() {
 }
 
 fn frequency_events(keys: u64) {
-    let mut run = Run::new("type: frequency\nnum_events: 100000000\ntimeframe: {days: 1}\nquery_key: user");
+    let mut run =
+        Run::new("type: frequency\nnum_events: 100000000\ntimeframe: {days: 1}\nquery_key: user");
     for number in 0..10 * MILLION {
         let sample = sample(&run.rule, scattered(number, keys), 0);
         run.now += 1000;
@@ -324,11 +382,14 @@ fn late(run: &mut Run) {
 }
 
 fn frequency_late() {
-    late(&mut Run::new("type: frequency\nnum_events: 100000000\ntimeframe: {days: 1}\nquery_key: user"));
+    late(&mut Run::new(
+        "type: frequency\nnum_events: 100000000\ntimeframe: {days: 1}\nquery_key: user",
+    ));
 }
 
 fn frequency_expiry() {
-    let mut run = Run::new("type: frequency\nnum_events: 20\ntimeframe: {seconds: 5}\nquery_key: user");
+    let mut run =
+        Run::new("type: frequency\nnum_events: 20\ntimeframe: {seconds: 5}\nquery_key: user");
     for number in 0..4 * MILLION {
         let sample = sample(&run.rule, number, 0);
         run.now += 10;
@@ -357,7 +418,9 @@ fn flatline_silence() {
 }
 
 fn spike_events() {
-    let mut run = Run::new("type: spike\nspike_height: 3\nspike_type: up\nthreshold_ref: 5\ntimeframe: {hours: 1}\nquery_key: user");
+    let mut run = Run::new(
+        "type: spike\nspike_height: 3\nspike_type: up\nthreshold_ref: 5\ntimeframe: {hours: 1}\nquery_key: user",
+    );
     for number in 0..10 * MILLION {
         let sample = sample(&run.rule, 0, 0);
         run.now += 700;
@@ -370,11 +433,15 @@ fn spike_events() {
 }
 
 fn spike_late() {
-    late(&mut Run::new("type: spike\nspike_height: 3\nspike_type: up\nthreshold_ref: 5\ntimeframe: {hours: 1}\nquery_key: user"));
+    late(&mut Run::new(
+        "type: spike\nspike_height: 3\nspike_type: up\nthreshold_ref: 5\ntimeframe: {hours: 1}\nquery_key: user",
+    ));
 }
 
 fn cardinality_values() {
-    let mut run = Run::new("type: cardinality\ncardinality_field: n\nmax_cardinality: 100000000\ntimeframe: {minutes: 1}\nquery_key: user");
+    let mut run = Run::new(
+        "type: cardinality\ncardinality_field: n\nmax_cardinality: 100000000\ntimeframe: {minutes: 1}\nquery_key: user",
+    );
     for number in 0..2 * MILLION {
         let mut sample = sample(&run.rule, 0, 0);
         sample.values = vec![Value::from(address(number % MILLION))];
