@@ -1,5 +1,6 @@
 //! Rules: what a rule file means, and the rule types.
 
+mod blocks;
 mod counts;
 mod decide;
 mod evaluator;
