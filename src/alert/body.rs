@@ -60,24 +60,6 @@ impl Alert<'_> {
         Ok(body)
     }
 
-    /// The body to send when the rule's own text cannot be rendered: an alert with a bad text is still an alert. It has the rule's name,
-    /// the reason, and every field.
-    pub fn fallback_body(&self, error: &TextError) -> String {
-        let mut body = String::new();
-        for matched in self.matches {
-            body.push_str(&self.rule.name);
-            let _infallible = write!(
-                body,
-                "\n\nThe text of this rule could not be rendered: {error}\n\n"
-            );
-            self.write_fields(matched, &mut body);
-            if self.matches.len() > 1 {
-                body.push_str(SEPARATOR);
-            }
-        }
-        body
-    }
-
     /// What the rule type says about a match; empty for most.
     pub fn rule_text(&self, matched: &Document) -> String {
         let times = |timestamp: &Value, back| self.template.times.pretty(timestamp, back);

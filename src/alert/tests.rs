@@ -103,28 +103,6 @@ impl TopCounts for Seen {
 }
 
 #[test]
-fn a_text_that_cannot_be_made_has_a_substitute() {
-    let matches = [json!({"b": 1, "a": [1]}), json!({"c": null})];
-    let body = with_alert(
-        "alert_text: '{5}'\nalert_text_args: [b]\n",
-        &matches,
-        |alert| {
-            let error = alert.body(BodyStyle::default()).unwrap_err();
-            assert_eq!(alert.template.warnings.len(), 1);
-            alert.fallback_body(&error)
-        },
-    );
-    let reason = "The text of this rule could not be rendered: there is no argument 5";
-    let dashes = "-".repeat(40);
-    assert_eq!(
-        body,
-        format!(
-            "r\n\n{reason}\n\na: [\n    1\n]\nb: 1\n\n{dashes}\nr\n\n{reason}\n\nc: None\n\n{dashes}\n"
-        )
-    );
-}
-
-#[test]
 fn what_always_fails_is_said_at_load() {
     for options in [
         "alert_text: '{'\nalert_text_args: [a]\n",
