@@ -5,27 +5,25 @@ use crate::alert::{Preparation, Template};
 use crate::alerter::notice::NoticeMail;
 use crate::alerter::sending::Outlet;
 use crate::alerter::{Exit, debug_exits, exits};
-use crate::config::{Data, Mapping, Node, Problem, Span};
+use crate::config::{Data, Mapping, Node, Problem, Properties, Span};
 use crate::engine::{NOTICES, Notices, ProgramRule};
 use crate::event::python;
-use crate::rule::Rule;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 impl Loader {
-    /// How people are told of errors of these rules; `None`: not at all.
-    pub(super) fn notices(
+    /// How people are told of errors of rules with these options, whether they run or cannot be loaded; `None`: not at all.
+    pub(super) fn notices<'r>(
         &self,
-        rules: &[Arc<Rule>],
+        rules: impl Iterator<Item = &'r Properties>,
         problems: &mut Vec<Problem>,
     ) -> Option<(Notices, Arc<Outlet>)> {
         let configured = &self.config.properties;
         let is_set = |node: &&Node| python::is_truthy(&node.to_value());
         let alerters = configured.get("notify_alert").filter(is_set);
         let of_rule: HashMap<String, Vec<String>> = rules
-            .iter()
-            .map(|rule| (rule.name.clone(), rule.properties.texts("notify_email")))
+            .filter_map(|rule| Some((rule.text("name")?, rule.texts("notify_email"))))
             .filter(|(_, addresses)| !addresses.is_empty())
             .collect();
         let mails = !of_rule.is_empty() || !configured.texts("notify_email").is_empty();
@@ -88,7 +86,7 @@ impl Loader {
 }
 
 /// The options of the rule that stands for the program, beside the configuration's.
-fn options(alerters: Option<&Node>, configured: &crate::config::Properties) -> Mapping {
+fn options(alerters: Option<&Node>, configured: &Properties) -> Mapping {
     let place = ["notify_alert", "notify_email"]
         .iter()
         .find_map(|name| configured.get(name))

@@ -192,7 +192,9 @@ impl Loader {
             outlets.insert(rule.name.clone(), outlet);
             rules.push(rule);
         }
-        let notices = self.notices(&rules, &mut problems);
+        let running = rules.iter().map(|rule| &rule.properties);
+        let broken = loaded.broken.iter().map(|(_, options)| options);
+        let notices = self.notices(running.chain(broken), &mut problems);
         let notices = notices.map(|(notices, outlet)| {
             outlets.insert(NOTICES.to_owned(), outlet);
             notices

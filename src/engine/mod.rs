@@ -100,6 +100,13 @@ pub enum Input {
         /// The documents that tell of it, with their ids.
         written: Vec<(Arc<str>, Document)>,
     },
+    /// Something that the engine did not see itself went wrong with a rule.
+    Trouble {
+        /// The rule, or its file.
+        rule: String,
+        /// What to write down; see [`is_exception`].
+        message: String,
+    },
     /// Rules were loaded anew.
     Program(Arc<Program>),
     /// A body with this fingerprint belongs to the same commit.
@@ -184,6 +191,7 @@ impl Engine {
                 comment,
             } => self.operator_silences(&key, until, comment, now, out),
             Input::Expire { key, written } => self.operator_expires(&key, written, now, out),
+            Input::Trouble { rule, message } => self.write_error(&rule, &message, now, out),
             Input::Program(program) => self.reload(program, now, out),
             Input::Body(fingerprint) => {
                 self.remember_body(fingerprint, now);
