@@ -10,6 +10,7 @@ mod exit;
 mod explain;
 mod links;
 mod log;
+mod notices;
 mod output;
 mod rules;
 mod run;

@@ -1,6 +1,7 @@
 //! All of the engine's memory at one moment, so that the journal before it can go.
 
 use super::aggregate::Group;
+use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::record::as_texts;
@@ -27,6 +28,7 @@ pub struct Snapshot {
     last_tick: Option<WallTime>,
     held: Vec<StoredHeld>,
     tickets: Vec<(AlertId, String)>,
+    failing: Vec<(String, u32, WallTime)>,
 }
 
 /// An event that waits for its rule's hours.
@@ -97,8 +99,8 @@ impl Snapshot {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
-            // The first format ended before `held`: two empty lists are two zeros.
-            1 => Ok(postcard::from_bytes(&[rest, &[0, 0]].concat())?),
+            // The first format ended before `held`: three empty lists are three zeros.
+            1 => Ok(postcard::from_bytes(&[rest, &[0, 0, 0]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -151,6 +153,11 @@ impl Engine {
                 .filter_map(|alert| {
                     Some((alert.alert.id.clone(), alert.ticket.as_ref()?.to_string()))
                 })
+                .collect(),
+            failing: self
+                .failing
+                .iter()
+                .map(|(rule, resting)| (rule.clone(), resting.failures, resting.until))
                 .collect(),
             held: self
                 .held
@@ -207,6 +214,13 @@ impl Engine {
         }
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
+        }
+        for (rule, failures, until) in snapshot.failing {
+            // An edited rule does not rest.
+            if fresh.contains(&rule) {
+                continue;
+            }
+            engine.failing.insert(rule, Resting { failures, until });
         }
         for held in snapshot.held {
             // What another rule of that name decided is of no use.

@@ -88,6 +88,8 @@ pub struct Metrics {
     rule_events_skipped: Family<RuleSkip, Counter>,
     rule_alerts: Family<Rule, Counter>,
     rule_matches_silenced: Family<Rule, Counter>,
+    rule_failures: Family<Rule, Counter>,
+    rule_resting: Family<Rule, Gauge>,
     scrapes: Family<Rule, Counter>,
     hits: Family<Rule, Counter>,
     matches: Family<Rule, Counter>,
@@ -161,6 +163,14 @@ impl Metrics {
             "tripline_rule_matches_silenced",
             "Matches held back by a silence"
         );
+        let rule_failures = register!(
+            "tripline_rule_failures",
+            "Failures of the rule's own code: it forgets its windows and rests"
+        );
+        let rule_resting = register!(
+            "tripline_rule_resting",
+            "1 while the rule rests after a failure; its events wait"
+        );
         let scrapes = register!("elastalert_scrapes", "Number of scrapes for rule");
         let hits = register!("elastalert_hits", "Number of hits for rule");
         let matches = register!("elastalert_matches", "Number of matches for rule");
@@ -186,6 +196,8 @@ impl Metrics {
             rule_events_skipped,
             rule_alerts,
             rule_matches_silenced,
+            rule_failures,
+            rule_resting,
             scrapes,
             hits,
             matches,
@@ -238,6 +250,8 @@ impl Metrics {
             alerts_not_sent: self.alerts_not_sent.get_or_create_owned(&rule),
             alerts_silenced: self.alerts_silenced.get_or_create_owned(&rule),
             matches_silenced: self.rule_matches_silenced.get_or_create_owned(&rule),
+            failures: self.rule_failures.get_or_create_owned(&rule),
+            resting: self.rule_resting.get_or_create_owned(&rule),
             skipped: self.rule_events_skipped.clone(),
             name: name.to_owned(),
         }
@@ -361,6 +375,8 @@ pub struct RuleMetrics {
     alerts_not_sent: Counter,
     alerts_silenced: Counter,
     matches_silenced: Counter,
+    failures: Counter,
+    resting: Gauge,
     skipped: Family<RuleSkip, Counter>,
 }
 
@@ -391,6 +407,17 @@ impl RuleMetrics {
     /// A match was held back by a silence.
     pub fn match_silenced(&self) {
         self.matches_silenced.inc();
+    }
+
+    /// The rule failed, and rests.
+    pub fn failed(&self) {
+        self.failures.inc();
+        self.resting.set(1);
+    }
+
+    /// The rule runs again.
+    pub fn recovered(&self) {
+        self.resting.set(0);
     }
 
     /// A silence document was written.

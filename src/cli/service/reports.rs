@@ -21,6 +21,7 @@ pub(super) struct Reports {
     verbose: bool,
     rules: HashMap<String, PerRule>,
     journal_failed: RateLimit,
+    not_told: RateLimit,
     /// What came in, for the closing lines.
     pub(super) events: u64,
     /// Events that were none.
@@ -49,6 +50,7 @@ impl Reports {
             verbose,
             rules: HashMap::new(),
             journal_failed: RateLimit::new(1, Duration::from_secs(10)),
+            not_told: RateLimit::new(1, Duration::from_secs(60)),
             events: 0,
             bad: 0,
             bytes: 0,
@@ -199,6 +201,28 @@ impl Reports {
                 counts,
                 busy,
             } => self.ran(&rule, start, end, counts, busy),
+            Note::RuleFailed { rule, error, until } => {
+                self.metrics.error();
+                self.rule(&rule).metrics.failed();
+                tracing::error!(
+                    rule,
+                    error,
+                    rests_until = until.to_text(),
+                    "the rule failed: it has forgotten its windows, and its events wait for a while; please report this"
+                );
+            }
+            Note::RuleRecovered { rule } => {
+                self.rule(&rule).metrics.recovered();
+                tracing::info!(rule, "the rule runs again");
+            }
+            Note::NotTold => {
+                if let Some(Allowed { suppressed }) = self.not_told.allow(self.clock.now()) {
+                    tracing::warn!(
+                        suppressed,
+                        "too many messages about errors wait to be sent: more are not told"
+                    );
+                }
+            }
             Note::HeldTooMany { rule, dropped } => {
                 let now = self.clock.now();
                 let per_rule = self.rule(&rule);
