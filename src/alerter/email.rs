@@ -78,7 +78,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
     .into())
 }
 
-fn server(properties: &Properties, build: &Build) -> Result<Server, Vec<Problem>> {
+pub(super) fn server(properties: &Properties, build: &Build) -> Result<Server, Vec<Problem>> {
     let security = if properties.bool("smtp_ssl") == Some(true) {
         Security::Always
     } else {

@@ -29,6 +29,7 @@ mod matrixhookshot;
 mod mattermost;
 pub mod mime;
 mod ms_power_automate;
+pub mod notice;
 mod opsgenie;
 mod options;
 mod pagerduty;

@@ -1,6 +1,7 @@
 //! The commands. This is where everything is put together; nothing uses it.
 
 pub mod args;
+mod bench;
 mod check;
 mod clock;
 pub mod create_index;
@@ -9,6 +10,7 @@ mod exit;
 mod explain;
 mod links;
 mod log;
+mod notices;
 mod output;
 mod rules;
 mod run;
@@ -77,6 +79,8 @@ enum Command {
     Silence(Box<silence::Command>),
     /// Fill what rules remember from the past, before they go live or while they run; nothing is alerted
     Warm(Box<warm::Command>),
+    /// Measure how fast rules decide events
+    Bench(Box<bench::Args>),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -114,6 +118,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
         Command::Warm(command) => warm(&command),
+        Command::Bench(args) => bench::run(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {

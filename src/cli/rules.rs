@@ -7,7 +7,7 @@ use crate::alerter::short_links::ShortLinks;
 use crate::alerter::{ALERTERS, Build, Exit, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
 use crate::config::{OptionSpec, Problem, Properties, Span};
-use crate::engine::{Prepare, Program, ProgramRule};
+use crate::engine::{NOTICES, Prepare, Program, ProgramRule};
 use crate::event::{Document, EventTime, WallTime, python};
 use crate::filter::Mapping;
 use crate::rule::load::{self, Disabled};
@@ -98,7 +98,8 @@ impl Loaded {
             .map(|entry| Arc::clone(&entry.rule))
             .collect();
         self.rules = Arc::new(RuleSet { generation, rules });
-        self.program = Arc::new(Program::new(generation, entries));
+        let notices = self.program.notices.clone();
+        self.program = Arc::new(Program::new(generation, entries).with_notices(notices));
         kept.into_iter()
             .map(|(entry, _)| entry.rule.name.clone())
             .collect()
@@ -133,10 +134,15 @@ impl Loader {
     /// Loads the rule of a file for a test: it may be switched off.
     pub(super) fn load_to_test(&self, file: &Path) -> Loaded {
         let file = self.find(file);
-        self.complete(self.read(|loader| loader.to_test(&file)), 0)
+        let mut loaded = self.complete(self.read(|loader| loader.to_test(&file)), 0);
+        // Nobody is told of the errors of a test.
+        if let Some(program) = Arc::get_mut(&mut loaded.program) {
+            program.notices = None;
+        }
+        loaded
     }
 
-    fn read(&self, read: impl FnOnce(&load::Loader<'_>) -> load::Loaded) -> load::Loaded {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&load::Loader<'_>) -> T) -> T {
         read(&load::Loader {
             service: &self.config,
             environment: &environment,
@@ -186,9 +192,17 @@ impl Loader {
             outlets.insert(rule.name.clone(), outlet);
             rules.push(rule);
         }
+        let running = rules.iter().map(|rule| &rule.properties);
+        let broken = loaded.broken.iter().map(|(_, options)| options);
+        let notices = self.notices(running.chain(broken), &mut problems);
+        let notices = notices.map(|(notices, outlet)| {
+            outlets.insert(NOTICES.to_owned(), outlet);
+            notices
+        });
+        let program = Program::new(generation, program).with_notices(notices);
         Loaded {
             rules: Arc::new(RuleSet { generation, rules }),
-            program: Arc::new(Program::new(generation, program)),
+            program: Arc::new(program),
             outlets,
             disabled: loaded.disabled,
             problems,
@@ -197,7 +211,7 @@ impl Loader {
     }
 
     /// What alerters are built with.
-    fn build(&self, options: &Properties, file: &Path) -> Build {
+    pub(super) fn build(&self, options: &Properties, file: &Path) -> Build {
         let named = options.get("alert").or_else(|| options.get("type"));
         Build {
             span: named.map_or_else(Span::nowhere, |node| node.span.clone()),
@@ -252,9 +266,9 @@ fn later(rule: &Rule) -> Option<Problem> {
 }
 
 /// A rule's steps before an alert.
-struct Preparing {
-    preparation: Arc<Preparation>,
-    outlet: Arc<Outlet>,
+pub(super) struct Preparing {
+    pub(super) preparation: Arc<Preparation>,
+    pub(super) outlet: Arc<Outlet>,
 }
 
 impl Prepare for Preparing {

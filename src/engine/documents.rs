@@ -1,8 +1,10 @@
 //! The writeback documents, field by field as ElastAlert writes them.
 
+use super::failing::guarded;
 use super::program::ProgramRule;
 use super::{
-    AlertId, Counts, Effect, Engine, Index, Op, Options, Outcome, PendingAlert, Record, Write,
+    AlertId, Counts, Effect, Engine, Index, NOTICES, Op, Options, Outcome, PendingAlert, Record,
+    Write,
 };
 use crate::event::{Document, WallTime};
 use crate::rule::Rule;
@@ -101,6 +103,9 @@ impl Engine {
         now: WallTime,
         out: &mut Outcome,
     ) {
+        if *alert.rule == *NOTICES {
+            return;
+        }
         let program = Arc::clone(&self.program);
         let entry = program.find(&alert.rule).map(|(_, entry)| entry);
         let exception = if sent {
@@ -145,10 +150,10 @@ impl Engine {
         let mut document = Document::new();
         document.insert("match_body".to_owned(), Value::Object(matched.clone()));
         document.insert("rule_name".to_owned(), rule.into());
-        let info = entry.map(|entry| {
-            entry
-                .prepare
-                .alert_info(&entry.rule, std::slice::from_ref(matched), now)
+        // An alerter that cannot say what it is must not keep the document back.
+        let info = entry.and_then(|entry| {
+            let matches = std::slice::from_ref(matched);
+            guarded(|| entry.prepare.alert_info(&entry.rule, matches, now)).ok()
         });
         document.insert(
             "alert_info".to_owned(),
@@ -187,7 +192,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn write_error(
+    pub(super) fn write_error_document(
         &mut self,
         rule: &str,
         message: &str,

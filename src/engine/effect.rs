@@ -203,6 +203,22 @@ pub enum Note {
         /// Time spent on evaluating all rules in it.
         busy: std::time::Duration,
     },
+    /// A rule failed, lost what it remembered, and rests.
+    RuleFailed {
+        /// The rule.
+        rule: String,
+        /// What it failed of.
+        error: String,
+        /// Until when it rests.
+        until: WallTime,
+    },
+    /// A rule that had failed runs again.
+    RuleRecovered {
+        /// The rule.
+        rule: String,
+    },
+    /// Too many messages about errors wait to be sent: this one is not.
+    NotTold,
     /// Too many events wait for a rule's hours: the oldest were let go.
     HeldTooMany {
         /// The rule.

@@ -1,9 +1,9 @@
-//! Events that came outside of their rule's hours (`limit_execution`): they wait until the rule runs.
+//! Events that came outside of their rule's hours (`limit_execution`), or while it rests after a failure: they wait until the rule runs.
 
 use super::program::ProgramRule;
 use super::{Engine, Note, Outcome, Program, Record, StoredEvent};
 use crate::event::{EventTime, RawEvent, WallTime};
-use crate::rule::{Hours, Outside, Verdict};
+use crate::rule::{Outside, Verdict};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -38,12 +38,10 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Adds an event for a rule with these hours; how many had to go for it. Without hours it waits no longer than until it is asked.
-    pub(super) fn push(&mut self, rule: &str, hours: Option<&Hours>, held: HeldEvent) -> u64 {
+    /// Adds an event, to be looked at again when the rule opens; how many had to go for it.
+    pub(super) fn push(&mut self, rule: &str, opens: Option<WallTime>, held: HeldEvent) -> u64 {
         let queue = self.queues.entry(rule.to_owned()).or_default();
-        queue.opens = hours.map_or(Some(held.came), |hours| {
-            hours.schedule.next_after(held.came)
-        });
+        queue.opens = opens;
         queue.bytes += held.event.bytes.len();
         queue.events.push_back(held);
         let mut dropped = 0;
@@ -98,10 +96,8 @@ impl Engine {
         now: WallTime,
         out: &mut Outcome,
     ) -> Option<HeldEvent> {
-        let Some(hours) = &entry.rule.hours else {
-            return Some(held);
-        };
-        if hours.outside == Outside::Ignored || hours.run(now) {
+        let opens = self.opens(Some(entry), now);
+        if opens.is_some_and(|opens| opens <= now) {
             return Some(held);
         }
         let rule = &entry.rule.name;
@@ -110,7 +106,7 @@ impl Engine {
             time: held.time,
             verdict: held.verdict.clone(),
             event: StoredEvent::of(&held.event),
-            now,
+            now: held.came,
         });
         // The batch it came with is not kept for it.
         let event = RawEvent {
@@ -121,7 +117,7 @@ impl Engine {
             event: Arc::new(event),
             ..held
         };
-        let dropped = self.held.push(rule, Some(hours), held);
+        let dropped = self.held.push(rule, opens, held);
         if dropped > 0 {
             out.notes.push(Note::HeldTooMany {
                 rule: rule.clone(),
@@ -134,8 +130,23 @@ impl Engine {
     /// Puts an event of the journal, or of a snapshot, back: the rule's hours may be others now.
     pub(super) fn restore_held(&mut self, rule: &str, held: HeldEvent) {
         let found = self.program.find(rule);
-        let hours = found.and_then(|(_, entry)| entry.rule.hours.as_ref());
-        self.held.push(rule, hours, held);
+        let opens = self.opens(found.map(|(_, entry)| entry), held.came);
+        self.held.push(rule, opens, held);
+    }
+
+    /// When a rule takes events, from a time on: that time if it does then. Without the rule they wait no longer than until it is asked for.
+    fn opens(&self, entry: Option<&ProgramRule>, from: WallTime) -> Option<WallTime> {
+        let Some(rule) = entry.map(|entry| &entry.rule) else {
+            return Some(from);
+        };
+        let resting = self.failing.get(&rule.name);
+        let from = resting.map_or(from, |resting| from.max(resting.until));
+        match &rule.hours {
+            Some(hours) if hours.outside == Outside::Wait && !hours.run(from) => {
+                hours.schedule.next_after(from)
+            }
+            _ => Some(from),
+        }
     }
 
     /// Evaluates what waits for a rule that runs now.
@@ -147,16 +158,17 @@ impl Engine {
         out: &mut Outcome,
     ) {
         let rule = &entry.rule;
-        if !self.held.is_waited_for(&rule.name)
-            || rule.hours.as_ref().is_some_and(|hours| !hours.run(now))
-        {
+        if !self.held.is_waited_for(&rule.name) || !self.runs(entry, now) {
             return;
         }
         out.records.push(Record::LetIn {
             rule: rule.name.clone(),
         });
         for held in self.held.take(&rule.name) {
-            self.evaluate(entry, position, held, now, out);
+            // One of them may make the rule fail: the others wait on.
+            if let Some(held) = self.holds(entry, held, now, out) {
+                self.evaluate(entry, position, held, now, out);
+            }
         }
     }
 
@@ -176,9 +188,9 @@ impl Engine {
                 self.let_in(entry, position, now, out);
             }
             // Its hours have passed while the program did not run, or it is gone until its file is back.
+            let opens = found.and_then(|(_, entry)| self.opens(Some(entry), now));
             if let Some(queue) = self.held.queues.get_mut(&rule) {
-                let hours = found.and_then(|(_, entry)| entry.rule.hours.as_ref());
-                queue.opens = hours.and_then(|hours| hours.schedule.next_after(now));
+                queue.opens = opens;
             }
         }
     }
@@ -190,6 +202,11 @@ impl Engine {
             let goes_on = program
                 .find(&rule.name)
                 .is_some_and(|(_, new)| new.rule.state_fingerprint == rule.state_fingerprint);
+            if !goes_on && self.failing.remove(&rule.name).is_some() {
+                out.records.push(Record::Recovered {
+                    rule: rule.name.clone(),
+                });
+            }
             if !goes_on && self.held.is_waited_for(&rule.name) {
                 self.held.take(&rule.name);
                 out.records.push(Record::LetIn {

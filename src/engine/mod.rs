@@ -10,8 +10,10 @@
 mod aggregate;
 mod documents;
 mod effect;
+mod failing;
 mod held;
 mod matches;
+mod notice;
 mod outbox;
 mod program;
 mod record;
@@ -25,6 +27,7 @@ mod warm;
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
+pub use notice::{NOTICES, Notices, is_exception};
 pub use outbox::Progress;
 pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
 pub use record::{Record, StoredEvent};
@@ -34,8 +37,9 @@ pub use warm::{Coming, Memory};
 
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Gap, Verdict};
+use crate::rule::{Decided, Decision, Evaluator, Gap, Match, Verdict};
 use aggregate::Aggregates;
+use failing::{Failing, guarded};
 use hashbrown::HashMap;
 use held::{Held, HeldEvent};
 use outbox::Outbox;
@@ -104,6 +108,13 @@ pub enum Input {
         /// The documents that tell of it, with their ids.
         written: Vec<(Arc<str>, Document)>,
     },
+    /// Something that the engine did not see itself went wrong with a rule.
+    Trouble {
+        /// The rule, or its file.
+        rule: String,
+        /// What to write down; see [`is_exception`].
+        message: String,
+    },
     /// Rules were loaded anew.
     Program(Arc<Program>),
     /// A body with this fingerprint belongs to the same commit.
@@ -148,6 +159,7 @@ pub struct Engine {
     silences: Silences,
     aggregates: Aggregates,
     held: Held,
+    failing: Failing,
     outbox: Outbox,
     bodies: VecDeque<(WallTime, u128)>,
     next_alert: u64,
@@ -172,6 +184,7 @@ impl Engine {
             silences: Silences::default(),
             aggregates: Aggregates::default(),
             held: Held::default(),
+            failing: Failing::new(),
             outbox: Outbox::default(),
             bodies: VecDeque::new(),
             next_alert: 0,
@@ -197,6 +210,7 @@ impl Engine {
                 comment,
             } => self.operator_silences(&key, until, comment, now, out),
             Input::Expire { key, written } => self.operator_expires(&key, written, now, out),
+            Input::Trouble { rule, message } => self.write_error(&rule, &message, now, out),
             Input::Program(program) => self.reload(program, now, out),
             Input::Body(fingerprint) => {
                 self.remember_body(fingerprint, now);
@@ -364,12 +378,32 @@ impl Engine {
             ));
         }
         let mut matches = Vec::new();
-        cell.evaluator
-            .on_event(Some(&event), time, verdict, rule_time, &mut matches);
+        let evaluated = guarded(|| {
+            cell.evaluator
+                .on_event(Some(&event), time, verdict, rule_time, &mut matches);
+        });
         cell.believe(entry, rule_time, &mut matches);
-        for matched in &matches {
-            self.matched(entry, position, matched, now, out);
+        match evaluated {
+            Ok(()) => self.all_matched(entry, position, &matches, now, out),
+            Err(error) => self.failed(entry, position, &error, now, out),
         }
+    }
+
+    /// Takes the matches of one evaluation.
+    fn all_matched(
+        &mut self,
+        entry: &ProgramRule,
+        position: usize,
+        matches: &[Match],
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        for matched in matches {
+            if let Err(error) = self.matched(entry, position, matched, now, out) {
+                return self.failed(entry, position, &error, now, out);
+            }
+        }
+        self.went_well(entry, now, out);
     }
 
     /// Counts, to be journalled with the input that led to it.

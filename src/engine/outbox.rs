@@ -2,7 +2,8 @@
 
 use super::program::{AlerterFacts, ProgramRule, TicketUse};
 use super::{
-    AlertId, Delivery, DeliveryOutcome, Effect, Engine, Note, Outcome, PendingAlert, Record,
+    AlertId, Delivery, DeliveryOutcome, Effect, Engine, NOTICES, Note, Outcome, PendingAlert,
+    Record,
 };
 use crate::event::WallTime;
 use crate::rule::Counts;
@@ -108,11 +109,17 @@ impl InFlight {
 pub(super) struct Outbox {
     alerts: BTreeMap<AlertId, InFlight>,
     retries: BTreeSet<(WallTime, AlertId, u16)>,
+    /// How many of the alerts are the program's own.
+    notices: usize,
 }
 
 impl Outbox {
     pub(super) fn len(&self) -> usize {
         self.alerts.len()
+    }
+
+    pub(super) fn notices(&self) -> usize {
+        self.notices
     }
 
     pub(super) fn next_due(&self) -> Option<WallTime> {
@@ -130,6 +137,7 @@ impl Outbox {
                 self.retries.insert((next, id.clone(), alerter));
             }
         }
+        self.notices += usize::from(*in_flight.alert.rule == *NOTICES);
         self.alerts.insert(id, in_flight);
     }
 
@@ -152,6 +160,7 @@ impl Outbox {
         let state = in_flight.clone();
         if state.finished() {
             self.alerts.remove(id);
+            self.notices -= usize::from(*state.alert.rule == *NOTICES);
         }
         Some(state)
     }
@@ -251,12 +260,11 @@ impl Engine {
             sent: progress == Progress::Sent,
         });
         if let Progress::Failed { error, next, .. } = progress {
-            self.write_error(
-                &rule,
-                &format!("Error while running alert {}: {error}", name),
-                now,
-                out,
-            );
+            // Who cannot be told of errors is not told of that either.
+            if rule != NOTICES {
+                let message = format!("Error while running alert {name}: {error}");
+                self.write_error(&rule, &message, now, out);
+            }
             out.notes.push(Note::WillRetry {
                 rule,
                 error,
@@ -291,14 +299,22 @@ impl Engine {
                 _ => (1, String::new()),
             };
             let in_time = now.minus(self.time_limit(&alert.rule)) <= alert.time;
+            let rule = Arc::clone(&alert.rule);
             let progress = if in_time || attempt == 1 {
                 out.effects.push(in_flight.delivery(alerter, attempt));
                 Progress::Trying(attempt)
             } else {
                 out.notes.push(Note::GaveUp {
-                    rule: alert.rule.to_string(),
+                    rule: rule.to_string(),
                     error: error.clone(),
                 });
+                if *rule != *NOTICES {
+                    let name = self.alerter_name(&rule, alerter);
+                    let message = format!(
+                        "Alert {name} was not sent within alert_time_limit and is given up: {error}"
+                    );
+                    self.write_error(&rule, &message, now, out);
+                }
                 Progress::GivenUp { error }
             };
             self.set_progress(&id, alerter, progress.clone(), out);
@@ -322,8 +338,8 @@ impl Engine {
 
     /// Lets alerters that waited for a ticket go on, once there is one or nobody is making one any more.
     fn end_wait_for_ticket(&mut self, state: &InFlight, out: &mut Outcome) {
-        let found = self.program.find(&state.alert.rule);
-        let makers = found.map_or(&[][..], |(_, entry)| entry.alerters.as_slice());
+        let found = self.program.sender(&state.alert.rule);
+        let makers = found.map_or(&[][..], |entry| entry.alerters.as_slice());
         let makes = |facts: &AlerterFacts| facts.ticket == TicketUse::Makes;
         let is_made = makers
             .iter()
@@ -350,7 +366,7 @@ impl Engine {
         });
     }
 
-    fn wait_after(&self, attempt: u32) -> Duration {
+    pub(super) fn wait_after(&self, attempt: u32) -> Duration {
         let doubled = self
             .options
             .retry_first
@@ -361,15 +377,15 @@ impl Engine {
     /// `alert_time_limit`; of a rule that is gone, the time it would have by default.
     fn time_limit(&self, rule: &str) -> Duration {
         self.program
-            .find(rule)
-            .map_or(Duration::from_secs(2 * 86_400), |(_, entry)| {
+            .sender(rule)
+            .map_or(Duration::from_secs(2 * 86_400), |entry| {
                 entry.rule.alert_time_limit
             })
     }
 
     fn alerter_name(&self, rule: &str, alerter: u16) -> &'static str {
-        let entry = self.program.find(rule).map(|(_, entry)| entry);
-        entry
+        self.program
+            .sender(rule)
             .and_then(|entry| entry.alerters.get(usize::from(alerter)))
             .map(|facts| facts.name)
             .unwrap_or("of a rule that is gone")

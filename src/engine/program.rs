@@ -1,5 +1,6 @@
 //! The rules as the engine runs them: each with its alerters' descriptions and the steps before an alert.
 
+use super::{NOTICES, Notices};
 use crate::event::{Document, WallTime};
 use crate::rule::{Rule, RuleSet};
 use std::collections::HashMap;
@@ -67,6 +68,8 @@ pub struct Program {
     pub generation: u64,
     /// The rules.
     pub rules: Vec<Arc<ProgramRule>>,
+    /// How people are told of errors.
+    pub notices: Option<Notices>,
     by_name: HashMap<String, usize>,
 }
 
@@ -90,7 +93,22 @@ impl Program {
         Self {
             generation,
             rules,
+            notices: None,
             by_name,
+        }
+    }
+
+    /// With this way to tell people of errors.
+    #[must_use]
+    pub fn with_notices(self, notices: Option<Notices>) -> Self {
+        Self { notices, ..self }
+    }
+
+    /// What alerts of this name leave through: a rule's, or the program's own.
+    pub(super) fn sender(&self, name: &str) -> Option<&ProgramRule> {
+        match &self.notices {
+            Some(notices) if name == NOTICES => Some(&notices.entry),
+            _ => self.find(name).map(|(_, entry)| entry),
         }
     }
 

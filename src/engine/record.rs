@@ -1,5 +1,6 @@
 //! What is journalled, and how it is put back.
 
+use super::failing::{Resting, guarded};
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Silence, Write};
@@ -115,6 +116,20 @@ pub enum Record {
         /// The engine's clock.
         now: WallTime,
     },
+    /// A rule failed, has forgotten everything, and rests.
+    Rests {
+        /// The rule.
+        rule: String,
+        /// How many times it failed in a row.
+        failures: u32,
+        /// Until when.
+        until: WallTime,
+    },
+    /// A rule that had failed was evaluated.
+    Recovered {
+        /// The rule.
+        rule: String,
+    },
     /// Nothing waits for the rule any more.
     LetIn {
         /// The rule.
@@ -210,13 +225,18 @@ impl Engine {
                 cell.newest = cell.newest.max(Some(time));
                 // Matches found again were decided before: the records that follow say what became of them.
                 let event = event.map(StoredEvent::restore);
-                cell.evaluator.on_event(
-                    event.as_ref(),
-                    time,
-                    Verdict::Sample(sample),
-                    now,
-                    &mut Vec::new(),
-                );
+                let again = guarded(|| {
+                    cell.evaluator.on_event(
+                        event.as_ref(),
+                        time,
+                        Verdict::Sample(sample),
+                        now,
+                        &mut Vec::new(),
+                    );
+                });
+                if again.is_err() {
+                    self.forget_memory(&rule);
+                }
             }
             Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
             Record::TickAsOf { time, now } => self.restore_tick(time, now),
@@ -286,6 +306,17 @@ impl Engine {
                 };
                 self.restore_held(&rule, held);
             }
+            Record::Rests {
+                rule,
+                failures,
+                until,
+            } => {
+                self.forget_memory(&rule);
+                self.failing.insert(rule, Resting { failures, until });
+            }
+            Record::Recovered { rule } => {
+                self.failing.remove(&rule);
+            }
             Record::LetIn { rule } => {
                 self.held.take(&rule);
             }
@@ -294,16 +325,30 @@ impl Engine {
     }
 
     fn restore_tick(&mut self, time: EventTime, now: WallTime) {
-        for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
-            if !entry.runs(now) {
+        let program = Arc::clone(&self.program);
+        for (position, entry) in program.rules.iter().enumerate() {
+            if !self.runs(entry, now) {
                 continue;
             }
-            cell.evaluator.on_tick(time, &mut Vec::new());
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
             cell.interval = Counts::default();
+            let evaluator = &mut cell.evaluator;
+            if guarded(|| evaluator.on_tick(time, &mut Vec::new())).is_err() {
+                self.reset(entry, position);
+            }
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
         self.watched = Some(time);
+    }
+
+    fn forget_memory(&mut self, rule: &str) {
+        let program = Arc::clone(&self.program);
+        if let Some((position, entry)) = program.find(rule) {
+            self.reset(entry, position);
+        }
     }
 
     /// Numbers go on after the highest that was used.

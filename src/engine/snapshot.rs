@@ -1,6 +1,7 @@
 //! All of the engine's memory at one moment, so that the journal before it can go.
 
 use super::aggregate::Group;
+use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::record::as_texts;
@@ -27,6 +28,7 @@ pub struct Snapshot {
     last_tick: Option<WallTime>,
     held: Vec<StoredHeld>,
     tickets: Vec<(AlertId, String)>,
+    failing: Vec<(String, u32, WallTime)>,
     watched: Option<EventTime>,
     /// By rule: since when events have come without a gap.
     since: Vec<(String, EventTime)>,
@@ -101,8 +103,8 @@ impl Snapshot {
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
             // Older formats ended earlier. Nothing, and an empty list, are a zero.
-            2 => Ok(postcard::from_bytes(&[rest, &[0, 0]].concat())?),
-            1 => Ok(postcard::from_bytes(&[rest, &[0, 0, 0, 0]].concat())?),
+            2 => Ok(postcard::from_bytes(&[rest, &[0; 2][..]].concat())?),
+            1 => Ok(postcard::from_bytes(&[rest, &[0; 5][..]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -157,6 +159,11 @@ impl Engine {
                 .filter_map(|alert| {
                     Some((alert.alert.id.clone(), alert.ticket.as_ref()?.to_string()))
                 })
+                .collect(),
+            failing: self
+                .failing
+                .iter()
+                .map(|(rule, resting)| (rule.clone(), resting.failures, resting.until))
                 .collect(),
             held: self
                 .held
@@ -217,6 +224,13 @@ impl Engine {
         }
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
+        }
+        for (rule, failures, until) in snapshot.failing {
+            // An edited rule does not rest.
+            if fresh.contains(&rule) {
+                continue;
+            }
+            engine.failing.insert(rule, Resting { failures, until });
         }
         for held in snapshot.held {
             // What another rule of that name decided is of no use.

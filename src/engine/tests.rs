@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::path::Path;
 
+mod failing;
 mod held;
 mod tickets;
 mod time;
@@ -51,7 +52,12 @@ fn load(generation: u64, rules: &[&str]) -> (Arc<Program>, Decider) {
         "{:?}",
         loaded.problems
     );
-    let entries = loaded.rules.iter().map(|rule| {
+    let rules: Vec<_> = loaded
+        .rules
+        .into_iter()
+        .map(failing::make_fragile)
+        .collect();
+    let entries = rules.iter().map(|rule| {
         Arc::new(ProgramRule {
             rule: Arc::clone(rule),
             alerters: rule
@@ -66,11 +72,10 @@ fn load(generation: u64, rules: &[&str]) -> (Arc<Program>, Decider) {
         })
     });
     let program = Arc::new(Program::new(generation, entries.collect()));
-    let rules = Arc::new(RuleSet {
-        generation,
-        rules: loaded.rules,
-    });
-    (program, Decider::new(rules))
+    (
+        program,
+        Decider::new(Arc::new(RuleSet { generation, rules })),
+    )
 }
 
 /// An alerter that does nothing.
@@ -504,7 +509,7 @@ struct Sent {
     seconds_off: i64,
 }
 
-const RULES: [&str; 9] = [
+const RULES: [&str; 10] = [
     EVERY,
     BURST,
     TOGETHER,
@@ -512,6 +517,7 @@ const RULES: [&str; 9] = [
     "name: related\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 5}\nattach_related: true\nquery_key: user\nalert: debug",
     "name: flat\ntype: flatline\nthreshold: 2\ntimeframe: {seconds: 20}\nalert: debug",
     "name: ticket\ntype: any\nquery_key: user\nrealert: {seconds: 5}\nalert: [jira, debug, email]",
+    failing::FRAGILE,
     "name: hours\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 1}\nlimit_execution: \"*/2 * * * *\"\nrealert: {seconds: 5}\nalert: debug",
     "name: half\ntype: flatline\nthreshold: 1\ntimeframe: {seconds: 20}\nquery_key: user\nlimit_execution: \"1-59/2 * * * *\"\nlimit_execution_coverage: true\nalert: debug",
 ];

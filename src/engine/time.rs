@@ -1,5 +1,6 @@
 //! Time in the engine: ticks, events too late or from the future, and times during which none could come.
 
+use super::failing::guarded;
 use super::{Cell, Counts, Engine, Input, Note, Options, Outcome, ProgramRule, Record};
 use crate::event::{EventTime, WallTime};
 use crate::rule::{Gap, Match};
@@ -30,17 +31,19 @@ impl Engine {
         let start = last.unwrap_or_else(|| end.minus(self.options.run_every));
         let mut matches = Vec::new();
         for (position, entry) in program.rules.iter().enumerate() {
-            if !entry.runs(now) {
+            self.let_in(entry, position, now, out);
+            if !self.runs(entry, now) {
                 continue;
             }
-            self.let_in(entry, position, now, out);
             let Some(cell) = self.cells.get_mut(position) else {
                 continue;
             };
-            cell.evaluator.on_tick(rule_time, &mut matches);
+            matches.clear();
+            let ticked = guarded(|| cell.evaluator.on_tick(rule_time, &mut matches));
             cell.believe(entry, rule_time, &mut matches);
-            for matched in matches.drain(..) {
-                self.matched(entry, position, &matched, now, out);
+            match ticked {
+                Ok(()) => self.all_matched(entry, position, &matches, now, out),
+                Err(error) => self.failed(entry, position, &error, now, out),
             }
             let Some(cell) = self.cells.get_mut(position) else {
                 continue;

@@ -6,7 +6,7 @@
 use super::analysis::Analyzer;
 use super::mapping::{Exact, Kind, Reading, Source, Whole, may_be_date};
 use super::plan::{ByEvent, Leaf, Names, Plan, StringTest, Test};
-use serde_json::Value;
+use crate::event::project::Item;
 use std::cmp::Reverse;
 use std::sync::{Arc, LazyLock};
 
@@ -234,7 +234,7 @@ fn texts(test: &StringTest, mark: impl Fn(Box<str>) -> Mark) -> Vec<Vec<Mark>> {
 pub(super) static STANDARD: LazyLock<Analyzer> = LazyLock::new(Analyzer::standard);
 
 /// The whole number that a field can read from a scalar.
-pub(super) fn whole_in(value: &Value) -> Option<i64> {
+pub(super) fn whole_in(value: Item<'_>) -> Option<i64> {
     // Whatever a smaller type reads, `integer` reads the same; what `long` reads, they read the same if at all.
     let kind = |whole| Kind::Whole {
         whole,
@@ -250,7 +250,7 @@ pub(super) fn whole_in(value: &Value) -> Option<i64> {
 }
 
 /// The fraction that a field can read from a scalar.
-pub(super) fn fraction_in(value: &Value) -> Option<FractionKey> {
+pub(super) fn fraction_in(value: Item<'_>) -> Option<FractionKey> {
     match Kind::Float(Exact::Double).read(value) {
         Ok(Reading::Float(number)) => Some(FractionKey::of(number)),
         _ => None,
@@ -258,8 +258,8 @@ pub(super) fn fraction_in(value: &Value) -> Option<FractionKey> {
 }
 
 /// Whether dynamic mapping may take a scalar for a date.
-pub(super) fn is_date_like(value: &Value) -> bool {
-    matches!(value, Value::String(text) if may_be_date(text))
+pub(super) fn is_date_like(value: Item<'_>) -> bool {
+    matches!(value, Item::Text(text) if may_be_date(text))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod matcher;
 mod number;
 mod phrase;
 mod plan;
+mod program;
 mod regexp;
 mod sieve;
 #[cfg(test)]
@@ -33,7 +34,8 @@ use std::sync::Arc;
 
 pub use explain::{Clue, Explanation};
 pub use mapping::{Mapping, Rejected};
-pub use sieve::{Candidates, Sieve};
+pub use program::{Memory, Program, ProjectedEvent};
+pub use sieve::Candidates;
 
 /// A rule's filter, ready to decide.
 #[derive(Debug, Clone)]

@@ -1,15 +1,14 @@
 //! Which of many filters could pick an event, found by what the event has instead of asking each.
 
-use super::Filter;
 use super::anchor::{
     Anchor, FractionKey, Mark, STANDARD, Sign, anchors, fraction_in, is_date_like, whole_in,
 };
 use super::number::scalar_text;
-use super::values::{Path, Visit};
-use crate::event::Document;
+use super::values::Visit;
+use super::{Filter, ProjectedEvent};
+use crate::event::project::Item;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use serde_json::Value;
 use std::cmp::Reverse;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use std::sync::Arc;
 /// Each filter stands under the values of one of its necessary conditions: the one that it shares with the fewest others. A filter without any
 /// is always a candidate.
 #[derive(Debug)]
-pub struct Sieve {
+pub(super) struct Sieve {
     places: Vec<Place>,
     always: Candidates,
 }
@@ -36,7 +35,8 @@ type Table<K> = HashMap<K, Vec<usize>, FixedState>;
 /// The filters that ask for values of one member.
 #[derive(Debug)]
 struct Place {
-    path: Path,
+    /// The member's values in a projection.
+    slot: usize,
     texts: Table<Box<str>>,
     words: Table<Box<str>>,
     wholes: Table<i64>,
@@ -45,8 +45,11 @@ struct Place {
 }
 
 impl Sieve {
-    /// For these filters, numbered in their order.
-    pub fn of<'f>(filters: impl IntoIterator<Item = &'f Filter>) -> Self {
+    /// For these filters, numbered in their order. `slots` tells where in a projection the values of a name are.
+    pub(super) fn of<'f>(
+        filters: impl IntoIterator<Item = &'f Filter>,
+        slots: &mut dyn FnMut(&str) -> usize,
+    ) -> Self {
         let anchors: Vec<Vec<Anchor>> = filters
             .into_iter()
             .map(|filter| anchors(&filter.plan))
@@ -74,7 +77,7 @@ impl Sieve {
             for Sign { place, mark } in best {
                 places
                     .entry(Arc::clone(place))
-                    .or_insert_with(|| Place::new(place))
+                    .or_insert_with(|| Place::new(slots(place)))
                     .insert(mark, filter);
             }
         }
@@ -84,23 +87,22 @@ impl Sieve {
         }
     }
 
-    /// Puts into `found` the filters that could pick a document, and nothing else. All others do not pick it, whatever its index, its id and
+    /// Puts into `found` the filters that could pick an event, and nothing else. All others do not pick it, whatever its index, its id and
     /// the time.
-    pub fn sift(&self, document: &Document, found: &mut Candidates) {
+    pub(super) fn sift(&self, event: &ProjectedEvent<'_>, found: &mut Candidates) {
         found.words.clone_from(&self.always.words);
         for place in &self.places {
-            place.path.values(document, &mut |value| {
-                place.look(value, found);
-                Visit::Continue
-            });
+            for item in event.projected.items(place.slot) {
+                place.look(item, found);
+            }
         }
     }
 }
 
 impl Place {
-    fn new(name: &str) -> Self {
+    fn new(slot: usize) -> Self {
         Self {
-            path: Path::new(name),
+            slot,
             texts: Table::default(),
             words: Table::default(),
             wholes: Table::default(),
@@ -120,13 +122,13 @@ impl Place {
     }
 
     /// Looks at a value for every mark that somebody asks for.
-    fn look(&self, value: &Value, found: &mut Candidates) {
+    fn look(&self, value: Item<'_>, found: &mut Candidates) {
         if !(self.texts.is_empty() && self.words.is_empty())
             && let Some(text) = scalar_text(value)
         {
-            found.insert_all(self.texts.get(&*text));
+            found.insert_all(self.texts.get(text));
             if !self.words.is_empty() {
-                STANDARD.each(&text, &mut |word, _| {
+                STANDARD.each(text, &mut |word, _| {
                     found.insert_all(self.words.get(word));
                     Visit::Continue
                 });
@@ -188,15 +190,16 @@ impl Candidates {
 
 /// Whether a document has a sign of an anchor.
 #[cfg(test)]
-pub(super) fn has_sign(anchor: &Anchor, document: &Document) -> bool {
+pub(super) fn has_sign(anchor: &Anchor, document: &crate::event::Document) -> bool {
+    use crate::event::project::{Projection, Projector};
     let mut found = Candidates::default();
     for sign in anchor {
-        let mut place = Place::new(&sign.place);
+        let mut place = Place::new(0);
         place.insert(&sign.mark, 0);
-        place.path.values(document, &mut |value| {
-            place.look(value, &mut found);
-            Visit::Continue
-        });
+        let projector = Projector::new(Vec::new(), &[sign.place.to_string()]);
+        let mut projection = Projection::default();
+        let event = projector.project_document(document, &mut projection);
+        event.items(0).for_each(|item| place.look(item, &mut found));
     }
     found.contains(0)
 }
@@ -205,7 +208,8 @@ pub(super) fn has_sign(anchor: &Anchor, document: &Document) -> bool {
 mod tests {
     use super::super::tests::node;
     use super::*;
-    use crate::filter::Mapping;
+    use crate::event::project::Projection;
+    use crate::filter::{Mapping, Program};
 
     #[track_caller]
     fn check(filters: &[&str], document: &str, expected: &[usize]) {
@@ -217,7 +221,18 @@ mod tests {
             })
             .collect();
         let mut found = Candidates::default();
-        Sieve::of(&filters).sift(&serde_json::from_str(document).unwrap(), &mut found);
+        let program = Program::new(&filters.iter().collect::<Vec<_>>(), &[], Vec::new());
+        let mut projection = Projection::default();
+        let event = ProjectedEvent {
+            projected: program
+                .project(document.as_bytes(), &mut projection)
+                .unwrap(),
+            bytes: document.as_bytes(),
+            index: None,
+            id: None,
+            now: crate::event::WallTime(0),
+        };
+        program.sift(&event, &mut found);
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{document}");
     }
 

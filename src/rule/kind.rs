@@ -182,6 +182,14 @@ pub trait RuleState: Send {
 
     /// Keys remembered, and events held, for metrics.
     fn size(&self) -> StateSize;
+
+    /// Whether there is room to keep events for later matches; without it a state goes on counting, and keeps none.
+    fn set_room(&mut self, _room: bool) {}
+
+    /// About how many bytes of memory the events take that are kept for later matches. Asked after every call.
+    fn kept_bytes(&self) -> u64 {
+        0
+    }
 }
 
 /// How much a state holds.

@@ -1,5 +1,6 @@
 //! Rules: what a rule file means, and the rule types.
 
+mod blocks;
 mod counts;
 mod decide;
 mod evaluator;
@@ -19,7 +20,7 @@ pub mod types;
 mod window;
 
 pub use counts::Counts;
-pub use decide::{Bounds, Decided, Decider, Decision};
+pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
 pub use gap::Gap;
 pub use hours::{Hours, Outside};

@@ -1,6 +1,6 @@
 //! What each event of a batch led to, so that time can pass between them: a stream of old events is looked at as of its own time.
 
-use super::decide::{Current, Progress};
+use super::decide::Tally;
 use super::{Counts, Decided, Decision, RuleSet};
 use crate::event::{EventTime, WallTime};
 use std::collections::{BTreeMap, VecDeque};
@@ -38,35 +38,28 @@ impl Pace {
         }
     }
 
-    /// An event begins; `time` finds out when it was.
-    pub(super) fn begin(
-        &mut self,
-        current: &mut Current<'_>,
-        time: impl FnOnce(&mut [Option<Option<EventTime>>]) -> Option<EventTime>,
-    ) {
-        let time = time(current.times);
+    /// An event begins. What time it is then, if that is not the time on the wall.
+    pub(super) fn begin(&mut self, time: Option<EventTime>) -> Option<WallTime> {
         self.newest = self.newest.max(time);
-        if let Some(newest) = self.newest.filter(|newest| *newest < self.old) {
-            current.now = WallTime(newest.0);
-        }
         self.moments.push_back(Moment {
             time,
             counts: 0,
             decisions: 0,
         });
+        let newest = self.newest.filter(|newest| *newest < self.old);
+        newest.map(|newest| WallTime(newest.0))
     }
 
     /// An event ends.
-    pub(super) fn end(&mut self, progress: &mut Progress) {
-        for rule in progress.touched.drain(..) {
-            if let Some(counts) = progress.counts.get_mut(rule) {
+    pub(super) fn end(&mut self, tally: &mut Tally<'_>) {
+        for rule in tally.touched.drain(..) {
+            if let Some(counts) = tally.counts.get_mut(rule) {
                 self.counts.push_back((rule, std::mem::take(counts)));
             }
         }
-        // What is no event belongs to the one before it.
         if let Some(moment) = self.moments.back_mut() {
             moment.counts = self.counts.len();
-            moment.decisions = progress.decisions.len();
+            moment.decisions = tally.decisions.len();
         }
     }
 

@@ -22,6 +22,7 @@ mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
 mod many_rules;
+mod notices;
 mod options;
 mod outage;
 mod packaging;

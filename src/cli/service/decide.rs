@@ -4,7 +4,7 @@ use crate::event::json::parse_document;
 use crate::event::{Meta, RawEvent};
 use crate::input::Batch;
 use crate::input::index_name::IndexName;
-use crate::rule::{Decided, Decider, Pace};
+use crate::rule::{Decided, Decider, Pace, Workspace};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -80,11 +80,10 @@ pub(super) fn start(
             std::thread::Builder::new()
                 .name(format!("filter-{number}"))
                 .spawn(move || {
+                    let mut workspace = Workspace::default();
                     while let Some((number, batch)) = next(&queue, &runtime) {
-                        if decided
-                            .blocking_send(decide(&decider.load(), number, batch, old))
-                            .is_err()
-                        {
+                        let batch = decide(&decider.load(), &mut workspace, number, batch, old);
+                        if decided.blocking_send(batch).is_err() {
                             break;
                         }
                     }
@@ -117,7 +116,13 @@ fn next(queue: &Mutex<Queue>, runtime: &Handle) -> Option<(u64, Batch)> {
     Some((number, batch))
 }
 
-fn decide(decider: &Decider, number: u64, mut batch: Batch, old: Option<Duration>) -> DecidedBatch {
+fn decide(
+    decider: &Decider,
+    workspace: &mut Workspace,
+    number: u64,
+    mut batch: Batch,
+    old: Option<Duration>,
+) -> DecidedBatch {
     let started = Instant::now();
     let origin = Arc::clone(&batch.origin);
     let index = origin.index.as_ref().and_then(|index| {
@@ -126,11 +131,12 @@ fn decide(decider: &Decider, number: u64, mut batch: Batch, old: Option<Duration
         }
         index.fixed()
     });
+    let (events, now) = (&batch.events, batch.received);
     let (mut decided, pace) = match old {
-        None => (decider.decide(&batch.events, index, batch.received), None),
+        None => (decider.decide_in(workspace, events, index, now), None),
         Some(old) => {
-            let old = batch.received.minus(old).as_event_time();
-            let (decided, pace) = decider.decide_stream(&batch.events, index, batch.received, old);
+            let old = now.minus(old).as_event_time();
+            let (decided, pace) = decider.decide_stream(workspace, events, index, now, old);
             (decided, Some(pace))
         }
     };

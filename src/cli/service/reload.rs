@@ -3,6 +3,8 @@
 use super::driver::Control;
 use crate::cli::rules::{Loaded, Loader, Outlets, Running};
 use crate::cli::run::Args;
+use crate::config::Problem;
+use crate::engine::Input;
 use crate::rule::{Bounds, Decider};
 use arc_swap::ArcSwap;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -10,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -68,6 +70,7 @@ pub(super) fn start(
                             rule,
                             "the rule's file cannot be loaded any more; the rule goes on as it was"
                         );
+                        targets.tell(rule, &loaded.problems).await;
                     }
                     running = loaded.running();
                     targets.put(loaded).await;
@@ -127,6 +130,19 @@ fn watch(loader: &Loader, changed: mpsc::Sender<()>) -> Option<RecommendedWatche
 }
 
 impl Targets {
+    /// Has it written down, and people told, that a rule cannot be loaded any more.
+    async fn tell(&self, rule: String, problems: &[Problem]) {
+        let found: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.is_error())
+            .map(ToString::to_string)
+            .collect();
+        let message = format!("Could not load rule {rule}: {}", found.join("; "));
+        let (done, _nobody_waits) = oneshot::channel();
+        let input = Input::Trouble { rule, message };
+        let _stopping = self.control.send(Control::Operator { input, done }).await;
+    }
+
     async fn put(&self, loaded: Loaded) {
         crate::cli::report_rules(&loaded);
         // The engine first: a batch decided under rules it does not have yet would find nobody.

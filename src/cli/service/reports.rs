@@ -21,6 +21,7 @@ pub(super) struct Reports {
     verbose: bool,
     rules: HashMap<String, PerRule>,
     journal_failed: RateLimit,
+    not_told: RateLimit,
     /// What came in, for the closing lines.
     pub(super) events: u64,
     /// Events that were none.
@@ -77,6 +78,7 @@ impl Reports {
             verbose,
             rules: HashMap::new(),
             journal_failed: RateLimit::new(1, Duration::from_secs(10)),
+            not_told: RateLimit::new(1, Duration::from_secs(60)),
             events: 0,
             bad: 0,
             bytes: 0,
@@ -159,8 +161,9 @@ impl Reports {
         }
     }
 
-    /// Batches and bytes that wait.
-    pub(super) fn waiting(&self, gauge: &IntakeGauge) {
+    /// Rules are told the time; batches and bytes wait.
+    pub(super) fn ticks(&self, gauge: &IntakeGauge) {
+        self.metrics.ticked();
         if let Some((batches, bytes)) = gauge.read() {
             self.metrics.queue(batches, bytes);
         }
@@ -243,6 +246,28 @@ impl Reports {
                 counts,
                 busy,
             } => self.ran(&rule, start, end, counts, busy),
+            Note::RuleFailed { rule, error, until } => {
+                self.metrics.error();
+                self.rule(&rule).metrics.failed();
+                tracing::error!(
+                    rule,
+                    error,
+                    rests_until = until.to_text(),
+                    "the rule failed: it has forgotten its windows, and its events wait for a while; please report this"
+                );
+            }
+            Note::RuleRecovered { rule } => {
+                self.rule(&rule).metrics.recovered();
+                tracing::info!(rule, "the rule runs again");
+            }
+            Note::NotTold => {
+                if let Some(Allowed { suppressed }) = self.not_told.allow(self.clock.now()) {
+                    tracing::warn!(
+                        suppressed,
+                        "too many messages about errors wait to be sent: more are not told"
+                    );
+                }
+            }
             Note::HeldTooMany { rule, dropped } => {
                 let now = self.clock.now();
                 let per_rule = self.rule(&rule);

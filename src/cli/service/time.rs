@@ -55,7 +55,7 @@ impl Driver {
     }
 
     pub(super) fn tick(&mut self, commit: &mut Commit) {
-        self.reports.waiting(&self.gauge);
+        self.reports.ticks(&self.gauge);
         let now = self.clock.now();
         match &mut self.time.stream {
             Some(stream) if stream.is_open(now) => {}

@@ -327,7 +327,9 @@ impl Replay {
                 "Adding alert for {rule} to aggregation, next alert at {}",
                 due.to_text()
             )),
-            Note::NotPrepared { error, .. } => console.log("ERROR", &error),
+            Note::NotPrepared { error, .. } | Note::RuleFailed { error, .. } => {
+                console.log("ERROR", &error)
+            }
             Note::GaveUp { error, .. } => {
                 console.log(
                     "ERROR",
@@ -340,6 +342,8 @@ impl Replay {
             | Note::WillRetry { .. }
             | Note::Ran { .. }
             | Note::HeldTooMany { .. }
+            | Note::RuleRecovered { .. }
+            | Note::NotTold
             | Note::RuleKept { .. }
             | Note::RuleReset { .. }
             | Note::RuleAdded { .. }

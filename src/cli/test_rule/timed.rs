@@ -117,16 +117,19 @@ pub(in crate::cli) fn read(rule: &Rule, documents: &[Bytes]) -> Read {
 
 /// The same for some of them; `before` are before these.
 fn read_part(rule: &Rule, before: usize, documents: &[Bytes]) -> Read {
-    let projector = Projector::new(vec![rule.time.path.clone(), FieldPath::new("_id")]);
+    let projector = Projector::new(vec![rule.time.path.clone(), FieldPath::new("_id")], &[]);
     let (time_slot, id_slot) = (0, 1);
     let mut projection = Projection::default();
     let mut read = Read::default();
     for (number, bytes) in (before + 1..).zip(documents) {
-        if let Err(error) = projector.project(bytes, &mut projection) {
-            read.broken.push((number, error));
-            continue;
-        }
-        match rule.time.read(projection.field(time_slot)) {
+        let projected = match projector.project(bytes, &mut projection) {
+            Ok(projected) => projected,
+            Err(error) => {
+                read.broken.push((number, error));
+                continue;
+            }
+        };
+        match rule.time.read(projected.field(time_slot)) {
             Ok(time) => read.timed.times.push(time.event_time()),
             Err(error) => {
                 read.untimed.get_or_insert((number, error));
@@ -134,7 +137,7 @@ fn read_part(rule: &Rule, before: usize, documents: &[Bytes]) -> Read {
                 continue;
             }
         }
-        let id = match projection.field(id_slot) {
+        let id = match projected.field(id_slot) {
             Field::Missing => letters(number),
             id => python::str(&id.to_value()),
         };

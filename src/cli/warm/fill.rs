@@ -5,7 +5,9 @@ use crate::cli::test_rule::timed::Timed;
 use crate::config::service::Service as Config;
 use crate::engine::Memory;
 use crate::event::{EventTime, WallTime};
-use crate::rule::{Counts, Decided, Decider, Evaluator, Match, Rule, RuleSet, StateSize};
+use crate::rule::{
+    Counts, Decided, Decider, Evaluator, Match, Rule, RuleSet, StateSize, Workspace,
+};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ const BATCH: usize = 16_384;
 pub(super) struct Filling {
     rule: Arc<Rule>,
     decider: Decider,
+    workspace: Workspace,
     evaluator: Evaluator,
     stream: Stream,
     lateness: Duration,
@@ -49,6 +52,7 @@ impl Filling {
         let mut filling = Self {
             rule: Arc::clone(rule),
             decider: Decider::new(Arc::new(rules)),
+            workspace: Workspace::default(),
             evaluator: Evaluator::new(rule),
             stream: Stream::new(
                 config.run_every,
@@ -79,7 +83,9 @@ impl Filling {
     pub(super) fn take(&mut self, timed: &Timed) {
         for events in timed.events.chunks(BATCH) {
             let old = self.now.as_event_time();
-            let (decided, pace) = self.decider.decide_stream(events, None, self.now, old);
+            let (decided, pace) =
+                self.decider
+                    .decide_stream(&mut self.workspace, events, None, self.now, old);
             if self.learns() {
                 self.learn(decided);
             } else {

@@ -61,6 +61,8 @@ pub struct Service {
     pub replace_dots_in_field_names: bool,
     /// `add_metadata_alert`.
     pub add_metadata_alert: bool,
+    /// `notify_all_errors`.
+    pub notify_all_errors: bool,
     /// `es_host` and what belongs to it; `None`: no Elasticsearch is used.
     pub elasticsearch: Option<EsConfig>,
     /// `inputs`, as configured: [`Service::inputs`] knows the defaults.
@@ -217,6 +219,7 @@ impl Service {
                 .properties
                 .bool("add_metadata_alert")
                 .unwrap_or(false),
+            notify_all_errors: reader.properties.bool("notify_all_errors").unwrap_or(false),
             elasticsearch: elasticsearch::read(reader),
             inputs: reader.inputs(inputs.as_deref().unwrap_or_default()),
             web: reader.object("web", WEB, |reader| reader.address("listen", web)),

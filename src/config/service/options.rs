@@ -9,8 +9,6 @@ pub(super) const SIZE: Kind = Kind::AnyOf(&[Kind::Int, Kind::Str]);
 const NOT_POLLED: &str = "events come in by themselves, nothing is queried";
 const OWN_METRICS: &str = "metrics are served at /metrics";
 const NEVER_DISABLED: &str = "a rule that cannot be loaded is left out with an error, the others run; errors while running disable no rule";
-const NOT_NOTIFIED: &str =
-    "errors go to the log and the metrics; messages about them arrive with a later version";
 
 /// How Elasticsearch or OpenSearch is reached. Rules may have these too.
 pub const ELASTICSEARCH: &[OptionSpec] = &[
@@ -66,9 +64,9 @@ pub const SERVICE: &[OptionSpec] = &[
     opt("skip_invalid").kind(Kind::Any).no_effect(NEVER_DISABLED).doc("Whether bad rules are skipped."),
     opt("disable_rules_on_error").kind(Kind::Any).no_effect(NEVER_DISABLED).doc("Whether an error disables a rule."),
     opt("show_disabled_rules").kind(Kind::Any).no_effect("disabled rules are listed once at start").doc("Whether each poll lists the disabled rules."),
-    opt("notify_email").kind(Kind::Any).no_effect(NOT_NOTIFIED).doc("Who is told of errors by mail."),
-    opt("notify_alert").kind(Kind::Any).no_effect(NOT_NOTIFIED).doc("Alerters that tell of errors."),
-    opt("notify_all_errors").kind(Kind::Any).no_effect(NOT_NOTIFIED).doc("Whether every error is told."),
+    opt("notify_email").texts().doc("Who is told by mail when a rule fails or cannot be loaded any more."),
+    opt("notify_alert").kind(Kind::Any).doc("Alerters, as under `alert`, that tell the same; their options stand in this file."),
+    opt("notify_all_errors").bool().default("false").doc("Whether they tell every error, failed deliveries too."),
     opt("statsd_host").kind(Kind::Any).no_effect(OWN_METRICS).doc("The statsd server."),
     opt("statsd_instance_tag").kind(Kind::Any).no_effect(OWN_METRICS).doc("The instance's tag at statsd."),
     opt("logging").kind(Kind::Any).no_effect("it configures Python's logging; logs go to stderr, see --log-format").doc("Python's logging configuration."),

@@ -4,6 +4,7 @@ use super::super::analysis::Analyzer;
 use super::super::date::{DateFormat, Zone};
 use super::super::number::{self, NumberError, half_float, scalar_text, whole};
 use super::super::{ip, values};
+use crate::event::project::Item;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -161,28 +162,32 @@ impl Kind {
     }
 
     /// What a value (no list, no null) becomes in a field of this type.
-    pub(in crate::filter) fn read<'v>(&self, value: &'v Value) -> Result<Reading<'v>, Unfit> {
+    pub(in crate::filter) fn read<'v>(
+        &self,
+        value: impl Into<Item<'v>>,
+    ) -> Result<Reading<'v>, Unfit> {
+        let value = value.into();
         match self {
-            Self::Text(_) => Ok(Reading::Text(scalar_text(value).ok_or(Unfit)?)),
+            Self::Text(_) => Ok(Reading::Text(scalar_text(value).ok_or(Unfit)?.into())),
             Self::Keyword {
                 ignore_above,
                 normalizer,
             } => {
                 let text = scalar_text(value).ok_or(Unfit)?;
-                if ignore_above.is_some_and(|most| is_longer(&text, most)) {
+                if ignore_above.is_some_and(|most| is_longer(text, most)) {
                     return Ok(Reading::Nothing);
                 }
                 Ok(Reading::Text(match normalizer {
-                    Some(normalizer) => normalizer.normalize(&text).into_owned().into(),
-                    None => text,
+                    Some(normalizer) => normalizer.normalize(text),
+                    None => text.into(),
                 }))
             }
             Self::Whole { whole, coerce } => read_whole(*whole, *coerce, value),
             Self::Float(exact) => {
                 let number = match value {
-                    Value::String(text) if text.is_empty() => return Ok(Reading::Nothing),
-                    Value::String(text) => number::double(text),
-                    Value::Number(number) => number.as_str().parse().ok(),
+                    Item::Text(text) if text.is_empty() => return Ok(Reading::Nothing),
+                    Item::Text(text) => number::double(text),
+                    Item::Number(number) => number.parse().ok(),
                     _ => None,
                 };
                 let kept = exact.round(number.ok_or(Unfit)?);
@@ -193,8 +198,8 @@ impl Kind {
                 }
             }
             Self::Boolean => match value {
-                Value::Bool(value) => Ok(Reading::Boolean(*value)),
-                Value::String(text) => match text.as_str() {
+                Item::Bool(value) => Ok(Reading::Boolean(value)),
+                Item::Text(text) => match text {
                     "true" => Ok(Reading::Boolean(true)),
                     "false" | "" => Ok(Reading::Boolean(false)),
                     _ => Err(Unfit),
@@ -204,7 +209,7 @@ impl Kind {
             Self::Date(format) => read_date(format, value, 1_000_000).map(Reading::Date),
             Self::DateNanos(format) => read_date(format, value, 1).map(Reading::Date),
             Self::Ip => match value {
-                Value::String(text) => ip::address(text).map(Reading::Ip).ok_or(Unfit),
+                Item::Text(text) => ip::address(text).map(Reading::Ip).ok_or(Unfit),
                 _ => Err(Unfit),
             },
             Self::Range(kind) => read_range(kind, value),
@@ -218,11 +223,11 @@ fn is_longer(text: &str, most: usize) -> bool {
     text.len() > most && text.encode_utf16().count() > most
 }
 
-fn read_whole<'v>(of: Whole, coerce: bool, value: &Value) -> Result<Reading<'v>, Unfit> {
+fn read_whole<'v>(of: Whole, coerce: bool, value: Item<'_>) -> Result<Reading<'v>, Unfit> {
     let text = match value {
-        Value::String(text) if text.is_empty() && coerce => return Ok(Reading::Nothing),
-        Value::String(text) if coerce => text.as_str(),
-        Value::Number(number) => number.as_str(),
+        Item::Text(text) if text.is_empty() && coerce => return Ok(Reading::Nothing),
+        Item::Text(text) if coerce => text,
+        Item::Number(text) => text,
         _ => return Err(Unfit),
     };
     let (number, cut) = match whole(text) {
@@ -244,10 +249,10 @@ fn read_whole<'v>(of: Whole, coerce: bool, value: &Value) -> Result<Reading<'v>,
         .ok_or(Unfit)
 }
 
-fn read_date(format: &DateFormat, value: &Value, unit: i128) -> Result<i64, Unfit> {
+fn read_date(format: &DateFormat, value: Item<'_>, unit: i128) -> Result<i64, Unfit> {
     let text = match value {
-        Value::String(text) => text.as_str(),
-        Value::Number(number) => number.as_str(),
+        Item::Text(text) => text,
+        Item::Number(text) => text,
         _ => return Err(Unfit),
     };
     let instant = format.instant(text, false, &Zone::UTC).ok_or(Unfit)?;
@@ -255,12 +260,12 @@ fn read_date(format: &DateFormat, value: &Value, unit: i128) -> Result<i64, Unfi
 }
 
 /// `{"gte": …, "lt": …}`, or a CIDR text for addresses.
-fn read_range<'v>(kind: &Kind, value: &Value) -> Result<Reading<'v>, Unfit> {
-    if let (Kind::Ip, Value::String(text)) = (kind, value) {
+fn read_range<'v>(kind: &Kind, value: Item<'_>) -> Result<Reading<'v>, Unfit> {
+    if let (Kind::Ip, Item::Text(text)) = (kind, value) {
         let (first, last) = ip::range(text).map_err(|_| Unfit)?;
         return Ok(Reading::Ips(first, last));
     }
-    let Value::Object(bounds) = value else {
+    let Item::Object(Some(bounds)) = value else {
         return Err(Unfit);
     };
     let bound = |keys: [&'static str; 3]| {

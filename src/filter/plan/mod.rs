@@ -22,7 +22,7 @@ pub(super) use strings::StringTest;
 pub(super) use test::{Phrase, Test};
 
 /// What must hold for an event to match.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     /// Every event.
     All,
@@ -45,7 +45,7 @@ pub(super) enum Plan {
 }
 
 /// A test on a field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Leaf {
     pub(super) field: Arc<Field>,
     pub(super) test: Test,
@@ -63,7 +63,7 @@ pub(super) struct ByEvent {
 }
 
 /// Which members of an event a test looks at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Names {
     /// The one of this name; and its parent, where the last part may be a sub-field such as `keyword`.
     One {
@@ -77,12 +77,20 @@ pub(super) enum Names {
 }
 
 /// What is tested when a member turns out to be a certain type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Variant {
     /// On the field itself.
     pub(super) main: Plan,
     /// On its sub-fields, by the end of their names.
     pub(super) sub_fields: Vec<(Arc<str>, Plan)>,
+}
+
+impl PartialEq for ByEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.names == other.names
+            && self.mapping.types_like(&other.mapping)
+            && self.variants == other.variants
+    }
 }
 
 impl Plan {

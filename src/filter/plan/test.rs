@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Which values of a field pass.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::filter) enum Test {
     /// Any value that the field keeps.
     Exists,
@@ -59,7 +59,7 @@ pub(in crate::filter) struct DateTest {
 }
 
 /// How a range in the document must lie to another.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::filter) struct RangeTest {
     pub(in crate::filter) relation: crate::filter::dsl::Relation,
     /// A test of the type the ranges are of, which says where the other range lies.

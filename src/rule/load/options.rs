@@ -39,6 +39,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     opt("description")
         .kind(Kind::Any)
         .doc("What the rule is about."),
+    opt("notify_email")
+        .texts()
+        .doc("Who else is told by mail when the rule fails."),
     opt("owner").doc("Who looks after the rule."),
     opt("category").kind(Kind::Any).doc("The rule's category."),
     opt("priority")

@@ -338,6 +338,6 @@ impl RuleState for State {
     }
 
     fn size(&self) -> StateSize {
-        super::size(self.known.iter().map(IndexSet::len))
+        super::size(self.known.iter().map(IndexSet::len).sum(), 0)
     }
 }

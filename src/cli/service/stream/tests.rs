@@ -3,7 +3,7 @@ use crate::config::Service;
 use crate::event::RawEvent;
 use crate::filter::Mapping;
 use crate::rule::load::Loader;
-use crate::rule::{Decider, RuleSet};
+use crate::rule::{Decider, RuleSet, Workspace};
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -70,7 +70,9 @@ impl Stage {
             })
             .collect();
         let old = wall(now).as_event_time();
-        let (decided, pace) = self.decider.decide_stream(&events, None, wall(now), old);
+        let (decided, pace) =
+            self.decider
+                .decide_stream(&mut Workspace::default(), &events, None, wall(now), old);
         show(self.stream.steps(decided, pace, wall(now)))
     }
 }
