@@ -11,6 +11,7 @@ mod dsl;
 mod explain;
 mod fuzzy;
 mod ip;
+mod literal;
 mod lucene;
 mod mapping;
 mod matcher;
@@ -35,7 +36,6 @@ use std::sync::Arc;
 pub use explain::{Clue, Explanation};
 pub use mapping::{Mapping, Rejected};
 pub use program::{Memory, Program, ProjectedEvent};
-pub use sieve::Candidates;
 
 /// A rule's filter, ready to decide.
 #[derive(Debug, Clone)]

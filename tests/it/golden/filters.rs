@@ -191,7 +191,7 @@ fn difference(case: &Value, index: &Index, found: &Result<Vec<Option<bool>>, Str
 fn together() {
     let mut left_out = 0;
     let mut projection = Projection::default();
-    let (mut candidates, mut memory) = (Candidates::default(), Memory::default());
+    let mut memory = Memory::default();
     for file in cases("filters") {
         let mut index = Index::new(&file.value);
         for known in [true, false] {
@@ -223,10 +223,9 @@ fn together() {
                     id: event.id,
                     now: event.now,
                 };
-                memory.begin();
-                program.sift(&projected, &mut candidates);
+                program.sift(&projected, &mut memory);
                 for (number, (case, filter)) in filters.iter().enumerate() {
-                    let candidate = candidates.contains(number);
+                    let candidate = program.candidate(number, &memory) == Some(number);
                     left_out += usize::from(!candidate);
                     let picks = program.matches(number, &projected, &mut memory);
                     assert!(
