@@ -12,6 +12,7 @@
 mod alerter_docs;
 mod crash;
 mod create_index;
+mod filters_live;
 mod golden;
 mod hostile;
 #[path = "inputs_http.rs"]
