@@ -222,9 +222,12 @@ impl<'c> Stage<'c> {
                 "seconds" => 1,
                 unit => panic!("--silence: no unit {unit:?}"),
             };
-            let until = start.plus(Duration::from_secs(seconds * number.parse::<u64>().unwrap()));
+            let until = start.plus(Duration::from_secs(
+                seconds * number.parse::<u64>().unwrap(),
+            ));
             let rule = Arc::clone(&self.program.rules[0].rule);
-            let key = rule.silence_key_of(value("--silence_qk_value"));
+            let value = value("--silence_qk_value").filter(|value| !value.is_empty());
+            let key = rule.silence_key_of(value);
             self.apply(
                 Input::Silence {
                     key,
