@@ -411,14 +411,14 @@ impl Engine {
             let counts = std::mem::take(&mut cell.interval);
             if counts.hits > 0 || counts.matches > 0 {
                 self.write_status(&entry.rule, counts, (start, now), busy, out);
-                out.notes.push(Note::Ran {
-                    rule: entry.rule.name.clone(),
-                    start,
-                    end: now,
-                    counts,
-                    busy,
-                });
             }
+            out.notes.push(Note::Ran {
+                rule: entry.rule.name.clone(),
+                start,
+                end: now,
+                counts,
+                busy,
+            });
         }
         self.silences.forget(now);
         self.last_tick = Some(now);

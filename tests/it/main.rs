@@ -37,6 +37,7 @@ mod silence;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;
+mod store;
 mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;

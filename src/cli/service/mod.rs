@@ -133,6 +133,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             dead_letters,
             clock.clone(),
             args.verbose,
+            start::statsd(&config),
         ),
         clock: clock.clone(),
         run_every: config.run_every,
