@@ -33,6 +33,7 @@ mod real_rules;
 mod requests;
 mod scenario;
 mod service;
+mod service_options;
 mod silence;
 mod smtp;
 #[path = "inputs_stdin.rs"]

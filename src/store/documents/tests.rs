@@ -5,6 +5,12 @@ use crate::engine::Op;
 use serde_json::json;
 use tempfile::TempDir;
 
+const A_MONTH: Retention = Retention {
+    keep: Duration::from_secs(30 * 86_400),
+    max_size: 1 << 30,
+    alert_time_limit: Duration::from_secs(2 * 86_400),
+};
+
 const DAY: i64 = 86_400_000_000;
 /// 2018-04-06T05:07:14Z.
 const NOW: WallTime = WallTime(1_522_991_234_000_000);
@@ -281,7 +287,7 @@ fn old_documents_go_unless_they_still_matter() {
         ),
     ]);
     documents.apply(&writes, Commit::Lazy).unwrap();
-    let retention = Retention::default();
+    let retention = A_MONTH;
     let first = documents.remove_old(NOW, &retention, 3).unwrap();
     assert_eq!(first.documents, 3);
     let second = documents.remove_old(NOW, &retention, 3).unwrap();
@@ -316,7 +322,7 @@ fn a_store_too_large_loses_its_oldest_status_documents_first() {
     let size = documents.size().unwrap();
     let mut retention = Retention {
         max_size: size - 1,
-        ..Retention::default()
+        ..A_MONTH
     };
     assert_eq!(
         documents
