@@ -288,7 +288,7 @@ impl Prepare for Preparing {
         let Some(exit) = self.outlet.exits.first() else {
             return Document::new();
         };
-        exit.alerter.info_for(&Alert {
+        exit.info(&Alert {
             id: "",
             rule,
             template: &exit.template,

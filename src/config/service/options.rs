@@ -29,7 +29,7 @@ pub const ELASTICSEARCH: &[OptionSpec] = &[
     opt("es_api_key_file").doc("File that holds the API key."),
     opt("es_url_prefix").doc("Path before every request's path."),
     opt("es_conn_timeout").number().default("20").doc("Seconds a request may take."),
-    opt("headers").kind(Kind::Map).doc("Further headers of every request."),
+    opt("headers").kind(Kind::Map).secret().doc("Further headers of every request."),
     opt("aws_region").doc("AWS region of the domain."),
     opt("profile").no_effect("requests are not signed for AWS").doc("AWS profile."),
     opt("es_send_get_body_as").no_effect(NOT_POLLED).doc("How queries are sent."),

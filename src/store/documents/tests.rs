@@ -3,6 +3,7 @@ mod model;
 use super::*;
 use crate::engine::Op;
 use serde_json::json;
+use std::time::Duration;
 use tempfile::TempDir;
 
 const A_MONTH: Retention = Retention {
