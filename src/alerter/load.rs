@@ -6,10 +6,11 @@ use crate::config::{Data, Mapping, Node, Problem, Properties, check, unknown};
 use crate::engine::AlerterFacts;
 use crate::event::Document;
 use crate::rule::load::options::is_named_by_user;
+use std::fmt;
 use std::sync::Arc;
 
 /// One of a rule's alerters, and how alerts through it read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Exit {
     /// The name it has in the rule.
     pub name: &'static str,
@@ -19,6 +20,13 @@ pub struct Exit {
     pub template: Arc<Template>,
     /// What must not be shown of it.
     pub secrets: Secrets,
+}
+
+/// The name only: the rest may be secret.
+impl fmt::Debug for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exit({})", self.name)
+    }
 }
 
 impl Exit {

@@ -80,9 +80,20 @@ impl Secrets {
     /// A text without secrets.
     pub(super) fn mask_text(&self, text: String) -> String {
         let long = self.values.iter().filter(|value| value.len() >= SHORTEST);
-        long.fold(text, |text, secret| match text.contains(secret.as_str()) {
-            true => text.replace(secret.as_str(), &mask(secret)),
-            false => text,
+        long.fold(text, |mut text, secret| {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), &mask(secret));
+            }
+            // What a service answers is cut, perhaps in the middle of a secret.
+            let part = (SHORTEST..secret.len()).rev().find_map(|length| {
+                let part = secret.get(..length)?;
+                text.ends_with(part).then_some(part)
+            });
+            if let Some(part) = part.filter(|part| mask(part) != *part) {
+                text.truncate(text.len() - part.len());
+                text.push_str(MASK);
+            }
+            text
         })
     }
 
@@ -96,7 +107,10 @@ impl Secrets {
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::String(text) if text.is_empty() || mask(text) == *text => {}
-        Value::String(text) => found.push(text.clone()),
+        Value::String(text) => {
+            found.push(text.clone());
+            found.extend(parts(text));
+        }
         Value::Number(number) => found.push(number.to_string()),
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
         Value::Object(members) => members
@@ -106,6 +120,27 @@ fn collect(value: &Value, found: &mut Vec<String>) {
             .for_each(|(_, value)| collect(value, found)),
         Value::Null | Value::Bool(_) => {}
     }
+}
+
+/// What of a URL a service may repeat alone: its path with and without the query, what is long in it, the password.
+fn parts(url: &str) -> Vec<String> {
+    /// Shorter ones are words such as `services`.
+    const SHORTEST_SEGMENT: usize = 9;
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return Vec::new();
+    };
+    let path = url.path().trim_matches('/');
+    let segments = path.split('/').filter(|one| one.len() >= SHORTEST_SEGMENT);
+    let query: Vec<String> = url.query_pairs().map(|(_, value)| value.into()).collect();
+    let parts = [Some(path), url.query(), url.password()];
+    parts
+        .into_iter()
+        .flatten()
+        .chain(segments)
+        .chain(query.iter().map(String::as_str))
+        .filter(|part| part.len() >= SHORTEST)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What is shown of a secret: of a URL its host.
@@ -184,5 +219,15 @@ mod tests {
             secrets().mask_text(text),
             "no route to https://hooks.example.com/*** (***)"
         );
+        assert_eq!(
+            secrets().mask_text("no POST /services/T0/secret here".to_owned()),
+            "no POST /*** here"
+        );
+        for cut in [
+            "answered abcd1",
+            "answered https://hooks.example.com/services/T",
+        ] {
+            assert_eq!(secrets().mask_text(cut.to_owned()), "answered ***");
+        }
     }
 }

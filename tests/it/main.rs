@@ -32,6 +32,7 @@ mod process;
 mod real_rules;
 mod requests;
 mod scenario;
+mod secrets;
 mod service;
 mod service_options;
 mod silence;
