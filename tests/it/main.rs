@@ -33,11 +33,14 @@ mod process;
 mod real_rules;
 mod requests;
 mod scenario;
+mod secrets;
 mod service;
+mod service_options;
 mod silence;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;
+mod store;
 mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;
