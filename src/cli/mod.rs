@@ -7,6 +7,7 @@ pub mod create_index;
 mod data;
 mod exit;
 mod explain;
+mod field_mapping;
 mod links;
 mod log;
 mod output;
