@@ -11,7 +11,7 @@ use crate::config::{
     without_effect,
 };
 use crate::event::python;
-use crate::filter::{Filter, Mapping as FieldTypes};
+use crate::filter::{self, Filter, Mapping as FieldTypes};
 use crate::rule::time_field::{self, TimeField};
 use crate::rule::{
     Aggregation, Common, Due, IndexPattern, IndexStyle, QueryKey, Rule, RuleTypeEntry, Schedule,
@@ -337,8 +337,17 @@ impl Builder<'_> {
             &self.properties,
             self.loader.working_directory,
         ));
-        Filter::load(&clauses, mapping)
-            .map_err(|found| self.problems.extend(found))
-            .ok()
+        let written = self.properties.get("filter").and_then(Node::as_seq);
+        let hints = filter::hints(written.unwrap_or_default(), mapping);
+        match Filter::load(&clauses, mapping) {
+            Ok(filter) => {
+                self.problems.extend(hints);
+                Some(filter)
+            }
+            Err(found) => {
+                self.problems.extend(found);
+                None
+            }
+        }
     }
 }
