@@ -94,7 +94,9 @@ fn regular_expressions() {
     check(r#"{"regexp": {"a": "x.*\\$"}}"#, &[]);
     check(
         r#"{"query_string": {"query": "a:/(/"}}"#,
-        &[r#"W0227 the regular expression "(" never matches: the pattern ends too early at character 1"#],
+        &[
+            r#"W0227 the regular expression "(" never matches: the pattern ends too early at character 1"#,
+        ],
     );
 }
 
