@@ -28,12 +28,12 @@ pub(super) fn document_id(alert: &AlertId, position: usize) -> Arc<str> {
 }
 
 /// What an alert's documents say of how it went.
-struct AlertState<'a> {
-    time: WallTime,
-    sent: bool,
+pub(super) struct AlertState<'a> {
+    pub(super) time: WallTime,
+    pub(super) sent: bool,
     /// `None`: no such field.
-    exception: Option<Value>,
-    aggregation_key: Option<&'a str>,
+    pub(super) exception: Option<Value>,
+    pub(super) aggregation_key: Option<&'a str>,
 }
 
 impl Engine {
@@ -137,7 +137,7 @@ impl Engine {
         clippy::too_many_arguments,
         reason = "the parts of one document, used once"
     )]
-    fn alert_document(
+    pub(super) fn alert_document(
         &self,
         entry: Option<&ProgramRule>,
         rule: &str,

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::path::Path;
 
+mod adopt;
 mod failing;
 mod held;
 mod tickets;
