@@ -273,7 +273,7 @@ impl Fields {
 /// A tuple of ElastAlert's as the text it prints as.
 fn as_shown<'a>(alert: &Alert<'_>, path: &ArgumentPath, value: Cow<'a, Value>) -> Cow<'a, Value> {
     match value.as_array() {
-        Some(items) if alert.rule.kind.is_tuple(path.as_str(), &value) => {
+        Some(items) if alert.is_tuple(path.as_str(), &value) => {
             Cow::Owned(Value::String(python::tuple_repr(items)))
         }
         _ => value,

@@ -1,6 +1,7 @@
 //! The commands. This is where everything is put together; nothing uses it.
 
 pub mod args;
+mod bench;
 mod check;
 mod clock;
 pub mod create_index;
@@ -16,6 +17,7 @@ mod run;
 mod service;
 mod silence;
 pub mod test_rule;
+mod warm;
 
 use crate::alert::Process;
 use crate::alerter::World;
@@ -75,6 +77,10 @@ enum Command {
     },
     /// Show, set and end silences, with the service running or not
     Silence(Box<silence::Command>),
+    /// Fill what rules remember from the past, before they go live or while they run; nothing is alerted
+    Warm(Box<warm::Command>),
+    /// Measure how fast rules decide events
+    Bench(Box<bench::Args>),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -111,6 +117,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
+        Command::Warm(command) => warm(&command),
+        Command::Bench(args) => bench::run(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {
@@ -268,6 +276,14 @@ fn silence(command: silence::Command) -> anyhow::Result<i32> {
         }
         Ok(rule.cloned())
     })
+}
+
+fn warm(command: &warm::Command) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(command.config.as_deref(), true)?;
+    report(&problems);
+    let loader = loader(config.clone(), None, false)?;
+    command.run(&config, &loader)
 }
 
 fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> anyhow::Result<i32> {

@@ -127,6 +127,7 @@ impl Engine {
     ) {
         for (position, (_, document)) in unsent.matches.into_iter().enumerate() {
             let state = AlertState {
+                waits: true,
                 time: unsent.time,
                 sent: false,
                 exception: Some(unsent.error.clone().map_or(Value::Null, Value::from)),

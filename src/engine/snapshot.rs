@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// The engine's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct Snapshot {
     held: Vec<StoredHeld>,
     tickets: Vec<(AlertId, String)>,
     failing: Vec<(String, u32, WallTime)>,
+    watched: Option<EventTime>,
+    /// By rule: since when events have come without a gap.
+    since: Vec<(String, EventTime)>,
 }
 
 /// An event that waits for its rule's hours.
@@ -99,8 +102,9 @@ impl Snapshot {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
-            // The first format ended before `held`: three empty lists are three zeros.
-            1 => Ok(postcard::from_bytes(&[rest, &[0, 0, 0]].concat())?),
+            // Older formats ended earlier. Nothing, and an empty list, are a zero.
+            2 => Ok(postcard::from_bytes(&[rest, &[0; 2][..]].concat())?),
+            1 => Ok(postcard::from_bytes(&[rest, &[0; 5][..]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -109,6 +113,8 @@ impl Snapshot {
 impl Engine {
     /// Everything remembered now.
     pub fn snapshot(&self) -> Snapshot {
+        let since = self.program.rules.iter().zip(&self.cells);
+        let since = since.filter_map(|(entry, cell)| Some((entry.rule.name.clone(), cell.since?)));
         let rules = self
             .program
             .rules
@@ -170,6 +176,8 @@ impl Engine {
                     came: held.came,
                 })
                 .collect(),
+            watched: self.watched,
+            since: since.collect(),
         }
     }
 
@@ -187,6 +195,7 @@ impl Engine {
             .into_iter()
             .map(|memory| (memory.name.clone(), memory))
             .collect();
+        let mut since: HashMap<String, EventTime> = snapshot.since.into_iter().collect();
         for (entry, cell) in engine.program.rules.iter().zip(&mut engine.cells) {
             let Some(memory) = memories.remove(&entry.rule.name) else {
                 continue;
@@ -211,6 +220,7 @@ impl Engine {
                 continue;
             }
             cell.newest = memory.newest;
+            cell.since = since.remove(&entry.rule.name);
         }
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
@@ -253,6 +263,8 @@ impl Engine {
         engine.next_alert = snapshot.next_alert;
         engine.next_write = snapshot.next_write;
         engine.last_tick = snapshot.last_tick;
+        let last_tick = snapshot.last_tick.map(WallTime::as_event_time);
+        engine.watched = snapshot.watched.or(last_tick);
         (engine, reset)
     }
 }

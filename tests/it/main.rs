@@ -12,6 +12,7 @@
 mod alerter_docs;
 mod crash;
 mod create_index;
+mod filters_live;
 mod golden;
 mod hostile;
 #[path = "inputs_http.rs"]
@@ -46,6 +47,8 @@ mod support;
 mod tcp;
 mod test_rule;
 mod tidy;
+mod time;
+mod warm;
 #[path = "inputs_web.rs"]
 mod web;
 mod writeback;

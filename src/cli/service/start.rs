@@ -1,7 +1,12 @@
 //! The smaller parts of the start: dead letters, web server, forwarder, and telling that everything runs.
 
+use super::state::State;
 use crate::cli::run::Args;
+use crate::cli::warm;
+use crate::config::EsConfig;
 use crate::config::service::Service as Config;
+use crate::engine::{Coming, Outcome, Program};
+use crate::event::WallTime;
 use crate::input::Inputs;
 use crate::input::dead_letter::DeadLetters;
 use crate::store::documents::Documents;
@@ -67,6 +72,40 @@ pub(super) fn statsd(config: &Config) -> Option<Statsd> {
     Statsd::new(host, &config.statsd_instance_tag)
         .inspect_err(|error| tracing::error!(host, %error, "statsd gets nothing"))
         .ok()
+}
+
+/// Rules that know values and know none yet ask Elasticsearch, if there is one, for those of the past.
+pub(super) async fn learn(config: &Config, program: &Program, state: &mut State, now: WallTime) {
+    let knows_nothing = |rule: &str| {
+        let mut totals = state.engine.totals();
+        totals.any(|(name, _, size)| name == rule && size.events == 0)
+    };
+    let rules = program.rules.iter().filter_map(|entry| {
+        let learning = entry.rule.kind.learning()?;
+        let (es, _) = EsConfig::of_rule(&entry.rule.properties);
+        (es.is_some() && knows_nothing(&entry.rule.name)).then_some((&entry.rule, learning))
+    });
+    let mut memories = Vec::new();
+    for (rule, learning) in rules.collect::<Vec<_>>() {
+        let name = &rule.name;
+        match warm::baseline(rule, &learning, config, now).await {
+            Ok((memory, values)) => {
+                tracing::info!(rule = name, values, "values of the past are known");
+                memories.push(memory);
+            }
+            Err(error) => tracing::warn!(
+                rule = name,
+                "values of the past are not known, so that each is new when it first comes: {error:#}"
+            ),
+        }
+    }
+    let mut out = Outcome::default();
+    state.engine.warm(memories, Coming::Later, &mut out);
+    if let Some(durable) = &mut state.durable
+        && let Err(error) = durable.journal.commit(&out.records)
+    {
+        tracing::warn!(%error, "values of the past will be asked for again at the next start");
+    }
 }
 
 /// Starts to send documents to Elasticsearch, if there is one.
