@@ -12,6 +12,7 @@ use std::path::Path;
 mod adopt;
 mod failing;
 mod held;
+mod model;
 mod tickets;
 mod time;
 
