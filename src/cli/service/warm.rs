@@ -1,8 +1,8 @@
 //! What was found of the past on its way to the rules: into the running service, or into a store at rest.
 
+use super::adoption;
 use super::control::{self, Request};
 use super::driver::Durable;
-use super::adoption;
 use super::state::{self, Keeping, State};
 use crate::config::service::Service as Config;
 use crate::engine::{Coming, Memory, Outcome, Program};
