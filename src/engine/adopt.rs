@@ -71,7 +71,7 @@ impl Engine {
         match entry {
             // As elastalert2 tells them: a single match of a rule that does not aggregate was tried before.
             Some(entry) if unsent.matches.len() == 1 && entry.rule.aggregation.is_none() => {
-                self.adopt_failed(entry, id, unsent, now, out);
+                self.adopt_failed(entry, &id, unsent, now, out);
             }
             _ => self.adopt_group(entry, &id, unsent, now, out),
         }
@@ -81,7 +81,7 @@ impl Engine {
     fn adopt_failed(
         &mut self,
         entry: &ProgramRule,
-        id: AlertId,
+        id: &AlertId,
         unsent: Unsent,
         now: WallTime,
         out: &mut Outcome,
@@ -104,7 +104,7 @@ impl Engine {
             alerters: alerters.len(),
         });
         for alerter in 0..u16::try_from(alerters.len()).unwrap_or(u16::MAX) {
-            self.set_progress(&id, alerter, failed.clone(), out);
+            self.set_progress(id, alerter, failed.clone(), out);
         }
         self.write_alert(&alert, alerters.is_empty(), Some(&error), now, out);
         if !alerters.is_empty() {

@@ -92,6 +92,10 @@ pub(super) struct Driver {
 }
 
 /// What the thread woke up for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is taken apart at once"
+)]
 enum Wake {
     Outcome(Ended),
     Control(Control),
