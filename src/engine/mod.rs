@@ -7,6 +7,7 @@
 //! a match (silences, aggregations, alerts under way, writeback documents) is journalled as what was decided and put back literally, so that
 //! recovery never decides anew and never sends anew what was sent.
 
+mod adopt;
 mod aggregate;
 mod documents;
 mod effect;
@@ -24,6 +25,7 @@ mod tests;
 mod time;
 mod warm;
 
+pub use adopt::{Found, Unsent};
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
@@ -108,6 +110,8 @@ pub enum Input {
         /// The documents that tell of it, with their ids.
         written: Vec<(Arc<str>, Document)>,
     },
+    /// Another installation left this.
+    Adopt(Found),
     /// Something that the engine did not see itself went wrong with a rule.
     Trouble {
         /// The rule, or its file.
@@ -210,6 +214,7 @@ impl Engine {
                 comment,
             } => self.operator_silences(&key, until, comment, now, out),
             Input::Expire { key, written } => self.operator_expires(&key, written, now, out),
+            Input::Adopt(found) => self.adopt(found, now, out),
             Input::Trouble { rule, message } => self.write_error(&rule, &message, now, out),
             Input::Program(program) => self.reload(program, now, out),
             Input::Body(fingerprint) => {

@@ -358,7 +358,13 @@ impl Engine {
         }
     }
 
-    fn set_progress(&self, id: &AlertId, alerter: u16, progress: Progress, out: &mut Outcome) {
+    pub(super) fn set_progress(
+        &self,
+        id: &AlertId,
+        alerter: u16,
+        progress: Progress,
+        out: &mut Outcome,
+    ) {
         out.records.push(Record::Progress {
             id: id.clone(),
             alerter,

@@ -353,10 +353,9 @@ impl Engine {
 
     /// Numbers go on after the highest that was used.
     fn saw_alert_id(&mut self, id: &AlertId) {
-        let number =
-            id.0.rsplit('-')
-                .next()
-                .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        // Other installations' ids are of no concern.
+        let number = id.0.strip_prefix(self.options.instance.as_str());
+        let number = number.and_then(|rest| u64::from_str_radix(rest.strip_prefix('-')?, 16).ok());
         if let Some(number) = number {
             self.next_alert = self.next_alert.max(number + 1);
         }

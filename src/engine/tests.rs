@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::path::Path;
 
+mod adopt;
 mod failing;
 mod held;
+mod model;
 mod tickets;
 mod time;
 

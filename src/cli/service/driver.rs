@@ -5,9 +5,8 @@ use super::decide::DecidedBatch;
 use super::reports::Reports;
 use super::time::Time;
 use super::writer::Writer;
-use crate::engine::{
-    Coming, Delivery, DeliveryOutcome, Effect, Engine, Input, Memory, Outcome, Program, Record,
-};
+use crate::alerter::sending::Ended;
+use crate::engine::{Coming, Delivery, Effect, Engine, Input, Memory, Outcome, Program, Record};
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
@@ -54,7 +53,7 @@ pub(super) enum Control {
 pub(super) struct Channels {
     /// Batches, decided; in any order, numbered.
     pub(super) batches: mpsc::Receiver<DecidedBatch>,
-    pub(super) outcomes: mpsc::Receiver<DeliveryOutcome>,
+    pub(super) outcomes: mpsc::Receiver<Ended>,
     pub(super) control: mpsc::Receiver<Control>,
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) readiness: watch::Sender<Readiness>,
@@ -93,8 +92,12 @@ pub(super) struct Driver {
 }
 
 /// What the thread woke up for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is taken apart at once"
+)]
 enum Wake {
-    Outcome(DeliveryOutcome),
+    Outcome(Ended),
     Control(Control),
     Room,
     Batch(Option<DecidedBatch>),
@@ -109,6 +112,8 @@ pub(super) struct Commit {
     pub(super) outcome: Outcome,
     answered: Vec<(DecidedBatch, usize)>,
     operators: Vec<Box<dyn FnOnce() + Send>>,
+    /// Dropped once the outcomes of deliveries in it are journalled.
+    journalled: Vec<oneshot::Sender<()>>,
 }
 
 impl Driver {
@@ -221,13 +226,14 @@ impl Driver {
         commit.answered.push((batch, accepted));
     }
 
-    fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
+    fn apply_outcome(&mut self, ended: Ended, commit: &mut Commit) {
         self.under_way = self.under_way.saturating_sub(1);
         self.engine.apply(
-            Input::Outcome(outcome),
+            Input::Outcome(ended.outcome),
             self.clock.now(),
             &mut commit.outcome,
         );
+        commit.journalled.push(ended.journalled);
     }
 
     fn apply_control(&mut self, control: Control, commit: &mut Commit) {
@@ -269,6 +275,7 @@ impl Driver {
             notes,
         } = std::mem::take(&mut commit.outcome);
         self.commit(&records).await;
+        commit.journalled.clear();
         for effect in effects {
             match effect {
                 Effect::Deliver(delivery) => {
