@@ -167,6 +167,8 @@ pub struct Engine {
     last_tick: Option<WallTime>,
     /// Until when events have come, by the rules' clock.
     watched: Option<EventTime>,
+    /// The day up to which rules have let go of what they know no longer; `None`: they keep it all, as in a test of a rule.
+    forgotten: Option<i64>,
     /// While an input is applied: what time it is for the rules, where that is not the time on the wall.
     stream: Option<EventTime>,
     /// The positions of cells with unrecorded counts.
@@ -191,6 +193,7 @@ impl Engine {
             next_write: 1,
             last_tick: None,
             watched: None,
+            forgotten: None,
             stream: None,
             counted: Vec::new(),
         }

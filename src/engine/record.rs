@@ -342,6 +342,7 @@ impl Engine {
         self.silences.forget(now);
         self.last_tick = Some(now);
         self.watched = Some(time);
+        self.forget_daily(time);
     }
 
     fn forget_memory(&mut self, rule: &str) {

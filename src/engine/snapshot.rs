@@ -265,6 +265,8 @@ impl Engine {
         engine.last_tick = snapshot.last_tick;
         let last_tick = snapshot.last_tick.map(WallTime::as_event_time);
         engine.watched = snapshot.watched.or(last_tick);
+        let day = |watched: EventTime| watched.0.div_euclid(super::time::DAY);
+        engine.forgotten = engine.watched.map(day);
         (engine, reset)
     }
 }

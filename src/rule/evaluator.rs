@@ -77,6 +77,11 @@ impl Evaluator {
         self.state.resume(gap);
     }
 
+    /// Lets go of what was not seen for so long that it counts as unknown again.
+    pub fn forget(&mut self, now: EventTime) {
+        self.state.forget(now);
+    }
+
     /// An event of the time before the rule began to run, at `start`.
     pub fn learn(
         &mut self,

@@ -106,7 +106,7 @@ pub trait RuleType: Debug + Send + Sync {
 /// What of the past a type knows when its rule begins: the values of fields, or of combinations of fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Learning {
-    /// How far back.
+    /// How far back; and how long what was seen is known, in a running service.
     pub window: Duration,
     /// Each field or combination, by its places in [`RuleType::fields`].
     pub terms: Vec<Range<usize>>,
@@ -165,6 +165,9 @@ pub trait RuleState: Send {
     /// Events could not come for a while. Silence in that time means nothing; when the clock was set back, what only time had put into
     /// windows must not stand in the future.
     fn resume(&mut self, _gap: &Gap) {}
+
+    /// Lets go of what was not seen for so long that it counts as unknown again. Only a running service does that, see [`Learning`].
+    fn forget(&mut self, _now: EventTime) {}
 
     /// An event of the time before `start`, when the rule began to run: what it shows is known and matches nothing.
     fn learn(&mut self, _hit: &Hit, _start: EventTime) {}

@@ -218,3 +218,26 @@ fn old_events_are_looked_at_as_of_their_own_time() {
     assert_eq!(alert.alert.matches[0]["@timestamp"], "2026-02-23T00:11:00Z");
     assert_eq!(alert.alert.time, stage.now);
 }
+
+#[test]
+fn values_not_seen_for_the_whole_window_are_new_again() {
+    const DAY: u64 = 86_400;
+    let rule = "name: new\ntype: new_term\nfields: user\nterms_window_size: {days: 3}\nrealert: {minutes: 0}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    let mut is_new = |stage: &mut Stage, day: u64, user: &str| {
+        stage.at(day * DAY).apply(Input::Tick { busy: SECOND });
+        !stage.event(&json!({"user": user})).deliveries().is_empty()
+    };
+    // As in ElastAlert while it runs, where a service has not said that it does.
+    assert!(is_new(&mut stage, 0, "a"));
+    assert!(!is_new(&mut stage, 9, "a"));
+    stage.resumed();
+    assert!(is_new(&mut stage, 9, "b"));
+    assert!(!is_new(&mut stage, 11, "a"));
+    assert!(!is_new(&mut stage, 14, "a"));
+    assert!(is_new(&mut stage, 14, "b"));
+    // At a start, too.
+    let mut stage = stage.at(18 * DAY).restarted(&[rule], None);
+    stage.resumed();
+    assert!(is_new(&mut stage, 18, "a"));
+}
