@@ -22,6 +22,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod time;
+mod view;
 mod warm;
 
 pub use effect::{
@@ -33,6 +34,7 @@ pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
+pub use view::{AggregationView, Look, RuleView};
 pub use warm::{Coming, Memory};
 
 use crate::event::{Document, EventTime, WallTime};
@@ -269,6 +271,19 @@ impl Engine {
             .iter()
             .zip(&self.cells)
             .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.evaluator.size()))
+    }
+
+    /// What rules hold, by rule name: its size, and about how many bytes of memory that takes.
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, crate::rule::StateSize, u64)> {
+        let cells = self.program.rules.iter().zip(&self.cells);
+        cells.map(|(entry, cell)| {
+            let evaluator = &cell.evaluator;
+            (
+                entry.rule.name.as_str(),
+                evaluator.size(),
+                evaluator.bytes(),
+            )
+        })
     }
 
     /// Counts since this run of the program began, by rule name.

@@ -1,6 +1,8 @@
 //! One rule at work: its type's two halves put together.
 
-use super::{Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict};
+use super::{
+    Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict, Wanted, WindowView,
+};
 use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent};
 use crate::filter::FilterEvent;
 use std::sync::Arc;
@@ -37,6 +39,10 @@ impl Rule {
         self.time.read(field).map(|time| time.event_time())
     }
 }
+
+/// About how many bytes a key and an event in a window take: what the benchmark of the rule types measures.
+const KEY: u64 = 160;
+const EVENT: u64 = 24;
 
 /// What a rule remembers, and how events and ticks reach it.
 pub struct Evaluator {
@@ -124,6 +130,20 @@ impl Evaluator {
     /// In words, why it cannot be used; nothing is changed then.
     pub fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
         self.state.absorb(saved)
+    }
+
+    /// The windows as they stand, those nearest to a match first.
+    pub fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let mut views = self.state.views(wanted);
+        super::view::nearest(&mut views);
+        views
+    }
+
+    /// About how many bytes of memory that takes.
+    pub fn bytes(&self) -> u64 {
+        let size = self.state.size();
+        let windows = size.keys.saturating_mul(KEY) + size.events.saturating_mul(EVENT);
+        windows.saturating_add(self.state.kept_bytes())
     }
 
     /// How much is remembered.

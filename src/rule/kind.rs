@@ -3,7 +3,7 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{Gap, Key, QueryKey, TimeField};
+use super::{Gap, Key, QueryKey, TimeField, Wanted, WindowView};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping};
@@ -185,6 +185,11 @@ pub trait RuleState: Send {
 
     /// Keys remembered, and events held, for metrics.
     fn size(&self) -> StateSize;
+
+    /// The windows as they stand; at most [`super::LOOKED_AT`] of them. None: the type looks at each event alone.
+    fn views(&self, _wanted: &Wanted<'_>) -> Vec<WindowView> {
+        Vec::new()
+    }
 
     /// Whether there is room to keep events for later matches; without it a state goes on counting, and keeps none.
     fn set_room(&mut self, _room: bool) {}

@@ -17,6 +17,7 @@ mod schedule;
 mod time_expression;
 pub mod time_field;
 pub mod types;
+mod view;
 mod window;
 
 pub use counts::Counts;
@@ -33,6 +34,7 @@ pub use kind::{
 pub use pace::{Pace, Passing};
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
+pub use view::{LOOKED_AT, Wanted, WindowView};
 
 use crate::config::Properties;
 use crate::filter::Filter;

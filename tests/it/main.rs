@@ -35,6 +35,7 @@ mod scenario;
 mod service;
 mod silence;
 mod smtp;
+mod state;
 #[path = "inputs_stdin.rs"]
 mod stdin;
 mod support;

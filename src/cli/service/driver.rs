@@ -2,11 +2,13 @@
 
 use super::Finished;
 use super::decide::DecidedBatch;
+use super::look::Seen;
 use super::reports::Reports;
 use super::time::Time;
 use super::writer::Writer;
 use crate::engine::{
-    Coming, Delivery, DeliveryOutcome, Effect, Engine, Input, Memory, Outcome, Program, Record,
+    Coming, Delivery, DeliveryOutcome, Effect, Engine, Input, Look, Memory, Outcome, Program,
+    Record,
 };
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
@@ -38,6 +40,11 @@ pub(super) enum Control {
     Operator {
         input: Input,
         done: oneshot::Sender<()>,
+    },
+    /// What rules remember is asked for.
+    State {
+        look: Look,
+        done: oneshot::Sender<Seen>,
     },
     /// Rules are to remember the past; answered with their names when it is journalled.
     Warm {
@@ -93,6 +100,10 @@ pub(super) struct Driver {
 }
 
 /// What the thread woke up for.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and it is not moved far"
+)]
 enum Wake {
     Outcome(DeliveryOutcome),
     Control(Control),
@@ -242,6 +253,13 @@ impl Driver {
                 commit.operators.push(Box::new(|| {
                     let _gone = done.send(());
                 }));
+            }
+            Control::State { look, done } => {
+                let time = self.rule_time(now);
+                let rules = self.engine.views(&look, time, now);
+                let live = true;
+                let seen = Seen { live, time, rules };
+                commit.operators.push(Box::new(|| drop(done.send(seen))));
             }
             Control::Warm { memories, done } => {
                 let coming = Coming::Now(now);

@@ -10,6 +10,7 @@ mod control;
 mod decide;
 mod driver;
 mod jumps;
+mod look;
 mod reload;
 mod reports;
 mod silences;
@@ -23,6 +24,7 @@ mod warm;
 mod writer;
 
 pub(super) use control::{Request, ask};
+pub(super) use look::{Seen, look};
 pub(super) use silences::{Request as SilencesRequest, Running, at_rest};
 pub(super) use state::options;
 pub(super) use warm::{WarmedBy, warm};

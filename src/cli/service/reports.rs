@@ -1,7 +1,7 @@
 //! What the engine's thread tells: log lines, metrics, dead letters, and the sums for the closing table.
 
 use super::decide::DecidedBatch;
-use crate::engine::{Counts, Index, Note, Op, SnapshotError, Write};
+use crate::engine::{Counts, Engine, Index, Note, Op, SnapshotError, Write};
 use crate::event::WallTime;
 use crate::event::json::EventError;
 use crate::input::IntakeGauge;
@@ -158,6 +158,14 @@ impl Reports {
                 .and_then(serde_json::Value::as_str)
         {
             self.rule(key).metrics.silenced();
+        }
+    }
+
+    /// So much rules remember now.
+    pub(super) fn remembered(&mut self, engine: &Engine) {
+        for (rule, size, bytes) in engine.sizes() {
+            let metrics = &self.rule(rule).metrics;
+            metrics.remembers(size.keys, size.events, bytes);
         }
     }
 

@@ -224,7 +224,7 @@ fn values_not_seen_for_the_whole_window_are_new_again() {
     const DAY: u64 = 86_400;
     let rule = "name: new\ntype: new_term\nfields: user\nterms_window_size: {days: 3}\nrealert: {minutes: 0}\nalert: debug";
     let mut stage = Stage::new(&[rule]);
-    let mut is_new = |stage: &mut Stage, day: u64, user: &str| {
+    let is_new = |stage: &mut Stage, day: u64, user: &str| {
         stage.at(day * DAY).apply(Input::Tick { busy: SECOND });
         !stage.event(&json!({"user": user})).deliveries().is_empty()
     };

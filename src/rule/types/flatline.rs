@@ -11,7 +11,7 @@ use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
     Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, saved,
+    Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -390,6 +390,42 @@ impl RuleState for State {
         self.documents.found(cells().filter_map(Cell::kept));
         self.saved = saved;
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let Settings {
+            threshold,
+            timeframe,
+            ..
+        } = *self.settings;
+        let cells = self.saved.cells.wanted(wanted).into_iter();
+        cells
+            .map(|(key, cell)| {
+                let limit = cell.newest.max(wanted.now).minus(timeframe);
+                let times = cell.window.iter().map(|item| item.time);
+                let times: Vec<EventTime> = times.filter(|time| *time > limit).collect();
+                let count = times.len();
+                let watched = cell.first.plus(timeframe);
+                let due = cell.due(&self.settings).map(|due| due.max(watched));
+                // Older ones than the threshold's are not kept.
+                let more = if view::signed(count) < threshold {
+                    ""
+                } else {
+                    " or more"
+                };
+                let says = format!(
+                    "{count}{more} events {}, fewer than {threshold} match",
+                    view::within(timeframe)
+                );
+                WindowView {
+                    oldest: times.first().copied(),
+                    newest: times.last().copied(),
+                    expires: due.filter(|due| *due > wanted.now),
+                    distance: view::distance((view::signed(count) - threshold + 1).max(0)),
+                    ..WindowView::new(key, count, says)
+                }
+            })
+            .collect()
     }
 
     fn size(&self) -> StateSize {

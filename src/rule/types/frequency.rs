@@ -11,7 +11,7 @@ use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
     Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, saved,
+    Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -172,6 +172,14 @@ impl Events {
         }
     }
 
+    fn times_after(&self, limit: EventTime) -> Vec<EventTime> {
+        let after = |time: &EventTime| *time > limit;
+        match self {
+            Self::Times(window, _) => window.iter().map(|item| item.time).filter(after).collect(),
+            Self::Whole(window) => window.iter().map(|item| item.time).filter(after).collect(),
+        }
+    }
+
     fn kept(&self) -> impl Iterator<Item = &KeptEvent> {
         let (newest, all) = match self {
             Self::Times(_, newest) => (Some(newest), None),
@@ -329,6 +337,30 @@ impl RuleState for State {
         self.documents
             .found(cells().flat_map(|cell| cell.window.kept()));
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let Settings {
+            num_events,
+            timeframe,
+            ..
+        } = *self.settings;
+        let limit = wanted.now.minus(timeframe);
+        let cells = self.saved.cells.wanted(wanted).into_iter();
+        let view = |(key, cell): (&Key, &Cell)| {
+            let times: Vec<EventTime> = cell.window.times_after(limit);
+            let oldest = *times.first()?;
+            let count = times.len();
+            let says = format!("{count} of {num_events} events {}", view::within(timeframe));
+            Some(WindowView {
+                oldest: Some(oldest),
+                newest: times.last().copied(),
+                expires: Some(oldest.plus(timeframe)),
+                distance: view::distance(num_events - view::signed(count)),
+                ..WindowView::new(key, count, says)
+            })
+        };
+        cells.filter_map(view).collect()
     }
 
     fn size(&self) -> StateSize {

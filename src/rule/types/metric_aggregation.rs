@@ -121,6 +121,19 @@ impl Evaluate for Settings {
         &self.plan
     }
 
+    fn says(&self, group: &Evaluated) -> (String, Option<f64>) {
+        let Metric { type_name, key, .. } = &self.metric;
+        let value = group.value.map_or_else(
+            || "nothing".to_owned(),
+            |value| python::str(&metric_value(self.metric.kind, value)),
+        );
+        let says = format!("{type_name} of {key} is {value} {}", self.bounds.text());
+        (
+            says,
+            group.value.and_then(|value| self.bounds.distance(value)),
+        )
+    }
+
     fn check(&self, group: &Evaluated, now: EventTime) -> Option<Match> {
         let is_compound = group.path.len() > 1;
         // ElastAlert loses a bucket's own time on its way through several fields.

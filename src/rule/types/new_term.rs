@@ -8,8 +8,8 @@ use super::source::{self, elements};
 use crate::config::{Data, Kind, Node, Problem, Properties, TEXTS, opt};
 use crate::event::{Document, EventTime, Field, FieldPath, python};
 use crate::rule::{
-    Built, Common, Hit, Key, Learning, Match, Observed, QueryKey, RuleState, RuleType,
-    RuleTypeEntry, Sample, StateSize, Verdict, saved,
+    Built, Common, Hit, Key, LOOKED_AT, Learning, Match, Observed, QueryKey, RuleState, RuleType,
+    RuleTypeEntry, Sample, StateSize, Verdict, Wanted, WindowView, saved,
 };
 use indexmap::map::Entry;
 use indexmap::{IndexMap, IndexSet};
@@ -379,6 +379,50 @@ impl RuleState for State {
             }
         }
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let window = self.settings.window;
+        let terms = self.settings.terms.iter().zip(&self.known);
+        let views = terms.map(|(term, known)| {
+            let name = match &term.label {
+                Value::Array(names) => names.iter().map(python::str).collect::<Vec<_>>().join(", "),
+                name => python::str(name),
+            };
+            // One value: a combination is written with comma and blank.
+            if let Some(wanted) = wanted.key {
+                let mut seen = known.iter().filter(|(value, _)| {
+                    let parts: Vec<String> = value.iter().map(Key::text).collect();
+                    parts.join(", ") == wanted
+                });
+                let (says, seen) = match seen.next() {
+                    Some((_, seen)) => (format!("known of {name}"), Some(*seen)),
+                    None => (format!("not known of {name}: it matches"), None),
+                };
+                let key = Key::Text(wanted.into());
+                return WindowView {
+                    newest: seen,
+                    expires: seen.map(|seen| seen.plus(window)),
+                    distance: seen.is_none().then_some(0.0),
+                    ..WindowView::new(&key, usize::from(seen.is_some()), says)
+                };
+            }
+            let count = known.len();
+            let times = known
+                .values()
+                .filter(|seen| **seen != SOME_TIME)
+                .take(LOOKED_AT);
+            WindowView {
+                oldest: times.clone().min().copied(),
+                newest: times.max().copied(),
+                ..WindowView::new(
+                    &Key::All,
+                    count,
+                    format!("{count} values of {name} are known; another matches"),
+                )
+            }
+        });
+        views.collect()
     }
 
     fn size(&self) -> StateSize {

@@ -118,6 +118,21 @@ impl Evaluate for Settings {
         &self.plan
     }
 
+    fn says(&self, group: &Evaluated) -> (String, Option<f64>) {
+        let percentage = group.value.filter(|_| group.documents > 0);
+        let percentage = percentage.map(|value| value / precise(group.documents) * 100.0);
+        let text = percentage.map_or_else(|| "nothing".to_owned(), |p| python::str(&float(p)));
+        let says = format!(
+            "{text} percent of {} events {}",
+            group.documents,
+            self.bounds.text()
+        );
+        (
+            says,
+            percentage.and_then(|percentage| self.bounds.distance(percentage)),
+        )
+    }
+
     fn check(&self, group: &Evaluated, _: EventTime) -> Option<Match> {
         let too_few = i64::try_from(group.documents).is_ok_and(|n| n < self.min_denominator);
         if group.documents == 0 || too_few {

@@ -3,6 +3,8 @@
 //! What is put in goes to the key's current window; what gets too old for that goes to its reference window, at that moment. A key is checked after
 //! each insertion, but not within twice the timeframe of its first, when the reference cannot be full yet.
 
+mod views;
+
 use super::keyed::{Deadlines, Keyed, Slot};
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, RawEvent};
