@@ -61,7 +61,7 @@ const RULES: [(&str, &str, Option<&str>); 13] = [
     (
         "percentage",
         "type: percentage_match\nmatch_bucket_filter: [{term: {bytes: 10}}]\nmax_percentage: 60\nquery_key: client",
-        Some("33.333333333333336 percent of 3 events (min: None max : 60)"),
+        Some("33.33333333333333 percent of 3 events (min: None max : 60)"),
     ),
     (
         "spike_metric",
