@@ -85,6 +85,7 @@ impl Engine {
         };
         self.note_gap(None, gap);
         out.records.push(Record::Resumed { rule: None, gap });
+        self.plan_retries_again(now, out);
     }
 
     /// Tells a rule, or all, of a gap.

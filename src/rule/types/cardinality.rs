@@ -192,6 +192,24 @@ impl Values {
         }
     }
 
+    /// Drops values last seen after a time.
+    fn drop_after(&mut self, time: EventTime) {
+        match self {
+            Self::Few(values) => values.retain(|(_, seen)| *seen <= time),
+            Self::Many(many) => {
+                let values = many.values.slots_and_cells();
+                let newer: Vec<Slot> = values
+                    .filter(|(_, seen)| **seen > time)
+                    .map(|(slot, _)| slot)
+                    .collect();
+                for slot in newer {
+                    many.order.set(slot, None);
+                    many.values.remove(slot);
+                }
+            }
+        }
+    }
+
     /// When the values were last seen, of those seen since a time.
     fn times_from(&self, limit: EventTime) -> Vec<EventTime> {
         let since = |time: &EventTime| *time >= limit;
@@ -427,7 +445,13 @@ impl RuleState for State {
 
     fn resume(&mut self, gap: &Gap) {
         if gap.breaks(self.settings.timeframe) {
+            let undone = gap.undone(self.settings.timeframe);
             for (slot, cell) in self.saved.cells.slots_and_cells() {
+                if let Some(time) = undone {
+                    self.values -= cell.values.len();
+                    cell.values.drop_after(time);
+                    self.values += cell.values.len();
+                }
                 cell.first = cell.first.and(Some(gap.to));
                 if self.settings.min.is_some() {
                     self.due.set(slot, cell.due(&self.settings));

@@ -180,13 +180,25 @@ impl Cell {
         while self.window.pop_older(self.newest, timeframe).is_some() {}
     }
 
-    /// The clock was set back: a placeholder of the time to come was none. Whether an event is left.
-    fn set_back(&mut self, now: EventTime) -> bool {
+    /// The clock was set back: a placeholder of the time to come was none, and events are `undone` after a time. Whether an event is left.
+    fn set_back(
+        &mut self,
+        now: EventTime,
+        undone: Option<EventTime>,
+        documents: &mut Documents,
+    ) -> bool {
+        if let Some(time) = undone {
+            while self.window.pop_newer(time).is_some() {}
+        }
         let Some(newest) = self.window.newest().map(|item| item.time) else {
             return false;
         };
-        if self.newest > now && matches!(self.newest_item, NewestItem::Placeholder) {
+        if self.newest > now && (undone.is_some() || self.kept().is_none()) {
+            if let Some(kept) = self.kept() {
+                documents.release(kept);
+            }
             self.newest = newest.max(now);
+            self.newest_item = NewestItem::Placeholder;
         }
         self.first = self.first.min(self.newest);
         true
@@ -355,10 +367,16 @@ impl RuleState for State {
         if gap.is_back() {
             ticks.set_back(gap.to);
         }
+        let undone = gap.undone(self.settings.timeframe);
         for (slot, cell) in cells.slots_and_cells() {
-            if gap.is_back() && !cell.set_back(gap.to) {
-                forgotten.push(slot);
-                continue;
+            if gap.is_back() {
+                self.events -= cell.window.len();
+                let is_known = cell.set_back(gap.to, undone, &mut self.documents);
+                self.events += cell.window.len();
+                if !is_known {
+                    forgotten.push(slot);
+                    continue;
+                }
             }
             if gap.breaks(self.settings.timeframe) {
                 cell.first = gap.to;

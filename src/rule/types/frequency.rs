@@ -10,7 +10,7 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
@@ -172,6 +172,23 @@ impl Events {
         }
     }
 
+    /// Drops events after a time.
+    fn drop_newer(&mut self, time: EventTime, documents: &mut Documents) {
+        match self {
+            Self::Times(window, newest) => {
+                while window.pop_newer(time).is_some() {
+                    documents.release(newest);
+                    *newest = KeptEvent::default();
+                }
+            }
+            Self::Whole(window) => {
+                while let Some(gone) = window.pop_newer(time) {
+                    documents.release(&gone.what);
+                }
+            }
+        }
+    }
+
     fn times_after(&self, limit: EventTime) -> Vec<EventTime> {
         let after = |time: &EventTime| *time > limit;
         match self {
@@ -315,6 +332,19 @@ impl RuleState for State {
         self.saved.tick = self.saved.tick.max(Some(now));
         self.saved.ticks = self.saved.ticks.wrapping_add(1);
         self.sweep(PER_TICK);
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        if gap.is_back() {
+            self.saved.tick = self.saved.tick.map(|tick| tick.min(gap.to));
+        }
+        if let Some(time) = gap.undone(self.settings.timeframe) {
+            for (_, cell) in self.saved.cells.slots_and_cells() {
+                self.events -= cell.window.len();
+                cell.window.drop_newer(time, &mut self.documents);
+                self.events += cell.window.len();
+            }
+        }
     }
 
     fn save(&self) -> Vec<u8> {

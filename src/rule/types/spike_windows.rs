@@ -291,6 +291,17 @@ impl Windows {
         self.move_on(ticks, timeframe, documents);
     }
 
+    /// Drops events after a time.
+    fn drop_newer(&mut self, time: EventTime, documents: &mut Documents) {
+        while let Some(gone) = self.cur.pop_newer(time) {
+            documents.release(&gone.what.event);
+            self.cur_total.remove(gone.what.amount);
+        }
+        while let Some(gone) = self.reference.pop_newer(time) {
+            self.reference_total.remove(gone.what);
+        }
+    }
+
     /// The clock was set back: placeholders of the time to come were none.
     fn set_back(&mut self, now: EventTime, ticks: &Ticks) {
         let newest = self.cur.newest().map_or(now, |item| item.time.max(now));
@@ -591,6 +602,11 @@ impl Cells {
         *filled_once &= !breaks;
         for (slot, cell) in cells.slots_and_cells() {
             if let Some(windows) = cell.windows.as_mut().filter(|_| gap.is_back()) {
+                if let Some(time) = gap.undone(settings.timeframe) {
+                    self.items -= windows.len();
+                    windows.drop_newer(time, &mut self.documents);
+                    self.items += windows.len();
+                }
                 windows.set_back(gap.to, ticks);
             }
             if breaks {
