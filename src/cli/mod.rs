@@ -226,6 +226,14 @@ fn report_rules(loaded: &Loaded) {
         loaded.problems.len(),
     );
     tracing::info!(rules, disabled, problems, "loaded");
+    if loaded.show_disabled && disabled > 0 {
+        let names: Vec<&str> = loaded
+            .disabled
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect();
+        tracing::info!("Disabled rules are: {names:?}");
+    }
 }
 
 fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {

@@ -142,7 +142,8 @@ pub(super) fn run(
     let [rule] = loaded.rules.rules.as_slice() else {
         anyhow::bail!("--silence needs --rule with a rule that can be loaded");
     };
-    let key = rule.silence_key_of(args.silence_qk_value.as_deref());
+    let value = args.silence_qk_value.as_deref();
+    let key = rule.silence_key_of(value.filter(|value| !value.is_empty()));
     let now = super::clock::now();
     let until = now.plus(period);
     let comment = None;

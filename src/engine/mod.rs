@@ -239,12 +239,7 @@ impl Engine {
         {
             return;
         }
-        self.silences.set(key, silence, silence.until);
-        out.records.push(Record::Silence {
-            key: key.to_owned(),
-            silence,
-            forget: silence.until,
-        });
+        self.remember_silence(key, silence, self.forget_at(key, silence), out);
     }
 
     /// When [`Input::Due`] is wanted next.

@@ -298,6 +298,30 @@ fn exponential_realert_stops_at_its_limit() {
 }
 
 #[test]
+fn the_first_silence_is_realert_even_above_the_limit_of_exponential_realert() {
+    let rule = "name: r\ntype: any\nrealert: {minutes: 10}\nexponential_realert: {minutes: 5}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    for (at, lasts, exponent) in [(0, 600, 0), (600, 300, 0), (901, 300, 0), (2402, 300, -1)] {
+        let out = stage.at(at).event(&json!({"number": at}));
+        assert_eq!(out.silences(stage.now), [("r", lasts, exponent)], "{at}");
+    }
+}
+
+#[test]
+fn exponential_realert_goes_on_from_a_silence_by_an_operator() {
+    let rule =
+        "name: r\ntype: any\nrealert: {minutes: 1}\nexponential_realert: {hours: 1}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    stage.apply(Input::Silence {
+        key: "r".to_owned(),
+        until: START.plus(secs(100)),
+        comment: None,
+    });
+    let out = stage.at(130).event(&json!({"number": 1}));
+    assert_eq!(out.silences(stage.now), [("r", 120, 1)]);
+}
+
+#[test]
 fn of_two_silences_by_an_operator_the_longer_holds() {
     let mut stage = Stage::new(&[EVERY]);
     for seconds in [100, 50] {

@@ -55,15 +55,13 @@ impl Engine {
             if counts.hits > 0 || counts.matches > 0 {
                 self.write_status(&entry.rule, counts, (start, end), busy, out);
             }
-            if counts != Counts::default() {
-                out.notes.push(Note::Ran {
-                    rule: entry.rule.name.clone(),
-                    start,
-                    end,
-                    counts,
-                    busy,
-                });
-            }
+            out.notes.push(Note::Ran {
+                rule: entry.rule.name.clone(),
+                start,
+                end,
+                counts,
+                busy,
+            });
         }
         self.silences.forget(now);
         self.last_tick = Some(now);

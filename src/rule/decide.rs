@@ -8,7 +8,7 @@ use super::{Counts, Observed, Rule, RuleSet, TimeField, Verdict};
 use crate::event::json::EventError;
 use crate::event::project::{Projected, ProjectedFields, Projection};
 use crate::event::{EventTime, FieldPath, Meta, RawEvent, WallTime};
-use crate::filter::{Candidates, Filter, Memory, Program, ProjectedEvent};
+use crate::filter::{Filter, Memory, Program, ProjectedEvent};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::{BTreeSet, HashMap};
@@ -62,7 +62,6 @@ pub struct Decider {
 #[derive(Debug, Default)]
 pub struct Workspace {
     projection: Projection,
-    candidates: Candidates,
     memory: Memory,
     /// By clock: the event's time, once somebody asked.
     times: Vec<Option<Option<EventTime>>>,
@@ -85,6 +84,8 @@ pub struct Bounds {
 struct Current<'e> {
     event: &'e RawEvent,
     index: Option<&'e str>,
+    /// By rule: whether it looks at the index.
+    selection: Option<&'e [bool]>,
     /// The event as decisions carry it, once somebody needs it.
     shared: Option<Arc<RawEvent>>,
 }
@@ -192,7 +193,6 @@ impl Decider {
     ) -> Decided {
         let Workspace {
             projection,
-            candidates,
             memory,
             times,
             counts,
@@ -225,6 +225,7 @@ impl Decider {
             let current = Current {
                 event,
                 index,
+                selection: selection.as_deref(),
                 shared: None,
             };
             times.fill(None);
@@ -238,12 +239,8 @@ impl Decider {
                 id: meta.and_then(|meta| meta.id.as_deref()),
                 now,
             };
-            memory.begin();
-            self.program.sift(&filtered, candidates);
-            let positions = candidates
-                .iter()
-                .filter(|position| is_selected(selection.as_deref(), *position));
-            self.decide_event(positions, current, &filtered, memory, times, &mut tally);
+            self.program.sift(&filtered, memory);
+            self.decide_event(current, &filtered, memory, times, &mut tally);
             if let Some(pace) = &mut pace {
                 pace.end(&mut tally);
             }
@@ -264,7 +261,6 @@ impl Decider {
     /// Decides an event for the rules whose filters could pick it.
     fn decide_event(
         &self,
-        candidates: impl Iterator<Item = usize>,
         mut current: Current<'_>,
         filtered: &ProjectedEvent<'_>,
         memory: &mut Memory,
@@ -272,8 +268,12 @@ impl Decider {
         tally: &mut Tally<'_>,
     ) {
         let Bounds { start, end } = self.bounds;
-        for position in candidates {
-            if !self.program.matches(position, filtered, memory) {
+        let mut next = 0;
+        while let Some(position) = self.program.candidate(next, memory) {
+            next = position + 1;
+            if !is_selected(current.selection, position)
+                || !self.program.matches(position, filtered, memory)
+            {
                 continue;
             }
             let Some(counts) = tally.of(position) else {

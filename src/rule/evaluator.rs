@@ -3,7 +3,8 @@
 use super::{
     Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict, Wanted, WindowView,
 };
-use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent};
+use crate::event::time::parse_iso;
+use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent, Timestamp, fuzzy_time};
 use crate::filter::FilterEvent;
 use std::sync::Arc;
 
@@ -37,6 +38,16 @@ impl Rule {
         let field = self.time.path.get_some(document);
         let field = field.map_or(Field::Missing, Field::Value);
         self.time.read(field).map(|time| time.event_time())
+    }
+
+    /// The time in a match, which is written anew there ([`Rule::match_document`]) and perhaps by enhancements; however the rule's events
+    /// have it.
+    pub fn match_time(&self, matched: &Document) -> Option<Timestamp> {
+        let value = self.time.path.get_some(matched)?;
+        let text = value
+            .as_str()
+            .and_then(|text| parse_iso(text).or_else(|| fuzzy_time::parse(text)));
+        text.or_else(|| self.time.read(Field::Value(value)).ok())
     }
 }
 

@@ -12,6 +12,7 @@
 mod alerter_docs;
 mod crash;
 mod create_index;
+mod filters_live;
 mod golden;
 mod hostile;
 #[path = "inputs_http.rs"]
@@ -32,12 +33,15 @@ mod process;
 mod real_rules;
 mod requests;
 mod scenario;
+mod secrets;
 mod service;
+mod service_options;
 mod silence;
 mod smtp;
 mod state;
 #[path = "inputs_stdin.rs"]
 mod stdin;
+mod store;
 mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;

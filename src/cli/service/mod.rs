@@ -154,6 +154,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             dead_letters,
             clock.clone(),
             args.verbose,
+            start::statsd(&config),
         ),
         clock: clock.clone(),
         time: Time::new(clock.now(), config.run_every, stream),

@@ -7,7 +7,9 @@ use crate::event::json::EventError;
 use crate::input::IntakeGauge;
 use crate::input::dead_letter::{DeadLetters, Reason, Rejected};
 use crate::store::JournalError;
-use crate::telemetry::{Allowed, Clock, Metrics, RateLimit, RuleMetrics, SkipReason};
+use crate::telemetry::{
+    Allowed, Clock, Metrics, RateLimit, RuleMetrics, RuleRun, SkipReason, Statsd,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub(super) struct Reports {
     clock: Clock,
     /// `--verbose`: one line per busy rule and tick.
     verbose: bool,
+    /// `statsd_host`.
+    statsd: Option<Statsd>,
     rules: HashMap<String, PerRule>,
     journal_failed: RateLimit,
     not_told: RateLimit,
@@ -70,12 +74,14 @@ impl Reports {
         dead_letters: DeadLetters,
         clock: Clock,
         verbose: bool,
+        statsd: Option<Statsd>,
     ) -> Self {
         Self {
             metrics,
             dead_letters,
             clock,
             verbose,
+            statsd,
             rules: HashMap::new(),
             journal_failed: RateLimit::new(1, Duration::from_secs(10)),
             not_told: RateLimit::new(1, Duration::from_secs(60)),
@@ -324,6 +330,15 @@ impl Reports {
             .metrics
             .interval(counts.hits, counts.matches, busy);
         self.left_out(rule, counts);
+        if let Some(statsd) = &self.statsd {
+            statsd.ran(&RuleRun {
+                rule,
+                took: busy,
+                hits: counts.hits,
+                matches: counts.matches,
+                alerts: counts.alerts,
+            });
+        }
         if self.verbose {
             let Counts {
                 hits,

@@ -11,7 +11,7 @@ use crate::input::Inputs;
 use crate::input::dead_letter::DeadLetters;
 use crate::rule::StateSize;
 use crate::store::documents::Documents;
-use crate::telemetry::{Clock, Metrics, Readiness};
+use crate::telemetry::{Clock, Metrics, Readiness, Statsd};
 use crate::web::{Pages, Web};
 use crate::writeback::{Client, Forwarder, Trace};
 use anyhow::Context as _;
@@ -70,6 +70,14 @@ pub(super) async fn web(
         servers.push(Web::start(address, pages, shutdown.clone()).await?);
     }
     Ok(servers)
+}
+
+/// The statsd server, if one is configured and there.
+pub(super) fn statsd(config: &Config) -> Option<Statsd> {
+    let host = config.statsd_host.as_deref()?;
+    Statsd::new(host, &config.statsd_instance_tag)
+        .inspect_err(|error| tracing::error!(host, %error, "statsd gets nothing"))
+        .ok()
 }
 
 /// At the first start of a store: silences that another program, or another machine, wrote to Elasticsearch hold here as well.

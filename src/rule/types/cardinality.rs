@@ -230,6 +230,10 @@ impl Values {
                 if let Some((_, seen)) = values.iter_mut().find(|(known, _)| *known == value) {
                     *seen = time;
                 } else if values.len() < FEW {
+                    if values.is_empty() {
+                        // Most keys never have a second value.
+                        values.reserve_exact(1);
+                    }
                     values.push((value, time));
                 } else {
                     let mut many = Box::<Many>::default();
