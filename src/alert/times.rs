@@ -42,11 +42,31 @@ impl Times {
 
     /// The time that lies `back` before a match's timestamp; a value that is no time is printed as it is.
     pub fn pretty(&self, timestamp: &Value, back: Duration) -> String {
-        let Some(mut time) = timestamp.as_str().and_then(parse_iso) else {
-            return python::str(timestamp);
+        let text = timestamp.as_str().unwrap_or_default();
+        let (mut time, local) = match parse_iso(text) {
+            Some(time) => (time, self.local),
+            // What `TimeEnhancement` made of it.
+            None => match self.of_local(text) {
+                Some(time) => (time, true),
+                None => return python::str(timestamp),
+            },
         };
         time.micros = time.event_time().minus(back).0;
-        strftime(time, self.local.then_some(&self.zone), &self.format)
+        strftime(time, local.then_some(&self.zone), &self.format)
+    }
+
+    /// Reads a time that ends with the name of this zone.
+    fn of_local(&self, text: &str) -> Option<Timestamp> {
+        let (civil, name) = text.rsplit_once(' ')?;
+        let mut time = parse_iso(civil)?;
+        let clock = jiff::Timestamp::from_microsecond(time.micros).ok()?;
+        let clock = clock.to_zoned_datetime(TimeZone::UTC).datetime();
+        let zoned = self.zone.to_zoned_datetime(clock).ok()?;
+        let known = self.zone.to_offset_info(zoned.timestamp());
+        (known.abbreviation() == name).then(|| {
+            time.micros = zoned.timestamp().as_microsecond();
+            time
+        })
     }
 
     /// As `TimeEnhancement` prints it: always local, always in the default form. `None`: not a time.
@@ -88,6 +108,10 @@ fn pythonic(format: &str, nameless: bool) -> String {
         }
         match chars.next() {
             Some('f') => out.push_str("%6f"),
+            // Unknown to the C library, which prints what it does not know.
+            Some(unknown @ ('q' | 'N' | 'Q' | 'L' | 'i' | 'v' | '.')) => {
+                out.extend(['%', '%', unknown])
+            }
             Some('Z') if nameless => {}
             Some(other) => out.extend(['%', other]),
             None => out.push('%'),
@@ -132,13 +156,21 @@ mod tests {
     }
 
     #[test]
+    fn a_time_that_was_made_pretty_is_read_again() {
+        let time = times(true, DEFAULT_FORMAT);
+        let pretty = |text: &str| time.pretty(&json!(text), Duration::from_secs(300));
+        assert_eq!(pretty("2026-03-02 09:01 JST"), "2026-03-02 08:56 JST");
+        assert_eq!(pretty("2026-03-02 09:01 XYZ"), "2026-03-02 09:01 XYZ");
+    }
+
+    #[test]
     fn patterns_are_those_of_the_c_locale() {
         let time = json!("2026-03-02T00:01:02.5Z");
         for (format, expected) in [
             ("%Y年%m月%d日", "2026年03月02日"),
             ("%a %A %b %B %p", "Mon Monday Mar March AM"),
             ("%c|%x|%X", "Mon Mar  2 00:01:02 2026|03/02/26|00:01:02"),
-            ("%-d %e %f %% %z %K", "2  2 500000 % +0000 %K"),
+            ("%-d %e %f %% %z %K %q", "2  2 500000 % +0000 %K %q"),
         ] {
             assert_eq!(times(false, format).pretty(&time, Duration::ZERO), expected);
         }
