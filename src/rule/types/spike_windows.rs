@@ -145,10 +145,20 @@ struct Windows {
 }
 
 /// The running sum and number of a window's amounts.
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Total {
+    /// Minus zero until an amount was added: Python starts with the integer 0 and prints it as such.
     sum: f64,
     number: u64,
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        Self {
+            sum: -0.0,
+            number: 0,
+        }
+    }
 }
 
 impl Total {
@@ -259,6 +269,10 @@ pub(super) struct Spike {
 impl Spike {
     /// `spike_count` and `reference_count`.
     pub(super) fn counts(&self, number: fn(f64) -> Value) -> Document {
+        let number = |amount: f64| match amount {
+            untouched if untouched == 0.0 && untouched.is_sign_negative() => Value::from(0),
+            amount => number(amount),
+        };
         Document::from_iter([
             ("spike_count".to_owned(), number(self.cur)),
             ("reference_count".to_owned(), number(self.reference)),
