@@ -30,7 +30,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Verdict};
+use crate::rule::{Decided, Decision, Edit, Evaluator, Rule, Verdict};
 use aggregate::Aggregates;
 use hashbrown::HashMap;
 use outbox::Outbox;
@@ -391,41 +391,22 @@ impl Engine {
 
     /// Goes on with other rules: those whose meaning is the same keep what they remember.
     fn reload(&mut self, program: Arc<Program>, out: &mut Outcome) {
-        let mut old: HashMap<String, (u64, Cell)> = self
-            .program
-            .rules
-            .iter()
-            .zip(self.cells.drain(..))
-            .map(|(entry, cell)| {
-                (
-                    entry.rule.name.clone(),
-                    (entry.rule.state_fingerprint, cell),
-                )
-            })
+        let before = self.program.rules.iter().zip(self.cells.drain(..));
+        let mut old: HashMap<String, (&Arc<ProgramRule>, Cell)> = before
+            .map(|(entry, cell)| (entry.rule.name.clone(), (entry, cell)))
             .collect();
         self.cells = program
             .rules
             .iter()
             .map(|entry| {
                 let rule = entry.rule.name.clone();
-                match old.remove(&entry.rule.name) {
-                    Some((fingerprint, cell)) if fingerprint == entry.rule.state_fingerprint => {
-                        out.notes.push(Note::RuleKept { rule });
-                        cell
-                    }
-                    Some((_, cell)) => {
-                        out.notes.push(Note::RuleReset { rule });
-                        Cell {
-                            total: cell.total,
-                            interval: cell.interval,
-                            ..Cell::new(entry)
-                        }
-                    }
-                    None => {
-                        out.notes.push(Note::RuleAdded { rule });
-                        Cell::new(entry)
-                    }
-                }
+                let Some((before, cell)) = old.remove(&rule) else {
+                    out.notes.push(Note::RuleAdded { rule });
+                    return Cell::new(entry);
+                };
+                let (cell, note) = cell.become_version(entry, &before.rule);
+                out.notes.push(note);
+                cell
             })
             .collect();
         let mut gone: Vec<String> = old.into_keys().collect();
@@ -446,6 +427,32 @@ impl Cell {
             run: Counts::default(),
             unrecorded: Counts::default(),
         }
+    }
+
+    /// The cell of a rule's next version, and what became of its memory.
+    fn become_version(self, entry: &ProgramRule, before: &Rule) -> (Self, Note) {
+        let rule = entry.rule.name.clone();
+        let because = match entry.rule.edit_since(before) {
+            Edit::None => return (self, Note::RuleKept { rule }),
+            Edit::Shape(because) => because,
+            Edit::Judgement(edited) => {
+                // The state judges by the options it was made with.
+                let mut evaluator = Evaluator::new(&entry.rule);
+                match evaluator.load(&self.evaluator.save()) {
+                    Ok(()) => {
+                        let cell = Self { evaluator, ..self };
+                        return (cell, Note::RuleMigrated { rule, edited });
+                    }
+                    Err(error) => vec![error],
+                }
+            }
+        };
+        let cell = Self {
+            evaluator: Evaluator::new(&entry.rule),
+            newest: None,
+            ..self
+        };
+        (cell, Note::RuleReset { rule, because })
     }
 
     fn count(&mut self, counts: Counts) {

@@ -24,6 +24,7 @@ pub use kind::{
     Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample,
     StateSize, Verdict,
 };
+pub use load::Edit;
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
 

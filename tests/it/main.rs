@@ -29,6 +29,7 @@ mod pipelines;
 mod problems;
 mod process;
 mod real_rules;
+mod reload;
 mod requests;
 mod scenario;
 mod service;

@@ -340,6 +340,7 @@ impl Replay {
             | Note::WillRetry { .. }
             | Note::Ran { .. }
             | Note::RuleKept { .. }
+            | Note::RuleMigrated { .. }
             | Note::RuleReset { .. }
             | Note::RuleAdded { .. }
             | Note::RuleGone { .. } => {}

@@ -26,7 +26,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
             .duration()
             .default("30 days")
             .doc("How far back events are learnt from before the rule goes live."),
-        opt("alert_on_missing_field")
+        opt("alert_on_missing_field").judges()
             .bool()
             .default("false")
             .doc("Whether events without the field match, every time."),

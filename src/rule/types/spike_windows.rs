@@ -12,22 +12,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use std::time::Duration;
 
-pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").number().required().doc(
+pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").judges().number().required().doc(
     "How many times the reference the current value must be (up), or the reference of the current value (down).",
 );
 pub(super) const SPIKE_TYPE: OptionSpec = opt("spike_type")
+    .judges()
     .one_of(&["up", "down", "both"])
     .required()
     .doc("Which direction matches.");
 pub(super) const THRESHOLD_CUR: OptionSpec = opt("threshold_cur")
+    .judges()
     .number()
     .default("0")
     .doc("The least current value for a match.");
 pub(super) const THRESHOLD_REF: OptionSpec = opt("threshold_ref")
+    .judges()
     .number()
     .default("0")
     .doc("The least reference value for a match.");
-pub(super) const ALERT_ON_NEW_DATA: OptionSpec = opt("alert_on_new_data")
+pub(super) const ALERT_ON_NEW_DATA: OptionSpec = opt("alert_on_new_data").judges()
     .bool()
     .default("false")
     .doc("Whether keys that appear when others have been watched for twice the timeframe are checked at once.");
