@@ -74,7 +74,7 @@ fn rules_come_change_break_and_go() {
         &format!("name: second\n{EVERY}filter: [{{term: {{kind: b}}}}]\n"),
     );
     home.write("rules/second.yaml", &second);
-    wait_for_log(&home, "rule added rule=second", 1);
+    wait_for_log(&home, "rule added rule=\"second\"", 1);
     wait_for(&"an alert of the new rule".to_owned(), || {
         send(&home, 1, &json!({"kind": "b"}));
         (!numbers(&home).is_empty()).then_some(())
@@ -95,9 +95,9 @@ fn rules_come_change_break_and_go() {
         &first.replace("kind: a", "kind: c"),
     );
     wait_for_log(&home, "rule reset", 1);
-    assert!(home.logged().contains("because=filter"));
+    assert!(home.logged().contains("because=\"filter\""));
     std::fs::remove_file(home.path("rules/second.yaml")).unwrap();
-    wait_for_log(&home, "rule removed rule=second", 1);
+    wait_for_log(&home, "rule removed rule=\"second\"", 1);
     send(&home, 3, &json!({"kind": "b"}));
     send(&home, 4, &json!({"kind": "a"}));
     send(&home, 5, &json!({"kind": "c"}));
@@ -129,7 +129,7 @@ fn a_window_goes_on_unless_its_meaning_changes() {
     let longer = three.replace("hours: 1", "hours: 2");
     replace(&home.path("rules/burst.yaml"), &longer);
     wait_for_log(&home, "rule reset", 1);
-    assert!(home.logged().contains("because=timeframe"));
+    assert!(home.logged().contains("because=\"timeframe\""));
     for number in 6..9 {
         send(&home, number, &json!({}));
     }
@@ -161,8 +161,8 @@ fn silences_and_pending_aggregations_go_on() {
         &home.path("rules/together.yaml"),
         &format!("{together}alert_text: other\n"),
     );
-    wait_for_log(&home, "rule migrated rule=quiet", 1);
-    wait_for_log(&home, "rule migrated rule=together", 1);
+    wait_for_log(&home, "remembers rule=\"quiet\"", 1);
+    wait_for_log(&home, "remembers rule=\"together\"", 1);
     send(&home, 3, &json!({"kind": "q", "client": "a"}));
     send(&home, 4, &json!({"kind": "t"}));
     wait_for_numbers(&home, &[1, 2, 4]);
@@ -209,7 +209,7 @@ fn a_kubernetes_volume_is_loaded_once() {
     let _process = home.start();
     version("..2026_2", "two");
     std::fs::remove_dir_all(home.path("rules/..2026_1")).unwrap();
-    wait_for_log(&home, "rule migrated rule=mounted", 1);
+    wait_for_log(&home, "remembers rule=\"mounted\"", 1);
     send(&home, 1, &json!({}));
     wait_for_numbers(&home, &[1]);
     assert_eq!(
