@@ -57,24 +57,6 @@ impl Alert<'_> {
         Ok(body)
     }
 
-    /// The body to send when the rule's own text cannot be rendered: an alert with a bad text is still an alert. It has the rule's name,
-    /// the reason, and every field.
-    pub fn fallback_body(&self, error: &TextError) -> String {
-        let mut body = String::new();
-        for matched in self.matches {
-            body.push_str(&self.rule.name);
-            let _infallible = write!(
-                body,
-                "\n\nThe text of this rule could not be rendered: {error}\n\n"
-            );
-            self.write_fields(matched, &mut body);
-            if self.matches.len() > 1 {
-                body.push_str(SEPARATOR);
-            }
-        }
-        body
-    }
-
     /// What the rule type says about a match; empty for most.
     pub fn rule_text(&self, matched: &Document) -> String {
         let times = |timestamp: &Value, back| self.template.times.pretty(timestamp, back);
@@ -118,6 +100,11 @@ impl Alert<'_> {
         Ok(())
     }
 
+    /// Whether elastalert2 prints a value as a tuple. Not what has waited in an aggregation: it comes back from Elasticsearch as a list.
+    pub(super) fn is_tuple(&self, field: &str, value: &Value) -> bool {
+        self.rule.aggregation.is_none() && self.rule.kind.is_tuple(field, value)
+    }
+
     fn write_fields(&self, matched: &Document, body: &mut String) {
         let mut fields: Vec<(&String, &Value)> = matched
             .iter()
@@ -128,7 +115,7 @@ impl Alert<'_> {
             body.push_str(key);
             body.push_str(": ");
             match value {
-                Value::Array(items) if self.rule.kind.is_tuple(key, value) => {
+                Value::Array(items) if self.is_tuple(key, value) => {
                     body.push_str(&python::tuple_repr(items));
                 }
                 Value::Array(_) | Value::Object(_) => FIELD_JSON.write_to(value, body),

@@ -83,6 +83,8 @@ pub struct Alert<'a> {
     pub time: WallTime,
     /// The time of the attempt.
     pub now: WallTime,
+    /// The address of the ticket that another alerter made for the alert.
+    pub ticket: Option<&'a str>,
 }
 
 /// How the body is laid out for an alerter (summary table width and fences).

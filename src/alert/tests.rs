@@ -81,6 +81,7 @@ fn with_alert<T>(options: &str, matches: &[Value], look: impl FnOnce(&Alert<'_>)
         matches: &matches,
         time: WallTime(0),
         now: WallTime(0),
+        ticket: None,
     })
 }
 
@@ -99,28 +100,6 @@ impl TopCounts for Seen {
             visitor(document.as_object().unwrap());
         }
     }
-}
-
-#[test]
-fn a_text_that_cannot_be_made_has_a_substitute() {
-    let matches = [json!({"b": 1, "a": [1]}), json!({"c": null})];
-    let body = with_alert(
-        "alert_text: '{5}'\nalert_text_args: [b]\n",
-        &matches,
-        |alert| {
-            let error = alert.body(BodyStyle::default()).unwrap_err();
-            assert_eq!(alert.template.warnings.len(), 1);
-            alert.fallback_body(&error)
-        },
-    );
-    let reason = "The text of this rule could not be rendered: there is no argument 5";
-    let dashes = "-".repeat(40);
-    assert_eq!(
-        body,
-        format!(
-            "r\n\n{reason}\n\na: [\n    1\n]\nb: 1\n\n{dashes}\nr\n\n{reason}\n\nc: None\n\n{dashes}\n"
-        )
-    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::tls::Verify;
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport, mime, title};
 use crate::alert::{Alert, BodyStyle};
 use crate::config::{Data, Kind, Problem, Properties, opt, process_environment, read_yaml};
+use crate::engine::TicketUse;
 use crate::event::Document;
 use futures_util::future::BoxFuture;
 use serde_json::json;
@@ -77,7 +78,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
     .into())
 }
 
-fn server(properties: &Properties, build: &Build) -> Result<Server, Vec<Problem>> {
+pub(super) fn server(properties: &Properties, build: &Build) -> Result<Server, Vec<Problem>> {
     let security = if properties.bool("smtp_ssl") == Some(true) {
         Security::Always
     } else {
@@ -187,9 +188,13 @@ impl Email {
                 },
             },
         };
+        let mut body = alert.body(BodyStyle::default())?;
+        if let Some(ticket) = alert.ticket {
+            body.push_str(&format!("\nJira ticket: {ticket}"));
+        }
         let message = mime::Message {
             headers,
-            body: alert.body(BodyStyle::default())?,
+            body,
             format,
         };
         let everyone = to.iter().chain(&self.cc).chain(&self.bcc);
@@ -223,6 +228,10 @@ impl Alerter for Email {
             ("type".to_owned(), json!("email")),
             ("recipients".to_owned(), json!(self.to.fixed)),
         ])
+    }
+
+    fn ticket_use(&self) -> TicketUse {
+        TicketUse::Shows
     }
 
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {

@@ -29,6 +29,7 @@ mod matrixhookshot;
 mod mattermost;
 pub mod mime;
 mod ms_power_automate;
+pub mod notice;
 mod opsgenie;
 mod options;
 mod pagerduty;
@@ -40,6 +41,7 @@ mod reason;
 mod recipients;
 mod requests;
 mod rocketchat;
+mod secrets;
 pub mod sending;
 mod servicenow;
 mod ses;
@@ -65,10 +67,12 @@ mod yzj;
 mod zabbix;
 
 pub use load::{Exit, debug_exits, exits};
+pub use secrets::Secrets;
 pub use transport::{Transport, World};
 
 use crate::alert::Alert;
 use crate::config::{OptionSpec, Problem, Properties, Span};
+use crate::engine::TicketUse;
 use crate::event::Document;
 use futures_util::future::BoxFuture;
 use std::fmt;
@@ -132,6 +136,19 @@ pub trait Alerter: fmt::Debug + Send + Sync {
 
     /// Sends one alert. An attempt may be repeated: delivery is at least once.
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>>;
+
+    /// What it has to do with tickets: one that shows the ticket of an alert waits for one that makes it.
+    fn ticket_use(&self) -> TicketUse {
+        TicketUse::None
+    }
+
+    /// Sends one alert. The address of the ticket it has in the service, if this is a service of tickets.
+    fn deliver<'a>(
+        &'a self,
+        alert: &'a Alert<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, SendError>> {
+        Box::pin(async move { self.send(alert).await.map(|()| None) })
+    }
 }
 
 /// Why an alert was not delivered, secrets masked.

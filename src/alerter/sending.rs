@@ -293,7 +293,7 @@ impl Lanes {
     }
 }
 
-/// Makes one attempt at a delivery.
+/// Makes one attempt at a delivery. The address of the ticket that was made, if any was.
 ///
 /// # Errors
 /// Why it failed, secrets masked.
@@ -301,7 +301,7 @@ pub async fn attempt(
     delivery: &Delivery,
     outlet: Option<&Outlet>,
     now: WallTime,
-) -> Result<(), String> {
+) -> Result<Option<String>, String> {
     let alert = &delivery.alert;
     let outlet = outlet.ok_or_else(|| format!("rule {:?} no longer exists", alert.rule))?;
     let exit = outlet
@@ -319,20 +319,21 @@ pub async fn attempt(
         matches: shortened.as_ref().unwrap_or(&alert.matches),
         time: alert.time,
         now,
+        ticket: delivery.ticket.as_deref(),
     };
-    let failed = |error: SendError| super::reason::reason(&error);
-    match exit.alerter.send(&alert).await {
-        Ok(()) => Ok(()),
+    let failed = |error: SendError| exit.secrets.mask_text(super::reason::reason(&error));
+    match exit.alerter.deliver(&alert).await {
+        Ok(ticket) => Ok(ticket),
         Err(SendError::Text(error)) => {
             // An alert whose text cannot be rendered is still an alert: it goes out with the reason and all fields.
             tracing::error!(rule = %alert.rule.name, alerter = exit.name, %error, "the alert's text cannot be rendered");
             let template =
-                plain_template(&alert.rule.name, &error).ok_or_else(|| error.to_string())?;
+                plain_template(&alert.rule.name, &error).ok_or_else(|| failed(error.into()))?;
             let plain = Alert {
                 template: &template,
                 ..alert
             };
-            exit.alerter.send(&plain).await.map_err(failed)
+            exit.alerter.deliver(&plain).await.map_err(failed)
         }
         Err(error) => Err(failed(error)),
     }

@@ -3,10 +3,11 @@
 
 use super::chat::{self, Field, Link};
 use super::http::{Route, check_urls};
-use super::options::{CERTIFICATES, filled, text_or};
+use super::options::{CERTIFICATES, filled, is_set, text_or};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::Alert;
 use crate::config::{Kind, Problem, Properties, TEXTS, opt};
+use crate::engine::TicketUse;
 use crate::event::Document;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
@@ -116,6 +117,8 @@ struct Slack {
     title: Option<String>,
     fields: Vec<Field>,
     links: Vec<Link>,
+    /// The colour and the title of the link to the alert's ticket, if that is to be shown.
+    ticket: Option<(String, String)>,
     transport: Arc<dyn Transport>,
 }
 
@@ -147,6 +150,10 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         title: filled(properties, "slack_title"),
         fields: Field::read(properties, "slack_alert_fields"),
         links: Link::read(properties, "slack", "Discover in Opensearch"),
+        ticket: is_set(properties, "slack_attach_jira_ticket_url").then(|| {
+            let color = or("slack_jira_ticket_color", "#ec4b98");
+            (color, or("slack_jira_ticket_title", "Jira Ticket"))
+        }),
         transport: Arc::clone(&build.transport),
     };
     Ok(Built {
@@ -169,6 +176,9 @@ impl Slack {
         attachment.insert("fields".to_owned(), Value::Array(fields));
         let mut attachments = vec![Value::Object(attachment)];
         attachments.extend(self.links.iter().filter_map(|link| link.show(first)));
+        if let (Some((color, title)), Some(ticket)) = (&self.ticket, alert.ticket) {
+            attachments.push(json!({"color": color, "title": title, "title_link": ticket}));
+        }
         let mut message = self.message.clone();
         message.insert("attachments".to_owned(), Value::Array(attachments));
         Ok(message)
@@ -181,6 +191,13 @@ impl Alerter for Slack {
             ("type".to_owned(), json!("slack")),
             ("slack_username_override".to_owned(), json!(self.username)),
         ])
+    }
+
+    fn ticket_use(&self) -> TicketUse {
+        match &self.ticket {
+            Some(_) => TicketUse::Shows,
+            None => TicketUse::None,
+        }
     }
 
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {

@@ -1,6 +1,7 @@
 //! The commands. This is where everything is put together; nothing uses it.
 
 pub mod args;
+mod bench;
 mod check;
 mod clock;
 pub mod create_index;
@@ -9,12 +10,14 @@ mod exit;
 mod explain;
 mod links;
 mod log;
+mod notices;
 mod output;
 mod rules;
 mod run;
 mod service;
 mod silence;
 pub mod test_rule;
+mod warm;
 
 use crate::alert::Process;
 use crate::alerter::World;
@@ -74,6 +77,10 @@ enum Command {
     },
     /// Show, set and end silences, with the service running or not
     Silence(Box<silence::Command>),
+    /// Fill what rules remember from the past, before they go live or while they run; nothing is alerted
+    Warm(Box<warm::Command>),
+    /// Measure how fast rules decide events
+    Bench(Box<bench::Args>),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
     Links {
         /// Where to
@@ -110,6 +117,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
+        Command::Warm(command) => warm(&command),
+        Command::Bench(args) => bench::run(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
     result.unwrap_or_else(|error| {
@@ -213,6 +222,14 @@ fn report_rules(loaded: &Loaded) {
         loaded.problems.len(),
     );
     tracing::info!(rules, disabled, problems, "loaded");
+    if loaded.show_disabled && disabled > 0 {
+        let names: Vec<&str> = loaded
+            .disabled
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect();
+        tracing::info!("Disabled rules are: {names:?}");
+    }
 }
 
 fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {
@@ -259,6 +276,14 @@ fn silence(command: silence::Command) -> anyhow::Result<i32> {
         }
         Ok(rule.cloned())
     })
+}
+
+fn warm(command: &warm::Command) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(command.config.as_deref(), true)?;
+    report(&problems);
+    let loader = loader(config.clone(), None, false)?;
+    command.run(&config, &loader)
 }
 
 fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> anyhow::Result<i32> {

@@ -4,10 +4,10 @@ use crate::alert::enhancements::Enhanced;
 use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
 use crate::alerter::short_links::ShortLinks;
-use crate::alerter::{ALERTERS, Build, Transport, debug_exits, exits};
+use crate::alerter::{ALERTERS, Build, Exit, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
 use crate::config::{OptionSpec, Problem, Properties, Span};
-use crate::engine::{Prepare, Program, ProgramRule};
+use crate::engine::{NOTICES, Prepare, Program, ProgramRule};
 use crate::event::{Document, EventTime, WallTime, python};
 use crate::filter::Mapping;
 use crate::rule::load::{self, Disabled};
@@ -44,6 +44,8 @@ pub(super) struct Loaded {
     pub(super) outlets: Outlets,
     /// Rules with `is_enabled: false`.
     pub(super) disabled: Vec<Disabled>,
+    /// Whether the log lists them (`show_disabled_rules`).
+    pub(super) show_disabled: bool,
     /// Everything wrong or worth knowing.
     pub(super) problems: Vec<Problem>,
     /// Every file that was read or should have been: rules, imports, lists, templates.
@@ -98,7 +100,8 @@ impl Loaded {
             .map(|entry| Arc::clone(&entry.rule))
             .collect();
         self.rules = Arc::new(RuleSet { generation, rules });
-        self.program = Arc::new(Program::new(generation, entries));
+        let notices = self.program.notices.clone();
+        self.program = Arc::new(Program::new(generation, entries).with_notices(notices));
         kept.into_iter()
             .map(|(entry, _)| entry.rule.name.clone())
             .collect()
@@ -133,10 +136,15 @@ impl Loader {
     /// Loads the rule of a file for a test: it may be switched off.
     pub(super) fn load_to_test(&self, file: &Path) -> Loaded {
         let file = self.find(file);
-        self.complete(self.read(|loader| loader.to_test(&file)), 0)
+        let mut loaded = self.complete(self.read(|loader| loader.to_test(&file)), 0);
+        // Nobody is told of the errors of a test.
+        if let Some(program) = Arc::get_mut(&mut loaded.program) {
+            program.notices = None;
+        }
+        loaded
     }
 
-    fn read(&self, read: impl FnOnce(&load::Loader<'_>) -> load::Loaded) -> load::Loaded {
+    pub(super) fn read<T>(&self, read: impl FnOnce(&load::Loader<'_>) -> T) -> T {
         read(&load::Loader {
             service: &self.config,
             environment: &environment,
@@ -181,7 +189,7 @@ impl Loader {
             let outlet = Arc::new(outlet);
             program.push(Arc::new(ProgramRule {
                 rule: Arc::clone(&rule),
-                alerters: outlet.exits.iter().map(|exit| exit.name).collect(),
+                alerters: outlet.exits.iter().map(Exit::facts).collect(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
                 prepare: Arc::new(Preparing {
@@ -192,18 +200,27 @@ impl Loader {
             outlets.insert(rule.name.clone(), outlet);
             rules.push(rule);
         }
+        let running = rules.iter().map(|rule| &rule.properties);
+        let broken = loaded.broken.iter().map(|(_, options)| options);
+        let notices = self.notices(running.chain(broken), &mut problems);
+        let notices = notices.map(|(notices, outlet)| {
+            outlets.insert(NOTICES.to_owned(), outlet);
+            notices
+        });
+        let program = Program::new(generation, program).with_notices(notices);
         Loaded {
             rules: Arc::new(RuleSet { generation, rules }),
-            program: Arc::new(Program::new(generation, program)),
+            program: Arc::new(program),
             outlets,
             disabled: loaded.disabled,
+            show_disabled: self.config.show_disabled_rules,
             problems,
             files,
         }
     }
 
     /// What alerters are built with.
-    fn build(&self, options: &Properties, file: &Path) -> Build {
+    pub(super) fn build(&self, options: &Properties, file: &Path) -> Build {
         let named = options.get("alert").or_else(|| options.get("type"));
         Build {
             span: named.map_or_else(Span::nowhere, |node| node.span.clone()),
@@ -258,9 +275,9 @@ fn later(rule: &Rule) -> Option<Problem> {
 }
 
 /// A rule's steps before an alert.
-struct Preparing {
-    preparation: Arc<Preparation>,
-    outlet: Arc<Outlet>,
+pub(super) struct Preparing {
+    pub(super) preparation: Arc<Preparation>,
+    pub(super) outlet: Arc<Outlet>,
 }
 
 impl Prepare for Preparing {
@@ -277,13 +294,14 @@ impl Prepare for Preparing {
         let Some(exit) = self.outlet.exits.first() else {
             return Document::new();
         };
-        exit.alerter.info_for(&Alert {
+        exit.info(&Alert {
             id: "",
             rule,
             template: &exit.template,
             matches,
             time: now,
             now,
+            ticket: None,
         })
     }
 }

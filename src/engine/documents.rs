@@ -1,9 +1,12 @@
 //! The writeback documents, field by field as ElastAlert writes them.
 
+use super::failing::guarded;
 use super::program::ProgramRule;
 use super::{
-    AlertId, Counts, Effect, Engine, Index, Op, Options, Outcome, PendingAlert, Record, Write,
+    AlertId, Counts, Effect, Engine, Index, NOTICES, Op, Options, Outcome, PendingAlert, Record,
+    Write,
 };
+use crate::event::time::parse_iso;
 use crate::event::{Document, WallTime};
 use crate::rule::Rule;
 use serde_json::{Map, Value};
@@ -27,6 +30,8 @@ pub(super) fn document_id(alert: &AlertId, position: usize) -> Arc<str> {
 
 /// What an alert's documents say of how it went.
 struct AlertState<'a> {
+    /// Whether it is of a match that waits in an aggregation.
+    waits: bool,
     time: WallTime,
     sent: bool,
     /// `None`: no such field.
@@ -76,6 +81,7 @@ impl Engine {
         now: WallTime,
     ) -> Write {
         let state = AlertState {
+            waits: true,
             time: due,
             sent: false,
             exception: Some(Value::Null),
@@ -101,6 +107,9 @@ impl Engine {
         now: WallTime,
         out: &mut Outcome,
     ) {
+        if *alert.rule == *NOTICES {
+            return;
+        }
         let program = Arc::clone(&self.program);
         let entry = program.find(&alert.rule).map(|(_, entry)| entry);
         let exception = if sent {
@@ -109,6 +118,7 @@ impl Engine {
             Some(error.map_or(Value::Null, Value::from))
         };
         let state = AlertState {
+            waits: false,
             time: alert.time,
             sent,
             exception,
@@ -145,10 +155,10 @@ impl Engine {
         let mut document = Document::new();
         document.insert("match_body".to_owned(), Value::Object(matched.clone()));
         document.insert("rule_name".to_owned(), rule.into());
-        let info = entry.map(|entry| {
-            entry
-                .prepare
-                .alert_info(&entry.rule, std::slice::from_ref(matched), now)
+        // An alerter that cannot say what it is must not keep the document back.
+        let info = entry.and_then(|entry| {
+            let matches = std::slice::from_ref(matched);
+            guarded(|| entry.prepare.alert_info(&entry.rule, matches, now)).ok()
         });
         document.insert(
             "alert_info".to_owned(),
@@ -165,7 +175,14 @@ impl Engine {
                 add_metadata(&entry.rule, &mut document);
             }
             if let Some(time) = entry.rule.time.path.get_some(matched) {
-                document.insert("match_time".to_owned(), time.clone());
+                // A nested time is an instant in a match and a text in what comes back from the store.
+                let instant = if state.waits || entry.rule.aggregation.is_none() {
+                    time.as_str().and_then(parse_iso)
+                } else {
+                    None
+                };
+                let time = instant.map_or_else(|| time.clone(), |time| time.to_text().into());
+                document.insert("match_time".to_owned(), time);
             }
         }
         if let Some(exception) = &state.exception {
@@ -187,7 +204,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn write_error(
+    pub(super) fn write_error_document(
         &mut self,
         rule: &str,
         message: &str,

@@ -105,6 +105,8 @@ pub struct Delivery {
     pub alerter: u16,
     /// The attempt, counted from 1.
     pub attempt: u32,
+    /// The address of the ticket that another alerter made for the alert.
+    pub ticket: Option<Arc<str>>,
 }
 
 /// How an attempt ended.
@@ -114,8 +116,8 @@ pub struct DeliveryOutcome {
     pub alert: AlertId,
     /// Which of the rule's alerters.
     pub alerter: u16,
-    /// Sent, or why not.
-    pub result: Result<(), String>,
+    /// Sent, with the address of the ticket that was made if any was; or why not.
+    pub result: Result<Option<String>, String>,
 }
 
 /// What the engine wants done.
@@ -188,7 +190,7 @@ pub enum Note {
         /// Why the last attempt failed.
         error: String,
     },
-    /// A tick found that a rule had been busy.
+    /// A tick: what a rule did since the one before.
     Ran {
         /// The rule.
         rule: String,
@@ -200,6 +202,29 @@ pub enum Note {
         counts: super::Counts,
         /// Time spent on evaluating all rules in it.
         busy: std::time::Duration,
+    },
+    /// A rule failed, lost what it remembered, and rests.
+    RuleFailed {
+        /// The rule.
+        rule: String,
+        /// What it failed of.
+        error: String,
+        /// Until when it rests.
+        until: WallTime,
+    },
+    /// A rule that had failed runs again.
+    RuleRecovered {
+        /// The rule.
+        rule: String,
+    },
+    /// Too many messages about errors wait to be sent: this one is not.
+    NotTold,
+    /// Too many events wait for a rule's hours: the oldest were let go.
+    HeldTooMany {
+        /// The rule.
+        rule: String,
+        /// How many.
+        dropped: u64,
     },
     /// A reload brought nothing new for the rule.
     RuleKept {

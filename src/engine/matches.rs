@@ -1,8 +1,9 @@
 //! What becomes of a match: silenced, aggregated, or an alert.
 
 use super::aggregate::Join;
+use super::failing::guarded;
 use super::program::ProgramRule;
-use super::silence::next_silence;
+use super::silence::{forget_at, next_silence};
 use super::{Counts, Engine, Index, Note, Op, Outcome, PendingAlert, Record, Silence, Write};
 use crate::event::{Document, WallTime, python};
 use crate::rule::{Match, Rule};
@@ -11,6 +12,9 @@ use std::sync::Arc;
 
 impl Engine {
     /// Takes a match of a rule: silenced? start the silence; enhance first if so configured; alert now or aggregate.
+    ///
+    /// # Errors
+    /// The rule's code failed over it.
     pub(super) fn matched(
         &mut self,
         entry: &ProgramRule,
@@ -18,7 +22,7 @@ impl Engine {
         matched: &Match,
         now: WallTime,
         out: &mut Outcome,
-    ) {
+    ) -> Result<(), String> {
         let rule = &entry.rule;
         self.count(
             position,
@@ -28,15 +32,17 @@ impl Engine {
             },
         );
         if self.silences.is_silenced(&rule.silence_key_of(None), now) {
-            return self.held_back(entry, position, rule.silence_key_of(None), out);
+            self.held_back(entry, position, rule.silence_key_of(None), out);
+            return Ok(());
         }
         // Without a key the silence can be looked up before the document is built, which most matches then need not be.
         let keyless = rule.query_key.is_none() && matched.added.is_empty();
         if keyless && self.silences.is_silenced(&rule.realert_key, now) {
-            return self.held_back(entry, position, rule.realert_key.clone(), out);
+            self.held_back(entry, position, rule.realert_key.clone(), out);
+            return Ok(());
         }
-        let Some(mut document) = rule.match_document(matched) else {
-            return;
+        let Some(mut document) = guarded(|| rule.match_document(matched))? else {
+            return Ok(());
         };
         if document.contains_key("_id")
             && let Some(index) = rule.index.only()
@@ -45,23 +51,33 @@ impl Engine {
         }
         let key = silence_key(rule, &document);
         if self.silences.is_silenced(&key, now) {
-            return self.held_back(entry, position, key, out);
+            self.held_back(entry, position, key, out);
+            return Ok(());
         }
-        if let Some((silence, forget)) = next_silence(rule, self.silences.get(&key), now) {
-            self.start_silence(&key, silence, forget, now, out);
+        if let Some(silence) = next_silence(rule, self.silences.get(&key), now) {
+            self.remember_silence(&key, silence, self.forget_at(&key, silence), out);
+            self.write_silence(&key, silence, now, out);
         }
         if let Some(cell) = self.cells.get(position) {
             document.insert("num_hits".to_owned(), cell.interval.hits.into());
             document.insert("num_matches".to_owned(), cell.interval.matches.into());
         }
         if entry.enhance_first {
-            let (kept, errors) = entry.prepare.enhance(&mut document);
-            self.not_enhanced(&rule.name, errors, now, out);
-            if !kept {
-                out.notes.push(Note::Dropped {
-                    rule: rule.name.clone(),
-                });
-                return;
+            let as_it_was = document.clone();
+            match guarded(|| entry.prepare.enhance(&mut document)) {
+                Ok((kept, errors)) => {
+                    self.not_enhanced(&rule.name, errors, now, out);
+                    if !kept {
+                        out.notes.push(Note::Dropped {
+                            rule: rule.name.clone(),
+                        });
+                        return Ok(());
+                    }
+                }
+                Err(error) => {
+                    document = as_it_was;
+                    self.write_exception(&rule.name, &error, now, out);
+                }
             }
         }
         match &rule.aggregation {
@@ -84,6 +100,7 @@ impl Engine {
                 self.send(entry, position, alert, &[], now, out);
             }
         }
+        Ok(())
     }
 
     fn held_back(&mut self, entry: &ProgramRule, position: usize, key: String, out: &mut Outcome) {
@@ -115,7 +132,7 @@ impl Engine {
             .get(key)
             .is_none_or(|ours| ours.until <= until)
         {
-            self.remember_silence(key, silence, until, out);
+            self.remember_silence(key, silence, self.forget_at(key, silence), out);
         }
         let mut document = silence_document(key, silence, now);
         if let Some(comment) = comment {
@@ -147,19 +164,13 @@ impl Engine {
         }
     }
 
-    fn start_silence(
-        &mut self,
-        key: &str,
-        silence: Silence,
-        forget: WallTime,
-        now: WallTime,
-        out: &mut Outcome,
-    ) {
-        self.remember_silence(key, silence, forget, out);
-        self.write_silence(key, silence, now, out);
+    /// When a silence may be forgotten, given the rules that run.
+    pub(super) fn forget_at(&self, key: &str, silence: Silence) -> WallTime {
+        let rules = self.program.rules.iter().map(|entry| &*entry.rule);
+        forget_at(rules, key, silence)
     }
 
-    fn remember_silence(
+    pub(super) fn remember_silence(
         &mut self,
         key: &str,
         silence: Silence,
@@ -227,10 +238,12 @@ impl Engine {
         }
     }
 
-    /// Sends aggregated alerts that are due, and repeats failed deliveries whose time has come.
+    /// Sends aggregated alerts that are due, repeats failed deliveries whose time has come, and evaluates what waited for rules that
+    /// have begun to run.
     pub(super) fn due(&mut self, now: WallTime, out: &mut Outcome) {
         let program = Arc::clone(&self.program);
         self.repeat_failed(now, out);
+        self.open_hours(now, out);
         for group in self
             .aggregates
             .take_due(now, |rule| program.find(rule).is_some())
@@ -283,8 +296,15 @@ impl Engine {
         now: WallTime,
         out: &mut Outcome,
     ) {
-        let errors = entry.prepare.prepare(&entry.rule, &mut alert.matches);
-        self.not_enhanced(&entry.rule.name, errors, now, out);
+        let as_they_were = alert.matches.clone();
+        match guarded(|| entry.prepare.prepare(&entry.rule, &mut alert.matches)) {
+            Ok(errors) => self.not_enhanced(&entry.rule.name, errors, now, out),
+            // An alert that is not prepared is still an alert.
+            Err(error) => {
+                alert.matches = as_they_were;
+                self.write_exception(&entry.rule.name, &error, now, out);
+            }
+        }
         let kept = alert.matches.len();
         for (at, id) in waiting.iter().enumerate() {
             // Documents of the same name are written over when the alert has been tried.

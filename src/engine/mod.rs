@@ -10,7 +10,10 @@
 mod aggregate;
 mod documents;
 mod effect;
+mod failing;
+mod held;
 mod matches;
+mod notice;
 mod outbox;
 mod program;
 mod record;
@@ -18,21 +21,27 @@ mod silence;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod time;
+mod warm;
 
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
+pub use notice::{NOTICES, Notices, is_exception};
 pub use outbox::Progress;
-pub use program::{Prepare, Program, ProgramRule};
+pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
+pub use warm::{Coming, Memory};
 
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Edit, Evaluator, Rule, Verdict};
+use crate::rule::{Decided, Decision, Edit, Evaluator, Gap, Match, Rule, Verdict};
 use aggregate::Aggregates;
+use failing::{Failing, guarded};
 use hashbrown::HashMap;
+use held::{Held, HeldEvent};
 use outbox::Outbox;
 use silence::Silences;
 use std::collections::VecDeque;
@@ -74,6 +83,11 @@ pub enum Input {
         /// Time spent on evaluating rules since the last tick.
         busy: Duration,
     },
+    /// Events could not come until now: the program starts, the machine slept, the clock was set, or nothing could be taken.
+    Resumed {
+        /// Until when they came, by the rules' clock; `None`: as far as the engine remembers.
+        since: Option<EventTime>,
+    },
     /// Something that waits for its time is due: see [`Engine::next_due`].
     Due,
     /// A delivery ended.
@@ -93,6 +107,13 @@ pub enum Input {
         key: String,
         /// The documents that tell of it, with their ids.
         written: Vec<(Arc<str>, Document)>,
+    },
+    /// Something that the engine did not see itself went wrong with a rule.
+    Trouble {
+        /// The rule, or its file.
+        rule: String,
+        /// What to write down; see [`is_exception`].
+        message: String,
     },
     /// Rules were loaded anew.
     Program(Arc<Program>),
@@ -116,6 +137,10 @@ struct Cell {
     evaluator: Evaluator,
     /// The newest event time seen.
     newest: Option<EventTime>,
+    /// Since when events have come without a gap that matters to it; `None`: always.
+    since: Option<EventTime>,
+    /// Until when it was watched in the past that it was warmed with.
+    warmed: Option<EventTime>,
     /// Since the last tick.
     interval: Counts,
     /// Since the store began.
@@ -133,11 +158,17 @@ pub struct Engine {
     cells: Vec<Cell>,
     silences: Silences,
     aggregates: Aggregates,
+    held: Held,
+    failing: Failing,
     outbox: Outbox,
     bodies: VecDeque<(WallTime, u128)>,
     next_alert: u64,
     next_write: u64,
     last_tick: Option<WallTime>,
+    /// Until when events have come, by the rules' clock.
+    watched: Option<EventTime>,
+    /// While an input is applied: what time it is for the rules, where that is not the time on the wall.
+    stream: Option<EventTime>,
     /// The positions of cells with unrecorded counts.
     counted: Vec<usize>,
 }
@@ -152,11 +183,15 @@ impl Engine {
             cells,
             silences: Silences::default(),
             aggregates: Aggregates::default(),
+            held: Held::default(),
+            failing: Failing::new(),
             outbox: Outbox::default(),
             bodies: VecDeque::new(),
             next_alert: 0,
             next_write: 1,
             last_tick: None,
+            watched: None,
+            stream: None,
             counted: Vec::new(),
         }
     }
@@ -166,6 +201,7 @@ impl Engine {
         match input {
             Input::Events(decided) => self.events(decided, now, out),
             Input::Tick { busy } => self.tick(now, busy, out),
+            Input::Resumed { since } => self.resumed(since, now, out),
             Input::Due => self.due(now, out),
             Input::Outcome(outcome) => self.delivered(outcome, now, out),
             Input::Silence {
@@ -174,7 +210,8 @@ impl Engine {
                 comment,
             } => self.operator_silences(&key, until, comment, now, out),
             Input::Expire { key, written } => self.operator_expires(&key, written, now, out),
-            Input::Program(program) => self.reload(program, out),
+            Input::Trouble { rule, message } => self.write_error(&rule, &message, now, out),
+            Input::Program(program) => self.reload(program, now, out),
             Input::Body(fingerprint) => {
                 self.remember_body(fingerprint, now);
                 out.records.push(Record::Body { fingerprint, now });
@@ -197,20 +234,19 @@ impl Engine {
         {
             return;
         }
-        self.silences.set(key, silence, silence.until);
-        out.records.push(Record::Silence {
-            key: key.to_owned(),
-            silence,
-            forget: silence.until,
-        });
+        self.remember_silence(key, silence, self.forget_at(key, silence), out);
     }
 
     /// When [`Input::Due`] is wanted next.
     pub fn next_due(&self) -> Option<WallTime> {
-        [self.aggregates.next_due(), self.outbox.next_due()]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.aggregates.next_due(),
+            self.outbox.next_due(),
+            self.held.next_due(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Alerts that are not delivered yet.
@@ -272,7 +308,6 @@ impl Engine {
             };
             self.count(position, counts);
         }
-        let mut matches = Vec::new();
         for Decision {
             rule,
             time,
@@ -283,73 +318,87 @@ impl Engine {
             let Some(position) = place(rule) else {
                 continue;
             };
-            let (Some(cell), Some(entry)) =
-                (self.cells.get_mut(position), program.rules.get(position))
-            else {
+            let Some(entry) = program.rules.get(position) else {
                 continue;
             };
-            if let Verdict::Sample(sample) = &verdict {
-                // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
-                if let Err(left_out) = cell.in_time(time, now, &self.options) {
-                    self.count(position, left_out);
-                    continue;
-                }
-                let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
-                out.records.push(Record::hit(
-                    &entry.rule.name,
-                    time,
-                    sample.clone(),
-                    kept,
-                    now,
-                ));
-            }
-            cell.evaluator.on_event(
-                Some(&event),
+            let held = HeldEvent {
                 time,
                 verdict,
-                now.as_event_time(),
-                &mut matches,
-            );
-            for matched in matches.drain(..) {
-                self.matched(entry, position, &matched, now, out);
+                event,
+                came: now,
+            };
+            if let Some(current) = self.holds(entry, held, now, out) {
+                self.let_in(entry, position, now, out);
+                self.evaluate(entry, position, current, now, out);
             }
         }
     }
 
-    fn tick(&mut self, now: WallTime, busy: Duration, out: &mut Outcome) {
-        let program = Arc::clone(&self.program);
-        let start = self
-            .last_tick
-            .unwrap_or_else(|| now.minus(self.options.run_every));
-        let mut matches = Vec::new();
-        for (position, entry) in program.rules.iter().enumerate() {
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            cell.evaluator.on_tick(now.as_event_time(), &mut matches);
-            for matched in matches.drain(..) {
-                self.matched(entry, position, &matched, now, out);
+    /// Shows a rule's memory an event.
+    fn evaluate(
+        &mut self,
+        entry: &ProgramRule,
+        position: usize,
+        decided: HeldEvent,
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        let HeldEvent {
+            time,
+            verdict,
+            event,
+            ..
+        } = decided;
+        let Some(cell) = self.cells.get_mut(position) else {
+            return;
+        };
+        if let Some(stream) = &mut self.stream
+            && time <= now.as_event_time().plus(self.options.future_tolerance)
+        {
+            *stream = time.max(*stream);
+        }
+        let rule_time = self.stream.unwrap_or(now.as_event_time());
+        if let Verdict::Sample(sample) = &verdict {
+            // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
+            if let Err(left_out) = cell.in_time(time, now, &self.options) {
+                return self.count(position, left_out);
             }
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            let counts = std::mem::take(&mut cell.interval);
-            if counts.hits > 0 || counts.matches > 0 {
-                self.write_status(&entry.rule, counts, (start, now), busy, out);
-                out.notes.push(Note::Ran {
-                    rule: entry.rule.name.clone(),
-                    start,
-                    end: now,
-                    counts,
-                    busy,
-                });
+            let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
+            out.records.push(Record::hit(
+                &entry.rule.name,
+                time,
+                sample.clone(),
+                kept,
+                rule_time,
+            ));
+        }
+        let mut matches = Vec::new();
+        let evaluated = guarded(|| {
+            cell.evaluator
+                .on_event(Some(&event), time, verdict, rule_time, &mut matches);
+        });
+        cell.believe(entry, rule_time, &mut matches);
+        match evaluated {
+            Ok(()) => self.all_matched(entry, position, &matches, now, out),
+            Err(error) => self.failed(entry, position, &error, now, out),
+        }
+    }
+
+    /// Takes the matches of one evaluation.
+    fn all_matched(
+        &mut self,
+        entry: &ProgramRule,
+        position: usize,
+        matches: &[Match],
+        now: WallTime,
+        out: &mut Outcome,
+    ) {
+        for matched in matches {
+            if let Err(error) = self.matched(entry, position, matched, now, out) {
+                return self.failed(entry, position, &error, now, out);
             }
         }
-        self.silences.forget(now);
-        self.last_tick = Some(now);
-        // Before the tick, which begins a new interval.
-        self.record_counts(out);
-        out.records.push(Record::Tick { now });
+        self.went_well(entry, now, out);
     }
 
     /// Counts, to be journalled with the input that led to it.
@@ -390,21 +439,43 @@ impl Engine {
     }
 
     /// Goes on with other rules: those whose meaning is the same keep what they remember.
-    fn reload(&mut self, program: Arc<Program>, out: &mut Outcome) {
+    fn reload(&mut self, program: Arc<Program>, now: WallTime, out: &mut Outcome) {
+        self.reload_held(&program, now, out);
         let before = self.program.rules.iter().zip(self.cells.drain(..));
         let mut old: HashMap<String, (&Arc<ProgramRule>, Cell)> = before
             .map(|(entry, cell)| (entry.rule.name.clone(), (entry, cell)))
             .collect();
+        // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
+        let gap = self.watched.map(|watched| Gap {
+            from: None,
+            to: watched.max(now.as_event_time()),
+        });
+        let begin = |entry: &ProgramRule, out: &mut Outcome| {
+            let mut cell = Cell::new(entry);
+            if let Some(gap) = gap {
+                cell.resume(entry, gap);
+                let rule = Some(entry.rule.name.clone());
+                out.records.push(Record::Resumed { rule, gap });
+            }
+            cell
+        };
         self.cells = program
             .rules
             .iter()
             .map(|entry| {
                 let rule = entry.rule.name.clone();
-                let Some((before, cell)) = old.remove(&rule) else {
+                let Some((before, mut cell)) = old.remove(&rule) else {
                     out.notes.push(Note::RuleAdded { rule });
-                    return Cell::new(entry);
+                    return begin(entry, out);
                 };
-                let (cell, note) = cell.become_version(entry, &before.rule);
+                let note = cell.become_version(entry, &before.rule);
+                if matches!(note, Note::RuleReset { .. }) {
+                    cell = Cell {
+                        total: cell.total,
+                        interval: cell.interval,
+                        ..begin(entry, out)
+                    };
+                }
                 out.notes.push(note);
                 cell
             })
@@ -422,6 +493,8 @@ impl Cell {
         Self {
             evaluator: Evaluator::new(&entry.rule),
             newest: None,
+            since: None,
+            warmed: None,
             interval: Counts::default(),
             total: Counts::default(),
             run: Counts::default(),
@@ -429,56 +502,32 @@ impl Cell {
         }
     }
 
-    /// The cell of a rule's next version, and what became of its memory.
-    fn become_version(self, entry: &ProgramRule, before: &Rule) -> (Self, Note) {
+    /// Goes on as the rule's next version, and says what becomes of the memory. When it is reset, that is for the caller to do.
+    fn become_version(&mut self, entry: &ProgramRule, before: &Rule) -> Note {
         let rule = entry.rule.name.clone();
-        let because = match entry.rule.edit_since(before) {
-            Edit::None => return (self, Note::RuleKept { rule }),
-            Edit::Shape(because) => because,
+        match entry.rule.edit_since(before) {
+            Edit::None => Note::RuleKept { rule },
+            Edit::Shape(because) => Note::RuleReset { rule, because },
             Edit::Judgement(edited) => {
                 // The state judges by the options it was made with.
                 let mut evaluator = Evaluator::new(&entry.rule);
                 match evaluator.load(&self.evaluator.save()) {
                     Ok(()) => {
-                        let cell = Self { evaluator, ..self };
-                        return (cell, Note::RuleMigrated { rule, edited });
+                        self.evaluator = evaluator;
+                        Note::RuleMigrated { rule, edited }
                     }
-                    Err(error) => vec![error],
+                    Err(error) => Note::RuleReset {
+                        rule,
+                        because: vec![error],
+                    },
                 }
             }
-        };
-        let cell = Self {
-            evaluator: Evaluator::new(&entry.rule),
-            newest: None,
-            ..self
-        };
-        (cell, Note::RuleReset { rule, because })
+        }
     }
 
     fn count(&mut self, counts: Counts) {
         self.interval.add(counts);
         self.total.add(counts);
         self.run.add(counts);
-    }
-
-    /// Whether an event may change windows: neither too late nor too far in the future. If not, what is to be counted.
-    fn in_time(&mut self, time: EventTime, now: WallTime, options: &Options) -> Result<(), Counts> {
-        if time > now.as_event_time().plus(options.future_tolerance) {
-            return Err(Counts {
-                future: 1,
-                ..Counts::default()
-            });
-        }
-        if self
-            .newest
-            .is_some_and(|newest| time < newest.minus(options.lateness))
-        {
-            return Err(Counts {
-                late: 1,
-                ..Counts::default()
-            });
-        }
-        self.newest = self.newest.max(Some(time));
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! The rules as the engine runs them: each with its alerters' descriptions and the steps before an alert.
 
+use super::{NOTICES, Notices};
 use crate::event::{Document, WallTime};
 use crate::rule::{Rule, RuleSet};
 use std::collections::HashMap;
@@ -18,12 +19,33 @@ pub trait Prepare: Send + Sync {
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document;
 }
 
+/// One of a rule's alerters, as the engine knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlerterFacts {
+    /// Its name.
+    pub name: &'static str,
+    /// What it has to do with tickets.
+    pub ticket: TicketUse,
+}
+
+/// What an alerter has to do with the ticket of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TicketUse {
+    /// Nothing.
+    #[default]
+    None,
+    /// It makes one.
+    Makes,
+    /// It shows the one that another alerter made.
+    Shows,
+}
+
 /// A rule with what the engine needs to know of its alerters and texts.
 pub struct ProgramRule {
     /// The rule.
     pub rule: Arc<Rule>,
-    /// The names of its alerters, in the rule's order.
-    pub alerters: Vec<&'static str>,
+    /// Its alerters, in the rule's order.
+    pub alerters: Vec<AlerterFacts>,
     /// The side that makes its alerts.
     pub prepare: Arc<dyn Prepare>,
     /// `run_enhancements_first`: enhancements run at the match, before it is aggregated.
@@ -32,12 +54,22 @@ pub struct ProgramRule {
     pub match_in_root: bool,
 }
 
+impl ProgramRule {
+    /// Whether the rule is evaluated now (`limit_execution`).
+    pub(super) fn runs(&self, now: WallTime) -> bool {
+        let hours = self.rule.hours.as_ref();
+        hours.is_none_or(|hours| hours.run(now))
+    }
+}
+
 /// All rules that run.
 pub struct Program {
     /// Tells one loading of the rules from another.
     pub generation: u64,
     /// The rules.
     pub rules: Vec<Arc<ProgramRule>>,
+    /// How people are told of errors.
+    pub notices: Option<Notices>,
     by_name: HashMap<String, usize>,
 }
 
@@ -61,7 +93,22 @@ impl Program {
         Self {
             generation,
             rules,
+            notices: None,
             by_name,
+        }
+    }
+
+    /// With this way to tell people of errors.
+    #[must_use]
+    pub fn with_notices(self, notices: Option<Notices>) -> Self {
+        Self { notices, ..self }
+    }
+
+    /// What alerts of this name leave through: a rule's, or the program's own.
+    pub(super) fn sender(&self, name: &str) -> Option<&ProgramRule> {
+        match &self.notices {
+            Some(notices) if name == NOTICES => Some(&notices.entry),
+            _ => self.find(name).map(|(_, entry)| entry),
         }
     }
 

@@ -1,9 +1,11 @@
 //! What is journalled, and how it is put back.
 
+use super::failing::{Resting, guarded};
+use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::{AlertId, Counts, Engine, Index, Op, PendingAlert, Silence, Write};
+use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
-use crate::rule::{Sample, Verdict};
+use crate::rule::{Gap, Sample, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -21,8 +23,8 @@ pub enum Record {
         sample: Sample,
         /// The event, when a later match may print it.
         event: Option<StoredEvent>,
-        /// The engine's clock.
-        now: WallTime,
+        /// The time for the rules.
+        now: EventTime,
     },
     /// A tick.
     Tick {
@@ -94,6 +96,61 @@ pub enum Record {
         /// When.
         now: WallTime,
     },
+    /// A ticket was made for an alert.
+    Ticket {
+        /// The alert.
+        id: AlertId,
+        /// The ticket's address.
+        ticket: String,
+    },
+    /// An event waits until its rule runs.
+    Held {
+        /// The rule.
+        rule: String,
+        /// The event's time.
+        time: EventTime,
+        /// What the rule type made of it.
+        verdict: Verdict,
+        /// The event.
+        event: StoredEvent,
+        /// The engine's clock.
+        now: WallTime,
+    },
+    /// A rule failed, has forgotten everything, and rests.
+    Rests {
+        /// The rule.
+        rule: String,
+        /// How many times it failed in a row.
+        failures: u32,
+        /// Until when.
+        until: WallTime,
+    },
+    /// A rule that had failed was evaluated.
+    Recovered {
+        /// The rule.
+        rule: String,
+    },
+    /// Nothing waits for the rule any more.
+    LetIn {
+        /// The rule.
+        rule: String,
+    },
+    /// A tick at another time for the rules than on the wall.
+    TickAsOf {
+        /// The time for the rules.
+        time: EventTime,
+        /// The engine's clock.
+        now: WallTime,
+    },
+    /// A rule was told of the past.
+    Warmed(Memory),
+    /// Events could not come for a while.
+    Resumed {
+        /// The rule that begins; `None`: all.
+        rule: Option<String>,
+        /// When.
+        gap: Gap,
+    },
 }
 
 /// An event in the journal.
@@ -132,7 +189,7 @@ impl Record {
         time: EventTime,
         sample: Sample,
         event: Option<&RawEvent>,
-        now: WallTime,
+        now: EventTime,
     ) -> Self {
         Self::Hit {
             rule: rule.to_owned(),
@@ -147,7 +204,7 @@ impl Record {
     pub fn must_be_safe(&self) -> bool {
         !matches!(
             self,
-            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. }
+            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. } | Self::TickAsOf { .. }
         )
     }
 }
@@ -168,22 +225,25 @@ impl Engine {
                 cell.newest = cell.newest.max(Some(time));
                 // Matches found again were decided before: the records that follow say what became of them.
                 let event = event.map(StoredEvent::restore);
-                cell.evaluator.on_event(
-                    event.as_ref(),
-                    time,
-                    Verdict::Sample(sample),
-                    now.as_event_time(),
-                    &mut Vec::new(),
-                );
-            }
-            Record::Tick { now } => {
-                for cell in &mut self.cells {
-                    cell.evaluator.on_tick(now.as_event_time(), &mut Vec::new());
-                    cell.interval = Counts::default();
+                let again = guarded(|| {
+                    cell.evaluator.on_event(
+                        event.as_ref(),
+                        time,
+                        Verdict::Sample(sample),
+                        now,
+                        &mut Vec::new(),
+                    );
+                });
+                if again.is_err() {
+                    self.forget_memory(&rule);
                 }
-                self.silences.forget(now);
-                self.last_tick = Some(now);
             }
+            Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
+            Record::TickAsOf { time, now } => self.restore_tick(time, now),
+            Record::Warmed(memory) => {
+                self.restore_memory(&memory);
+            }
+            Record::Resumed { rule, gap } => self.note_gap(rule.as_deref(), gap),
             Record::Counts { rule, counts } => {
                 let (position, _) = self.program.find(&rule)?;
                 if let Some(cell) = self.cells.get_mut(position) {
@@ -214,6 +274,7 @@ impl Engine {
                     self.outbox.insert(InFlight {
                         alert,
                         alerters: vec![Progress::Trying(1); alerters],
+                        ticket: None,
                     });
                 }
             }
@@ -229,8 +290,65 @@ impl Engine {
                 return Some((number, write));
             }
             Record::Body { fingerprint, now } => self.remember_body(fingerprint, now),
+            Record::Ticket { id, ticket } => self.outbox.set_ticket(&id, &ticket),
+            Record::Held {
+                rule,
+                time,
+                verdict,
+                event,
+                now,
+            } => {
+                let held = HeldEvent {
+                    time,
+                    verdict,
+                    event: event.restore(),
+                    came: now,
+                };
+                self.restore_held(&rule, held);
+            }
+            Record::Rests {
+                rule,
+                failures,
+                until,
+            } => {
+                self.forget_memory(&rule);
+                self.failing.insert(rule, Resting { failures, until });
+            }
+            Record::Recovered { rule } => {
+                self.failing.remove(&rule);
+            }
+            Record::LetIn { rule } => {
+                self.held.take(&rule);
+            }
         }
         None
+    }
+
+    fn restore_tick(&mut self, time: EventTime, now: WallTime) {
+        let program = Arc::clone(&self.program);
+        for (position, entry) in program.rules.iter().enumerate() {
+            if !self.runs(entry, now) {
+                continue;
+            }
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
+            cell.interval = Counts::default();
+            let evaluator = &mut cell.evaluator;
+            if guarded(|| evaluator.on_tick(time, &mut Vec::new())).is_err() {
+                self.reset(entry, position);
+            }
+        }
+        self.silences.forget(now);
+        self.last_tick = Some(now);
+        self.watched = Some(time);
+    }
+
+    fn forget_memory(&mut self, rule: &str) {
+        let program = Arc::clone(&self.program);
+        if let Some((position, entry)) = program.find(rule) {
+            self.reset(entry, position);
+        }
     }
 
     /// Numbers go on after the highest that was used.

@@ -1,16 +1,19 @@
 //! All of the engine's memory at one moment, so that the journal before it can go.
 
 use super::aggregate::Group;
+use super::failing::Resting;
+use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::record::as_texts;
-use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence};
+use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence, StoredEvent};
 use crate::event::{Document, EventTime, WallTime};
+use crate::rule::Verdict;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
-const VERSION: u16 = 1;
+const VERSION: u16 = 3;
 
 /// The engine's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,6 +26,22 @@ pub struct Snapshot {
     next_alert: u64,
     next_write: u64,
     last_tick: Option<WallTime>,
+    held: Vec<StoredHeld>,
+    tickets: Vec<(AlertId, String)>,
+    failing: Vec<(String, u32, WallTime)>,
+    watched: Option<EventTime>,
+    /// By rule: since when events have come without a gap.
+    since: Vec<(String, EventTime)>,
+}
+
+/// An event that waits for its rule's hours.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredHeld {
+    rule: String,
+    time: EventTime,
+    verdict: Verdict,
+    event: StoredEvent,
+    came: WallTime,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,6 +102,9 @@ impl Snapshot {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
+            // Older formats ended earlier. Nothing, and an empty list, are a zero.
+            2 => Ok(postcard::from_bytes(&[rest, &[0; 2][..]].concat())?),
+            1 => Ok(postcard::from_bytes(&[rest, &[0; 5][..]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -91,6 +113,8 @@ impl Snapshot {
 impl Engine {
     /// Everything remembered now.
     pub fn snapshot(&self) -> Snapshot {
+        let since = self.program.rules.iter().zip(&self.cells);
+        let since = since.filter_map(|(entry, cell)| Some((entry.rule.name.clone(), cell.since?)));
         let rules = self
             .program
             .rules
@@ -129,6 +153,31 @@ impl Engine {
             next_alert: self.next_alert,
             next_write: self.next_write,
             last_tick: self.last_tick,
+            tickets: self
+                .outbox
+                .iter()
+                .filter_map(|alert| {
+                    Some((alert.alert.id.clone(), alert.ticket.as_ref()?.to_string()))
+                })
+                .collect(),
+            failing: self
+                .failing
+                .iter()
+                .map(|(rule, resting)| (rule.clone(), resting.failures, resting.until))
+                .collect(),
+            held: self
+                .held
+                .iter()
+                .map(|(rule, held)| StoredHeld {
+                    rule: rule.to_owned(),
+                    time: held.time,
+                    verdict: held.verdict.clone(),
+                    event: StoredEvent::of(&held.event),
+                    came: held.came,
+                })
+                .collect(),
+            watched: self.watched,
+            since: since.collect(),
         }
     }
 
@@ -140,11 +189,13 @@ impl Engine {
     ) -> (Self, Vec<String>) {
         let mut engine = Self::new(options, program);
         let mut reset = Vec::new();
+        let mut fresh = HashSet::new();
         let mut memories: HashMap<String, RuleMemory> = snapshot
             .rules
             .into_iter()
             .map(|memory| (memory.name.clone(), memory))
             .collect();
+        let mut since: HashMap<String, EventTime> = snapshot.since.into_iter().collect();
         for (entry, cell) in engine.program.rules.iter().zip(&mut engine.cells) {
             let Some(memory) = memories.remove(&entry.rule.name) else {
                 continue;
@@ -152,6 +203,7 @@ impl Engine {
             cell.total = memory.total;
             cell.interval = memory.interval;
             if memory.fingerprint != entry.rule.state_fingerprint {
+                fresh.insert(entry.rule.name.clone());
                 reset.push(format!(
                     "{}: the rule was changed while the program did not run",
                     entry.rule.name
@@ -168,21 +220,51 @@ impl Engine {
                 continue;
             }
             cell.newest = memory.newest;
+            cell.since = since.remove(&entry.rule.name);
         }
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
+        }
+        for (rule, failures, until) in snapshot.failing {
+            // An edited rule does not rest.
+            if fresh.contains(&rule) {
+                continue;
+            }
+            engine.failing.insert(rule, Resting { failures, until });
+        }
+        for held in snapshot.held {
+            // What another rule of that name decided is of no use.
+            if fresh.contains(&held.rule) {
+                continue;
+            }
+            let event = HeldEvent {
+                time: held.time,
+                verdict: held.verdict,
+                event: held.event.restore(),
+                came: held.came,
+            };
+            engine.restore_held(&held.rule, event);
         }
         for group in snapshot.groups {
             let open = group.open;
             engine.aggregates.restore(group.restore(), open);
         }
         for (alert, alerters) in snapshot.alerts {
-            engine.outbox.insert(InFlight { alert, alerters });
+            engine.outbox.insert(InFlight {
+                alert,
+                alerters,
+                ticket: None,
+            });
+        }
+        for (id, ticket) in snapshot.tickets {
+            engine.outbox.set_ticket(&id, &ticket);
         }
         engine.bodies = snapshot.bodies.into();
         engine.next_alert = snapshot.next_alert;
         engine.next_write = snapshot.next_write;
         engine.last_tick = snapshot.last_tick;
+        let last_tick = snapshot.last_tick.map(WallTime::as_event_time);
+        engine.watched = snapshot.watched.or(last_tick);
         (engine, reset)
     }
 }

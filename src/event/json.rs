@@ -44,10 +44,7 @@ pub enum EventError {
 /// # Errors
 /// What is wrong with it. That it is valid JSON inside is not known yet.
 pub fn check_text(bytes: &[u8]) -> Result<&str, EventError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| EventError::NotUtf8 {
-        at: error.valid_up_to(),
-    })?;
-    let text = text.trim_start_matches('\u{feff}').trim_ascii();
+    let text = text_of(bytes).map_err(|at| EventError::NotUtf8 { at })?;
     let found = match text.as_bytes().first() {
         Some(b'{') => {
             check_depth(text.as_bytes())?;
@@ -80,6 +77,13 @@ pub(super) fn error_text(error: &serde_json::Error) -> String {
 }
 
 /// Refuses deep nesting. Brackets are counted first, text included: that is fast, and nearly always enough.
+/// The text of an event without what may stand around it; an error is the first byte that is no UTF-8.
+pub(super) fn text_of(bytes: &[u8]) -> Result<&str, usize> {
+    std::str::from_utf8(bytes)
+        .map(|text| text.trim_start_matches('\u{feff}').trim_ascii())
+        .map_err(|error| error.valid_up_to())
+}
+
 fn check_depth(bytes: &[u8]) -> Result<(), EventError> {
     if memchr::memchr2_iter(b'[', b'{', bytes)
         .nth(MAX_DEPTH)

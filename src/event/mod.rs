@@ -1,14 +1,15 @@
 //! Events: documents, field paths, times, and how Python would print or compare their values.
 
 pub mod dumps;
+pub mod every_way;
 pub mod fields;
 pub mod format;
 pub mod fuzzy_time;
 pub mod json;
-pub mod members;
 pub mod path;
 pub mod project;
 pub mod python;
+mod scan;
 pub mod strptime;
 pub mod time;
 

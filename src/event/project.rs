@@ -1,211 +1,375 @@
-//! Picking a few fields out of an event's JSON text without building the document.
+//! Picking fields out of an event's JSON text without building the document.
 //!
-//! The paths that rules ask for are laid out as a tree of objects. One pass over an object's text notes where the interesting members stand;
-//! then each path is followed as [`FieldPath::get`] would, and an object inside is passed over only when a path leads into it. A text
-//! is accepted exactly when [`super::json::parse_document`] accepts it.
+//! The names of all fields that anybody asks for form one tree; one pass over the text notes where those stand and passes over everything else.
+//! A field is asked for in one of two ways. A *field* is looked up as ElastAlert does ([`FieldPath`]) and is one piece of JSON. The *values*
+//! of a name are what an index would find ([`EveryWay`]): every way to it counts, and lists are opened.
+//!
+//! A text is accepted exactly when [`parse_document`] accepts it. Where the order or the choice of values would take more than one pass (a name twice in
+//! an object, one field reached in two ways, names ending in dots), the document is parsed and the fields are taken from it.
 
-use super::json::{EventError, check_text, error_text, text_value};
-use super::{Field, FieldPath, Fields};
+use super::every_way::{EveryWay, Visit, flatten};
+use super::json::{EventError, parse_document, text_of};
+use super::scan::{Broken, Scanner, Shape, Span, unescape};
+use super::{Document, Field, FieldPath, Fields};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
-use std::fmt;
+use serde_json::{Number, Value};
 
 /// Finds a fixed set of fields in JSON texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Projector {
-    paths: Vec<FieldPath>,
-    /// For each path, what to try at the root, longest name first.
-    routes: Vec<Vec<Step>>,
-    /// The objects paths lead into; the first is the event itself.
+    fields: Vec<FieldPath>,
+    /// For each field, how it is followed.
+    routes: Vec<Route>,
+    values: Vec<EveryWay>,
+    /// The objects that names lead into, by what of a name led there; the first is the event itself.
     objects: Vec<Object>,
-    /// How many interesting members there are in all objects together.
+    /// How many members of objects somebody looks at.
     members: usize,
 }
 
-/// One object's interesting members.
+/// An object inside an event, by the beginning of a name that leads to it.
 #[derive(Debug, Default)]
 struct Object {
-    /// Name to number.
-    names: HashMap<String, usize, FixedState>,
-    /// Bit `n` is set when a name of `n` bytes is interesting (63: or more).
-    lengths: u64,
+    names: HashMap<String, Member, FixedState>,
+    /// What the names that are looked up have in common: a set of 256 bits, see [`mark`].
+    marks: [u64; 4],
+    /// The slot for values of this very name.
+    slot: Option<usize>,
 }
 
-/// One way for a path to go on: the member under a name.
+/// A member that somebody looks at.
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    number: usize,
+    /// The object that the name leads to, should the member be one.
+    object: usize,
+}
+
+/// How a field is looked up: what to try after each dot that the name may be cut at, longest name first.
+#[derive(Debug)]
+struct Route {
+    cuts: Vec<Vec<Step>>,
+}
+
+/// One way for a field to go on: the member under a name.
 #[derive(Debug)]
 struct Step {
     /// The member's number.
     member: usize,
     /// `name[3]`: the element of the list that the member is.
     element: Option<usize>,
-    /// Where the path goes on when the member is an object: the object's number, and its steps. `None`: the path ends here.
-    inner: Option<(usize, Vec<Step>)>,
+    /// Where the field goes on when the member is an object. `None`: it ends here.
+    next: Option<usize>,
 }
 
-/// The fields found in one event. Kept and used again, so that the steady state allocates nothing.
+/// What was found in one event. Kept and used again, so that the steady state allocates nothing.
 #[derive(Debug, Default)]
-pub struct Projection<'a> {
-    found: Vec<Option<&'a str>>,
-    passed: Vec<bool>,
-    slots: Vec<Option<&'a str>>,
+pub struct Projection {
+    /// Counts objects of all events that were gone into.
+    visit: u64,
+    /// The first visit of this event.
+    first_visit: u64,
+    /// By member: the last visit in which it was seen, where it is, and whether it is in a list.
+    members: Vec<Seen>,
+    /// By object: the last visit, and by which way it was reached.
+    objects: Vec<(u64, u64)>,
+    fields: Vec<Option<Piece>>,
+    slots: Vec<Slot>,
+    runs: Vec<Run>,
+    items: Vec<Stored>,
+    /// Texts that do not stand in the event as they are.
+    texts: String,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    visit: u64,
+    span: Span,
+    shape: Shape,
+    in_list: bool,
+}
+
+/// A piece of text: of the event, or of what was added to it.
+#[derive(Debug, Clone, Copy)]
+enum Piece {
+    Event(Span),
+    Added(Span),
+}
+
+/// The values of a name.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// The way they were reached.
+    way: u64,
+    /// The first and the last run.
+    runs: Option<(usize, usize)>,
+}
+
+/// The values of one member.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    start: usize,
+    end: usize,
+    next: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stored {
+    Null,
+    Bool(bool),
+    Number(Piece),
+    Text(Piece),
+    Object,
+}
+
+/// One value, lists opened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Item<'p> {
+    /// Null.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A number, as it was written.
+    Number(&'p str),
+    /// A text.
+    Text(&'p str),
+    /// An object, and its members where they are at hand.
+    Object(Option<&'p Document>),
+}
+
+/// What was found, with the text it was found in.
+#[derive(Debug, Clone, Copy)]
+pub struct Projected<'p> {
+    text: &'p str,
+    found: &'p Projection,
+}
+
+/// Why the pass cannot tell what is in an event.
+enum Stop {
+    /// It seems to be no event.
+    Broken,
+    /// The document must be looked at.
+    Odd,
+}
+
+impl From<Broken> for Stop {
+    fn from(_: Broken) -> Self {
+        Self::Broken
+    }
+}
+
+/// A number below 256 of a name.
+fn mark(name: &[u8]) -> usize {
+    let end = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default());
+    (name.len() * 7 + end(name.first()) * 31 + end(name.last()) * 3) % 256
+}
+
+impl Object {
+    fn find(&self, name: &str) -> Option<Member> {
+        let mark = mark(name.as_bytes());
+        let marks = self.marks.get(mark / 64)?;
+        if marks >> (mark % 64) & 1 == 0 {
+            return None;
+        }
+        self.names.get(name).copied()
+    }
 }
 
 impl Projector {
-    /// A projector for these paths; a slot's number is the path's position.
-    pub fn new(paths: Vec<FieldPath>) -> Self {
+    /// A projector for these fields and the values of these names. A slot's number is the position in its list.
+    pub fn new(fields: Vec<FieldPath>, names: &[String]) -> Self {
         let mut projector = Self {
+            fields: Vec::new(),
+            routes: Vec::new(),
+            values: names.iter().map(|name| EveryWay::new(name)).collect(),
             objects: vec![Object::default()],
-            ..Self::default()
+            members: 0,
         };
-        let mut inner = HashMap::with_hasher(FixedState::default());
-        projector.routes = paths
-            .iter()
-            .map(|path| {
-                let mut steps = projector.route(path.as_str(), 0, &mut inner);
-                if path.is_one_name() {
-                    steps.retain(|step| step.inner.is_none());
+        let mut known = HashMap::with_hasher(FixedState::default());
+        for (slot, name) in names.iter().enumerate() {
+            let cuts = cuts(name);
+            for (at, &start) in cuts.iter().enumerate() {
+                for &end in cuts.iter().skip(at + 1) {
+                    projector.member(&mut known, name, start, end);
                 }
-                steps
-            })
+            }
+            if let Some(&object) = known.get(name.as_str())
+                && let Some(object) = projector.objects.get_mut(object)
+            {
+                object.slot = Some(slot);
+            }
+        }
+        projector.routes = fields
+            .iter()
+            .map(|field| projector.route(&mut known, field))
             .collect();
-        projector.paths = paths;
+        projector.fields = fields;
         projector
     }
 
-    /// The paths, by slot.
-    pub fn paths(&self) -> &[FieldPath] {
-        &self.paths
+    /// The fields, by slot.
+    pub fn fields(&self) -> &[FieldPath] {
+        &self.fields
     }
 
-    fn route(
-        &mut self,
-        rest: &str,
-        object: usize,
-        inner: &mut HashMap<usize, usize, FixedState>,
-    ) -> Vec<Step> {
-        let mut steps = Vec::new();
-        let ends: Vec<usize> = rest
-            .match_indices('.')
-            .map(|(at, _)| at)
-            .chain([rest.len()])
-            .collect();
-        for end in ends.into_iter().rev() {
-            let (name, left) = rest.split_at(end);
-            let mut add = |projector: &mut Self, name: &str, element| {
-                let member = projector.member(object, name);
-                let inner = left.strip_prefix('.').map(|left| {
-                    let next = projector.objects.len();
-                    let inside = *inner.entry(member).or_insert(next);
-                    if inside == next {
-                        projector.objects.push(Object::default());
-                    }
-                    // An element's members are not the member's: it gets no object of its own, see `follow`.
-                    (inside, projector.route(left, inside, inner))
-                });
+    /// The names whose values are found, by slot.
+    pub fn values(&self) -> &[EveryWay] {
+        &self.values
+    }
+
+    fn route(&mut self, known: &mut Known, field: &FieldPath) -> Route {
+        let name = field.as_str();
+        let mut cuts = cuts(name);
+        if field.is_one_name() {
+            cuts = vec![0, name.len() + 1];
+        }
+        let mut route = Route { cuts: Vec::new() };
+        for (at, &start) in cuts.iter().enumerate() {
+            let mut steps = Vec::new();
+            for (next, &end) in cuts.iter().enumerate().skip(at + 1).rev() {
+                let next = (next + 1 < cuts.len()).then_some(next);
+                let member = self.member(known, name, start, end);
                 steps.push(Step {
                     member,
-                    element,
-                    inner,
+                    element: None,
+                    next,
                 });
-            };
-            add(self, name, None);
-            if let Some((list, element)) = element_of(name) {
-                add(self, list, Some(element));
+                let element = name.get(start..end - 1).and_then(element_of);
+                if let Some((list, element)) = element {
+                    let member = self.member(known, name, start, start + list.len() + 1);
+                    steps.push(Step {
+                        member,
+                        element: Some(element),
+                        next,
+                    });
+                }
             }
+            route.cuts.push(steps);
         }
-        steps
+        route
     }
 
-    fn member(&mut self, object: usize, name: &str) -> usize {
+    /// The number of the member that a part of a name stands for, from one cut to before another, in the object that the part before leads to.
+    fn member(&mut self, known: &mut Known, name: &str, start: usize, end: usize) -> usize {
+        let mut object_at = |prefix: &str, objects: &mut Vec<Object>| {
+            *known.entry_ref(prefix).or_insert_with(|| {
+                objects.push(Object::default());
+                objects.len() - 1
+            })
+        };
+        let inside = match start.checked_sub(1).and_then(|end| name.get(..end)) {
+            // The event itself, which is not the object under the empty name.
+            None => 0,
+            Some(prefix) => object_at(prefix, &mut self.objects),
+        };
+        let prefix = name.get(..end - 1).unwrap_or(name);
+        let object = object_at(prefix, &mut self.objects);
+        let name = name.get(start..end - 1).unwrap_or_default();
         let next = self.members;
-        let Some(object) = self.objects.get_mut(object) else {
+        let Some(inside) = self.objects.get_mut(inside) else {
             return next;
         };
-        let member = *object.names.entry(name.to_owned()).or_insert(next);
-        object.lengths |= 1 << name.len().min(63);
-        self.members += usize::from(member == next);
-        member
+        let mark = mark(name.as_bytes());
+        if let Some(marks) = inside.marks.get_mut(mark / 64) {
+            *marks |= 1 << (mark % 64);
+        }
+        let member = *inside.names.entry_ref(name).or_insert(Member {
+            number: next,
+            object,
+        });
+        self.members += usize::from(member.number == next);
+        member.number
     }
 
     /// Finds the fields of one event.
     ///
     /// # Errors
     /// The text is no event.
-    pub fn project<'a>(
+    pub fn project<'p>(
         &self,
-        bytes: &'a [u8],
-        into: &mut Projection<'a>,
-    ) -> Result<(), EventError> {
-        let text = check_text(bytes)?;
-        into.found.clear();
-        into.found.resize(self.members, None);
-        into.passed.clear();
-        into.passed.resize(self.objects.len(), false);
-        self.pass(0, text, into)
-            .map_err(|error| EventError::NotJson {
-                reason: error_text(&error),
-            })?;
-        into.slots.clear();
-        for route in &self.routes {
-            let slot = self.follow(route, into);
-            into.slots.push(slot);
-        }
-        Ok(())
-    }
-
-    /// Notes where an object's interesting members stand.
-    fn pass<'a>(
-        &self,
-        object: usize,
-        json: &'a str,
-        into: &mut Projection<'a>,
-    ) -> Result<(), serde_json::Error> {
-        let Some(object) = self.objects.get(object) else {
-            return Ok(());
+        bytes: &'p [u8],
+        into: &'p mut Projection,
+    ) -> Result<Projected<'p>, EventError> {
+        into.begin(self);
+        let text = text_of(bytes).unwrap_or_default();
+        let mut pass = Pass {
+            projector: self,
+            text,
+            scanner: Scanner::new(text.as_bytes(), 0),
+            into: &mut *into,
         };
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        deserializer.deserialize_map(Pass {
-            object,
-            found: &mut into.found,
-        })?;
-        deserializer.end()
+        match pass.event() {
+            Ok(()) => pass.follow_all(),
+            Err(Stop::Broken | Stop::Odd) => {
+                let document = parse_document(bytes)?;
+                into.begin(self);
+                self.take(&document, into);
+            }
+        }
+        Ok(Projected { text, found: into })
     }
 
-    fn follow<'a>(&self, route: &[Step], into: &mut Projection<'a>) -> Option<&'a str> {
-        for step in route {
-            let Some(json) = into.found.get(step.member).copied().flatten() else {
-                continue;
-            };
-            if let Some(element) = step.element {
-                let Some(found) = element_text(json, element) else {
-                    continue;
-                };
-                return match &step.inner {
-                    None => Some(found),
-                    Some(_) if found.starts_with('{') => None,
-                    Some(_) => Some(json),
-                };
-            }
-            return match &step.inner {
-                Some((object, inner)) if json.starts_with('{') => {
-                    if let Some(passed) = into.passed.get_mut(*object)
-                        && !std::mem::replace(passed, true)
-                    {
-                        self.pass(*object, json, into).ok()?;
-                    }
-                    self.follow(inner, into)
-                }
-                _ => Some(json),
-            };
+    /// Takes the fields from a document: the plain way, which the pass over the text must agree with.
+    pub fn project_document<'p>(
+        &self,
+        document: &Document,
+        into: &'p mut Projection,
+    ) -> Projected<'p> {
+        into.begin(self);
+        self.take(document, into);
+        Projected {
+            text: "",
+            found: into,
         }
-        None
+    }
+
+    fn take(&self, document: &Document, into: &mut Projection) {
+        for (slot, path) in self.values.iter().enumerate() {
+            path.members(document, &mut |member| {
+                let start = into.items.len();
+                flatten(member, &mut |value| {
+                    let stored = match value {
+                        Value::Null => Stored::Null,
+                        Value::Bool(value) => Stored::Bool(*value),
+                        Value::Number(number) => {
+                            Stored::Number(into.add(|texts| texts.push_str(number.as_str())))
+                        }
+                        Value::String(text) => Stored::Text(into.add(|texts| texts.push_str(text))),
+                        Value::Array(_) | Value::Object(_) => Stored::Object,
+                    };
+                    into.items.push(stored);
+                    Visit::Continue
+                });
+                into.end_run(slot, start);
+                Visit::Continue
+            });
+        }
+        for (slot, path) in self.fields.iter().enumerate() {
+            let piece = path
+                .get(document)
+                .map(|value| into.add(|texts| texts.push_str(&value.to_string())));
+            if let Some(field) = into.fields.get_mut(slot) {
+                *field = piece;
+            }
+        }
     }
 }
 
+/// The objects found so far by the beginnings of names that lead to them.
+type Known = HashMap<String, usize, FixedState>;
+
+/// Where the parts of a name begin, and one past its end.
+fn cuts(name: &str) -> Vec<usize> {
+    let after_dots = name.match_indices('.').map(|(at, _)| at + 1);
+    std::iter::once(0)
+        .chain(after_dots)
+        .chain([name.len() + 1])
+        .collect()
+}
+
 /// `name[3]` as `name` and 3.
-pub(super) fn element_of(name: &str) -> Option<(&str, usize)> {
+fn element_of(name: &str) -> Option<(&str, usize)> {
     let (list, digit) = name.strip_suffix(']')?.rsplit_once('[')?;
     match digit.as_bytes() {
         [digit @ b'0'..=b'9'] => Some((list, usize::from(digit - b'0'))),
@@ -213,184 +377,407 @@ pub(super) fn element_of(name: &str) -> Option<(&str, usize)> {
     }
 }
 
-fn element_text(json: &str, element: usize) -> Option<&str> {
-    let elements: Vec<&RawValue> = serde_json::from_str(json).ok()?;
-    elements.get(element).map(|raw| raw.get())
-}
-
-struct Pass<'p, 'f, 'a> {
-    object: &'p Object,
-    found: &'f mut [Option<&'a str>],
-}
-
-impl<'a> Visitor<'a> for Pass<'_, '_, 'a> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+impl Projection {
+    /// Forgets the last event.
+    fn begin(&mut self, projector: &Projector) {
+        self.visit += 1;
+        self.first_visit = self.visit;
+        self.members
+            .resize(projector.members.max(self.members.len()), Seen::default());
+        self.objects
+            .resize(projector.objects.len().max(self.objects.len()), (0, 0));
+        self.fields.clear();
+        self.fields.resize(projector.fields.len(), None);
+        self.slots.clear();
+        self.slots.resize(projector.values.len(), Slot::default());
+        self.runs.clear();
+        self.items.clear();
+        self.texts.clear();
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(name) = map.next_key::<&'a RawValue>()? {
-            match self.object.find(name.get()).map_err(A::Error::custom)? {
-                None => {
-                    map.next_value::<IgnoredAny>()?;
+    fn add(&mut self, write: impl FnOnce(&mut String)) -> Piece {
+        let start = self.texts.len();
+        write(&mut self.texts);
+        Piece::Added(Span {
+            start,
+            end: self.texts.len(),
+        })
+    }
+
+    /// Makes the items from a start on the values of one more member.
+    fn end_run(&mut self, slot: usize, start: usize) {
+        let Some(slot) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let number = self.runs.len();
+        self.runs.push(Run {
+            start,
+            end: self.items.len(),
+            next: None,
+        });
+        slot.runs = match slot.runs {
+            None => Some((number, number)),
+            Some((first, last)) => {
+                if let Some(last) = self.runs.get_mut(last) {
+                    last.next = Some(number);
                 }
-                Some(member) => {
-                    let value = map.next_value::<&'a RawValue>()?.get();
-                    if let Some(slot) = self.found.get_mut(member) {
-                        *slot = Some(value);
-                    }
-                }
+                Some((first, number))
             }
+        };
+    }
+}
+
+/// One pass over a text.
+struct Pass<'p, 't> {
+    projector: &'p Projector,
+    text: &'t str,
+    scanner: Scanner<'t>,
+    into: &'p mut Projection,
+}
+
+/// The object that is gone through.
+#[derive(Clone, Copy)]
+struct Inside<'p> {
+    object: &'p Object,
+    /// The number of this visit.
+    visit: u64,
+    /// By which members it was reached.
+    way: u64,
+    in_list: bool,
+    depth: usize,
+}
+
+impl<'p, 't> Pass<'p, 't> {
+    fn event(&mut self) -> Result<(), Stop> {
+        self.object(0, 1, false, 1)?;
+        match self.scanner.peek() {
+            None => Ok(()),
+            Some(_) => Err(Stop::Broken),
+        }
+    }
+
+    /// Goes through an object that names lead into.
+    fn object(&mut self, object: usize, way: u64, in_list: bool, depth: usize) -> Result<(), Stop> {
+        if depth > super::json::MAX_DEPTH {
+            return Err(Stop::Broken);
+        }
+        let (Some(inside), Some(seen)) = (
+            self.projector.objects.get(object),
+            self.into.objects.get_mut(object),
+        ) else {
+            return Err(Stop::Odd);
+        };
+        let again = seen.0 >= self.into.first_visit;
+        if again && !(in_list && seen.1 == way) {
+            return Err(Stop::Odd);
+        }
+        self.into.visit += 1;
+        *seen = (self.into.visit, way);
+        let inside = Inside {
+            object: inside,
+            visit: self.into.visit,
+            way,
+            in_list,
+            depth,
+        };
+        self.scanner.expect(b'{')?;
+        let mut more = !self.scanner.take(b'}');
+        while more {
+            self.pair(inside)?;
+            more = self.scanner.another(b'}')?;
         }
         Ok(())
     }
-}
 
-impl Object {
-    /// The number of the member with this name, given as JSON text.
-    fn find(&self, name: &str) -> Result<Option<usize>, serde_json::Error> {
-        let length = name.len().saturating_sub(2);
-        if memchr::memchr(b'\\', name.as_bytes()).is_some() {
-            return Ok(self.names.get(text_value(name)?.as_ref()).copied());
+    /// Goes over a name and its value.
+    fn pair(&mut self, inside: Inside<'p>) -> Result<(), Stop> {
+        let (name, escaped) = self.scanner.string()?;
+        self.scanner.expect(b':')?;
+        let name = self.text.get(name.start..name.end).unwrap_or_default();
+        let member = if escaped {
+            let mut text = String::new();
+            unescape(name, &mut text);
+            inside.find(&text)?
+        } else {
+            inside.find(name)?
+        };
+        match member {
+            None => self
+                .scanner
+                .value(inside.depth)
+                .map(drop)
+                .map_err(Stop::from),
+            Some(member) => self.member(inside, member),
         }
-        if self.lengths & (1 << length.min(63)) == 0 {
-            return Ok(None);
+    }
+
+    /// Notes a member that somebody looks at.
+    fn member(&mut self, inside: Inside<'p>, member: Member) -> Result<(), Stop> {
+        self.scanner.peek();
+        let start = self.scanner.at();
+        let way = (inside.way ^ member.number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let target = self.projector.objects.get(member.object);
+        let leads_on = target.is_some_and(|object| !object.names.is_empty());
+        let shape = self.scanner.scalar()?;
+        match shape {
+            Shape::Object if leads_on => {
+                self.object(member.object, way, inside.in_list, inside.depth + 1)?;
+            }
+            Shape::List if leads_on => self.list(member.object, way, inside.depth + 1)?,
+            Shape::Object | Shape::List => {
+                self.scanner.value(inside.depth)?;
+            }
+            Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => {}
         }
-        Ok(name
-            .get(1..=length)
-            .and_then(|name| self.names.get(name))
-            .copied())
+        let span = Span {
+            start,
+            end: self.scanner.at(),
+        };
+        let Some(seen) = self.into.members.get_mut(member.number) else {
+            return Err(Stop::Odd);
+        };
+        // The same name twice in one object: the last counts, and all that is below it.
+        if seen.visit == inside.visit {
+            return Err(Stop::Odd);
+        }
+        *seen = Seen {
+            visit: inside.visit,
+            span,
+            shape,
+            in_list: inside.in_list,
+        };
+        let Some(slot) = target.and_then(|object| object.slot) else {
+            return Ok(());
+        };
+        let Some(found) = self.into.slots.get_mut(slot) else {
+            return Err(Stop::Odd);
+        };
+        if found.runs.is_some() && found.way != way {
+            return Err(Stop::Odd);
+        }
+        found.way = way;
+        let first = self.into.items.len();
+        self.items(span, shape);
+        self.into.end_run(slot, first);
+        Ok(())
+    }
+
+    /// Goes through the objects of a list, lists in it opened.
+    fn list(&mut self, object: usize, way: u64, depth: usize) -> Result<(), Stop> {
+        if depth > super::json::MAX_DEPTH {
+            return Err(Stop::Broken);
+        }
+        self.scanner.expect(b'[')?;
+        let mut more = !self.scanner.take(b']');
+        while more {
+            match self.scanner.scalar()? {
+                Shape::Object => self.object(object, way, true, depth + 1)?,
+                Shape::List => self.list(object, way, depth + 1)?,
+                Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => {}
+            }
+            more = self.scanner.another(b']')?;
+        }
+        Ok(())
+    }
+
+    /// Stores the values of a member that has been gone over.
+    fn items(&mut self, span: Span, shape: Shape) {
+        let json = self.text.get(span.start..span.end).unwrap_or_default();
+        let inner = Span {
+            start: span.start + 1,
+            end: span.end.saturating_sub(1),
+        };
+        let stored = match shape {
+            Shape::Null => Stored::Null,
+            Shape::Bool(value) => Stored::Bool(value),
+            Shape::Number(false) => Stored::Number(Piece::Event(span)),
+            // Exponents are kept in one form.
+            Shape::Number(true) => {
+                Stored::Number(self.into.add(|texts| match json.parse::<Number>() {
+                    Ok(number) => texts.push_str(number.as_str()),
+                    Err(_) => texts.push_str(json),
+                }))
+            }
+            Shape::Text(false) => Stored::Text(Piece::Event(inner)),
+            Shape::Text(true) => {
+                let json = self.text.get(inner.start..inner.end).unwrap_or_default();
+                Stored::Text(self.into.add(|texts| unescape(json, texts)))
+            }
+            Shape::Object => Stored::Object,
+            Shape::List => return self.elements(span),
+        };
+        self.into.items.push(stored);
+    }
+
+    fn elements(&mut self, list: Span) {
+        let mut elements = Elements::new(self.text, list);
+        while let Some((span, shape)) = elements.next() {
+            self.items(span, shape);
+        }
+    }
+
+    /// Follows every field to where it leads.
+    fn follow_all(&mut self) {
+        for (slot, route) in self.projector.routes.iter().enumerate() {
+            let span = self.follow(route, 0);
+            if let Some(field) = self.into.fields.get_mut(slot) {
+                *field = span.map(Piece::Event);
+            }
+        }
+    }
+
+    fn follow(&self, route: &Route, cut: usize) -> Option<Span> {
+        for step in route.cuts.get(cut)? {
+            let Some(seen) = self.into.members.get(step.member) else {
+                continue;
+            };
+            if seen.visit <= self.into.first_visit || seen.in_list {
+                continue;
+            }
+            if let Some(element) = step.element {
+                if seen.shape != Shape::List {
+                    continue;
+                }
+                let Some((span, shape)) = Elements::new(self.text, seen.span).nth(element) else {
+                    continue;
+                };
+                return match step.next {
+                    None => Some(span),
+                    Some(_) if shape == Shape::Object => None,
+                    Some(_) => Some(seen.span),
+                };
+            }
+            return match step.next {
+                Some(next) if seen.shape == Shape::Object => self.follow(route, next),
+                _ => Some(seen.span),
+            };
+        }
+        None
     }
 }
 
-impl<'a> Projection<'a> {
+impl Inside<'_> {
+    fn find(&self, name: &str) -> Result<Option<Member>, Stop> {
+        // For an index dots at the end of a name do not count.
+        if name.ends_with('.') && self.object.find(name.trim_end_matches('.')).is_some() {
+            return Err(Stop::Odd);
+        }
+        Ok(self.object.find(name))
+    }
+}
+
+/// The elements of a list that has been gone over.
+struct Elements<'t> {
+    scanner: Scanner<'t>,
+    more: bool,
+}
+
+impl<'t> Elements<'t> {
+    fn new(text: &'t str, list: Span) -> Self {
+        let mut scanner = Scanner::new(text.as_bytes(), list.start);
+        let more = scanner.take(b'[') && !scanner.take(b']');
+        Self { scanner, more }
+    }
+}
+
+impl Iterator for Elements<'_> {
+    type Item = (Span, Shape);
+
+    fn next(&mut self) -> Option<(Span, Shape)> {
+        if !self.more {
+            return None;
+        }
+        self.scanner.peek();
+        let start = self.scanner.at();
+        let shape = self.scanner.value(0).ok()?;
+        let end = self.scanner.at();
+        self.more = self.scanner.another(b']').ok()?;
+        Some((Span { start, end }, shape))
+    }
+}
+
+impl<'p> Projected<'p> {
+    fn piece(self, piece: Piece) -> &'p str {
+        let (text, span) = match piece {
+            Piece::Event(span) => (self.text, span),
+            Piece::Added(span) => (self.found.texts.as_str(), span),
+        };
+        text.get(span.start..span.end).unwrap_or_default()
+    }
+
     /// The field in a slot.
-    pub fn field(&self, slot: usize) -> Field<'a> {
-        match self.slots.get(slot).copied().flatten() {
-            None | Some("null") => Field::Missing,
-            Some(json) => Field::Json(json),
+    pub fn field(self, slot: usize) -> Field<'p> {
+        match self.found.fields.get(slot).copied().flatten() {
+            None => Field::Missing,
+            Some(piece) => match self.piece(piece) {
+                "null" => Field::Missing,
+                json => Field::Json(json),
+            },
+        }
+    }
+
+    /// The values of the name in a slot, one list of them for each member that was found.
+    pub fn members(self, slot: usize) -> impl Iterator<Item = impl Iterator<Item = Item<'p>>> {
+        let mut next = self
+            .found
+            .slots
+            .get(slot)
+            .and_then(|slot| slot.runs)
+            .map(|(first, _)| first);
+        std::iter::from_fn(move || {
+            let run = self.found.runs.get(next?)?;
+            next = run.next;
+            let items = self.found.items.get(run.start..run.end)?;
+            Some(items.iter().map(move |item| self.item(*item)))
+        })
+    }
+
+    /// The values of the name in a slot.
+    pub fn items(self, slot: usize) -> impl Iterator<Item = Item<'p>> {
+        self.members(slot).flatten()
+    }
+
+    fn item(self, stored: Stored) -> Item<'p> {
+        match stored {
+            Stored::Null => Item::Null,
+            Stored::Bool(value) => Item::Bool(value),
+            Stored::Number(piece) => Item::Number(self.piece(piece)),
+            Stored::Text(piece) => Item::Text(self.piece(piece)),
+            Stored::Object => Item::Object(None),
+        }
+    }
+}
+
+impl<'v> From<&'v Value> for Item<'v> {
+    /// A list counts as an object: what is in it is for the caller to show.
+    fn from(value: &'v Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => Self::Number(number.as_str()),
+            Value::String(text) => Self::Text(text),
+            Value::Object(members) => Self::Object(Some(members)),
+            Value::Array(_) => Self::Object(None),
         }
     }
 }
 
 /// One rule's view of a projection: the slots of the fields it asked for, in its order.
 #[derive(Debug, Clone, Copy)]
-pub struct ProjectedFields<'p, 'a> {
+pub struct ProjectedFields<'p> {
     /// What was found.
-    pub projection: &'p Projection<'a>,
+    pub projected: Projected<'p>,
     /// The rule's slots.
     pub slots: &'p [usize],
 }
 
-impl Fields for ProjectedFields<'_, '_> {
+impl Fields for ProjectedFields<'_> {
     fn field(&self, position: usize) -> Field<'_> {
         self.slots
             .get(position)
-            .map_or(Field::Missing, |&slot| self.projection.field(slot))
+            .map_or(Field::Missing, |&slot| self.projected.field(slot))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::json::parse_document;
-    use proptest::prelude::*;
-
-    const PATHS: &[&str] = &[
-        "a",
-        "a.b",
-        "a.b.c",
-        "b.a",
-        "b[0]",
-        "b[1].a",
-        "a[0].b",
-        "c",
-        "a.a.a",
-        "x.keyword",
-        "a.c[0].a",
-    ];
-
-    #[track_caller]
-    fn agrees(json: &str) {
-        let projector = Projector::new(PATHS.iter().map(|path| FieldPath::new(*path)).collect());
-        let mut projection = Projection::default();
-        let projected = projector.project(json.as_bytes(), &mut projection);
-        match parse_document(json.as_bytes()) {
-            Ok(document) => {
-                projected.unwrap();
-                for (slot, path) in projector.paths().iter().enumerate() {
-                    let expected = path.get_some(&document).cloned().unwrap_or_default();
-                    assert_eq!(
-                        projection.field(slot).to_value(),
-                        expected,
-                        "{path} in {json}"
-                    );
-                }
-            }
-            Err(error) => assert_eq!(projected, Err(error), "{json}"),
-        }
-    }
-
-    #[test]
-    fn fields_are_those_of_the_parsed_document() {
-        for json in [
-            r#"{"a": {"b": 1}, "a.b": {"c": 2}, "b": [1, {"a": 3}]}"#,
-            r#"{"a": {"b": {"c": 1}}, "a": {"b": 2}, "x": "y"}"#,
-            r#"{"a.b.c": null, "a": {"b.c": 1, "a": {"a": "\u0041\ud800"}}}"#,
-            r#"{"\u0061": {"c": [{"a": 5}]}, "a[0]": {"b": 1}}"#,
-            r#"{"a": [{"b": 1}], "b[1]": {"a": 1}}"#,
-            r#"{"a": 1,}"#,
-            r#"{"a": 1"#,
-            r#"{"a": {"b": tru}}"#,
-            r#"{"a": 1} {"a": 2}"#,
-            r#"{"a": "\x"}"#,
-        ] {
-            agrees(json);
-        }
-    }
-
-    fn json() -> impl Strategy<Value = String> {
-        let leaf = prop_oneof![
-            Just("1".to_owned()),
-            Just("null".to_owned()),
-            Just("\"t\\u0041\"".to_owned()),
-            Just("1.50".to_owned()),
-            Just("tru".to_owned())
-        ];
-        let name = prop_oneof![
-            Just("a"),
-            Just("b"),
-            Just("c"),
-            Just("a.b"),
-            Just("b.a"),
-            Just("a.b.c"),
-            Just("b[0]"),
-            Just("\\u0061"),
-            Just("x")
-        ];
-        leaf.prop_recursive(4, 32, 4, move |inner| {
-            prop_oneof![
-                prop::collection::vec((name.clone(), inner.clone()), 0..5).prop_map(object),
-                prop::collection::vec(inner, 0..3)
-                    .prop_map(|items| format!("[{}]", items.join(","))),
-            ]
-        })
-    }
-
-    fn object(members: Vec<(&str, String)>) -> String {
-        let members: Vec<String> = members
-            .into_iter()
-            .map(|(name, value)| format!("\"{name}\":{value}"))
-            .collect();
-        format!("{{{}}}", members.join(","))
-    }
-
-    proptest! {
-        #[test]
-        fn projecting_and_parsing_agree(json in json()) {
-            agrees(&json);
-        }
-    }
-}
+mod tests;

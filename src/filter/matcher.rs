@@ -5,6 +5,8 @@ use super::mapping::{Field, Kind, Reading, Source};
 use super::phrase;
 use super::plan::{ByEvent, Leaf, Names, Plan, Test};
 use super::values::{Path, Visit, flatten, leaves, name_matches};
+use crate::event::WallTime;
+use crate::event::project::Item;
 use serde_json::{Map, Value};
 
 /// Where a plan looks.
@@ -47,16 +49,21 @@ impl Plan {
                 }) == Visit::Stop
             }
             Self::TermsSet { minimum, of } => {
-                let mut wanted = None;
+                // Of several numbers the least counts; a document without one does not match.
+                let mut wanted: Option<i64> = None;
                 each_reading(minimum, place, &mut |reading| {
-                    wanted = match reading {
-                        Reading::Whole(number) => usize::try_from(*number).ok(),
-                        _ => None,
-                    };
-                    Visit::Stop
+                    if let Some(number) = reading.count() {
+                        wanted = Some(wanted.map_or(number, |least| least.min(number)));
+                    }
+                    Visit::Continue
                 });
-                // A document without the number, or with less than one, does not match.
-                wanted.is_some_and(|count| count > 0 && at_least(count, of, place))
+                wanted.is_some_and(|count| {
+                    at_least(
+                        usize::try_from(count.max(1)).unwrap_or(usize::MAX),
+                        of,
+                        place,
+                    )
+                })
             }
         }
     }
@@ -78,39 +85,58 @@ fn at_least(count: usize, of: &[Plan], place: Place<'_>) -> bool {
 
 impl Leaf {
     fn matches(&self, place: Place<'_>) -> bool {
-        self.field_passes(&self.test, place)
+        passes(&self.field, &self.test, place.event.now, &|visit| {
+            each_item(&self.field, place, visit)
+        })
     }
+}
 
-    fn field_passes(&self, test: &Test, place: Place<'_>) -> bool {
-        let field = &*self.field;
-        match (&field.kind, test) {
-            (Kind::Text(analyzer), Test::Phrase(wanted)) => {
-                let mut positions = phrase::Positions::new(wanted);
-                each_reading(field, place, &mut |reading| {
-                    if let Reading::Text(text) = reading {
-                        positions.add(text, analyzer);
-                    }
-                    Visit::Continue
-                });
-                positions.found()
-            }
-            (Kind::Text(_), Test::AnyOf(tests)) => {
-                tests.iter().any(|test| self.field_passes(test, place))
-            }
-            (Kind::Text(analyzer), Test::Term(wanted)) => {
-                each_reading(field, place, &mut |reading| match reading {
-                    Reading::Text(text) => {
-                        analyzer.each(text, &mut |term, _| stop_if(wanted.passes(term)))
-                    }
-                    _ => Visit::Continue,
-                }) == Visit::Stop
-            }
-            (_, test) => {
-                each_reading(field, place, &mut |reading| {
-                    stop_if(test.passes(reading, place.event.now))
-                }) == Visit::Stop
-            }
+/// Shows the values of a field until told to stop.
+pub(super) type ShowItems<'i> = &'i dyn Fn(&mut dyn FnMut(Item<'_>) -> Visit) -> Visit;
+
+/// Whether the values of a field pass a test.
+pub(super) fn passes(field: &Field, test: &Test, now: WallTime, items: ShowItems<'_>) -> bool {
+    let each = |visit: &mut dyn FnMut(&Reading<'_>) -> Visit| {
+        items(&mut |item| match read(field, item) {
+            Some(reading) => visit(&reading),
+            None => Visit::Continue,
+        })
+    };
+    match (&field.kind, test) {
+        (Kind::Text(analyzer), Test::Phrase(wanted)) => {
+            let mut positions = phrase::Positions::new(wanted);
+            each(&mut |reading| {
+                if let Reading::Text(text) = reading {
+                    positions.add(text, analyzer);
+                }
+                Visit::Continue
+            });
+            positions.found()
         }
+        (Kind::Text(_), Test::AnyOf(tests)) => {
+            tests.iter().any(|test| passes(field, test, now, items))
+        }
+        (Kind::Text(analyzer), Test::Term(wanted)) => {
+            each(&mut |reading| match reading {
+                Reading::Text(text) => {
+                    analyzer.each(text, &mut |term, _| stop_if(wanted.passes(term)))
+                }
+                _ => Visit::Continue,
+            }) == Visit::Stop
+        }
+        (_, test) => each(&mut |reading| stop_if(test.passes(reading, now))) == Visit::Stop,
+    }
+}
+
+/// What a value becomes in a field; nothing when it does not fit.
+fn read<'i>(field: &'i Field, item: Item<'i>) -> Option<Reading<'i>> {
+    let item = match (item, &field.null_value) {
+        (Item::Null, stand_in) => Item::from(stand_in.as_ref()?),
+        (item, _) => item,
+    };
+    match field.kind.read(item) {
+        Ok(Reading::Nothing) | Err(_) => None,
+        Ok(reading) => Some(reading),
     }
 }
 
@@ -124,17 +150,14 @@ pub(super) fn each_reading(
     place: Place<'_>,
     visit: &mut dyn FnMut(&Reading<'_>) -> Visit,
 ) -> Visit {
-    let mut show = |value: &Value| {
-        let value = match (value, &field.null_value) {
-            (Value::Null, Some(stand_in)) => stand_in,
-            (Value::Null, None) => return Visit::Continue,
-            (value, _) => value,
-        };
-        match field.kind.read(value) {
-            Ok(Reading::Nothing) | Err(_) => Visit::Continue,
-            Ok(reading) => visit(&reading),
-        }
-    };
+    each_item(field, place, &mut |item| match read(field, item) {
+        Some(reading) => visit(&reading),
+        None => Visit::Continue,
+    })
+}
+
+fn each_item(field: &Field, place: Place<'_>, visit: &mut dyn FnMut(Item<'_>) -> Visit) -> Visit {
+    let mut show = |value: &Value| visit(value.into());
     match &field.sources {
         Source::Paths(paths) => {
             for path in paths {
@@ -152,18 +175,14 @@ pub(super) fn each_reading(
             }
             Visit::Continue
         }
-        Source::Id | Source::Index => {
-            let text = if matches!(field.sources, Source::Id) {
-                place.event.id
-            } else {
-                place.event.index
-            };
-            match text {
-                Some(text) => visit(&Reading::Text(text.into())),
-                None => Visit::Continue,
-            }
-        }
+        Source::Id => visit_text(place.event.id, visit),
+        Source::Index => visit_text(place.event.index, visit),
     }
+}
+
+/// Shows what is known of an event beside its document.
+pub(super) fn visit_text(text: Option<&str>, visit: &mut dyn FnMut(Item<'_>) -> Visit) -> Visit {
+    text.map_or(Visit::Continue, |text| visit(Item::Text(text)))
 }
 
 impl ByEvent {

@@ -1,6 +1,6 @@
 //! Numbers as Elasticsearch's numeric fields read them, from documents and from queries.
 
-use serde_json::Value;
+use crate::event::project::Item;
 
 /// Why a value is no number for a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,13 +83,12 @@ pub(super) fn double(text: &str) -> Option<f64> {
 }
 
 /// The text of a scalar as it was written; `None` for null, lists and objects.
-pub(super) fn scalar_text(value: &Value) -> Option<std::borrow::Cow<'_, str>> {
+pub(super) fn scalar_text(value: Item<'_>) -> Option<&str> {
     match value {
-        Value::String(text) => Some(text.as_str().into()),
-        Value::Number(number) => Some(number.as_str().into()),
-        Value::Bool(true) => Some("true".into()),
-        Value::Bool(false) => Some("false".into()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        Item::Text(text) | Item::Number(text) => Some(text),
+        Item::Bool(true) => Some("true"),
+        Item::Bool(false) => Some("false"),
+        Item::Null | Item::Object(_) => None,
     }
 }
 

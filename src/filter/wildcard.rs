@@ -4,7 +4,7 @@ use super::analysis::Analyzer;
 use memchr::memmem::Finder;
 
 /// A pattern, compiled. It must match a whole text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wildcard {
     /// What stands before the first `*`.
     first: Piece,
@@ -22,6 +22,13 @@ struct Piece {
     chars: Vec<Option<char>>,
     /// For pieces without `?`, to search for.
     finder: Option<Finder<'static>>,
+}
+
+impl PartialEq for Piece {
+    fn eq(&self, other: &Self) -> bool {
+        // What is searched for follows from the characters.
+        self.chars == other.chars
+    }
 }
 
 impl Wildcard {

@@ -108,13 +108,6 @@ impl IndexName {
         })
     }
 
-    /// Whether [`IndexName::resolve`] needs the event's time.
-    pub fn needs_time(&self) -> bool {
-        self.parts
-            .iter()
-            .any(|part| matches!(part, Part::Date { .. }))
-    }
-
     /// The name for one event, given its fields and its `@timestamp`.
     pub fn resolve(
         &self,
@@ -415,7 +408,6 @@ mod tests {
             name.fields().collect::<Vec<_>>(),
             [&["a".to_owned()][..], &["b".to_owned(), "c".to_owned()]]
         );
-        assert!(name.needs_time());
     }
 
     #[test]

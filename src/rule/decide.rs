@@ -3,15 +3,15 @@
 //! Stateless, so that many threads can do it at once. What leaves here is small: counts, and for the few events that a rule's memory or an
 //! alert needs, what is needed of them.
 
+use super::pace::Pace;
 use super::{Counts, Observed, Rule, RuleSet, TimeField, Verdict};
 use crate::event::json::EventError;
-use crate::event::members::Members;
-use crate::event::project::{ProjectedFields, Projection, Projector};
-use crate::event::{Document, EventTime, Field, FieldPath, Meta, RawEvent, WallTime};
-use crate::filter::{Candidates, Filter, FilterEvent, Sieve};
+use crate::event::project::{Projected, ProjectedFields, Projection};
+use crate::event::{EventTime, FieldPath, Meta, RawEvent, WallTime};
+use crate::filter::{Filter, Memory, Program, ProjectedEvent};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// A batch, decided.
@@ -44,19 +44,31 @@ pub struct Decision {
 #[derive(Debug)]
 pub struct Decider {
     rules: Arc<RuleSet>,
-    projector: Projector,
+    /// The filters; those of rules first, in their order, then those that types have.
+    program: Program,
     /// By rule: the slots of the fields its type looks at.
     slots: Vec<Vec<usize>>,
+    /// By rule: its type's own filter.
+    inner: Vec<Option<usize>>,
     /// The different clocks, with their slots.
     clocks: Vec<(TimeField, usize)>,
     /// By rule: its clock.
     clock_of: Vec<usize>,
-    /// The members that filters and types look at; `None`: no rule has a filter, and the projection is enough.
-    members: Option<Members>,
-    /// Which rules' filters could pick an event.
-    sieve: Sieve,
     /// `--start` and `--end`: events outside are left out.
     bounds: Bounds,
+}
+
+/// What deciding needs besides the rules. Kept from batch to batch, so that the steady state allocates nothing for events that no rule wants.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    projection: Projection,
+    memory: Memory,
+    /// By clock: the event's time, once somebody asked.
+    times: Vec<Option<Option<EventTime>>>,
+    /// By rule.
+    counts: Vec<Counts>,
+    /// The rules that were counted.
+    touched: Vec<usize>,
 }
 
 /// The times between which events are looked at.
@@ -68,38 +80,32 @@ pub struct Bounds {
     pub end: Option<EventTime>,
 }
 
-/// What stays the same for all rules while one event is decided.
+/// What is known of the event that is being decided.
 struct Current<'e> {
     event: &'e RawEvent,
     index: Option<&'e str>,
-    now: WallTime,
-    /// By clock: the event's time, once somebody asked.
-    times: &'e mut [Option<Option<EventTime>>],
+    /// By rule: whether it looks at the index.
+    selection: Option<&'e [bool]>,
     /// The event as decisions carry it, once somebody needs it.
     shared: Option<Arc<RawEvent>>,
-}
-
-/// What has been decided so far of a batch.
-struct Progress {
-    counts: Vec<Counts>,
-    touched: Vec<usize>,
-    decisions: Vec<Decision>,
 }
 
 impl Decider {
     /// Compiles the rules.
     pub fn new(rules: Arc<RuleSet>) -> Self {
-        let mut paths: Vec<FieldPath> = Vec::new();
+        let mut fields: Vec<FieldPath> = Vec::new();
         let mut known: HashMap<FieldPath, usize> = HashMap::new();
         let mut slot_of = |path: &FieldPath| {
             *known.entry(path.clone()).or_insert_with(|| {
-                paths.push(path.clone());
-                paths.len() - 1
+                fields.push(path.clone());
+                fields.len() - 1
             })
         };
         let mut clocks: Vec<(TimeField, usize)> = Vec::new();
         let mut clock_of = Vec::with_capacity(rules.rules.len());
         let mut slots = Vec::with_capacity(rules.rules.len());
+        let mut inner = Vec::with_capacity(rules.rules.len());
+        let mut others = Vec::new();
         for rule in &rules.rules {
             slots.push(rule.kind.fields().iter().map(&mut slot_of).collect());
             let clock = clocks
@@ -110,32 +116,20 @@ impl Decider {
                     clocks.len() - 1
                 });
             clock_of.push(clock);
+            inner.push(rule.kind.inner_filter().map(|filter| {
+                others.push(filter);
+                rules.rules.len() + others.len() - 1
+            }));
         }
-        let filters: Vec<&Filter> = rules
-            .rules
-            .iter()
-            .flat_map(|rule| [Some(&rule.filter), rule.kind.inner_filter()])
-            .flatten()
-            .filter(|filter| !filter.is_match_all())
-            .collect();
-        let members = (!filters.is_empty()).then(|| {
-            let read: Vec<String> = filters.iter().flat_map(|filter| filter.fields()).collect();
-            Members::of(
-                read.iter()
-                    .map(String::as_str)
-                    .chain(paths.iter().map(FieldPath::as_str)),
-            )
-        });
-        let sieve = Sieve::of(rules.rules.iter().map(|rule| &rule.filter));
-        let projector = Projector::new(paths);
+        let filters: Vec<&Filter> = rules.rules.iter().map(|rule| &rule.filter).collect();
+        let program = Program::new(&filters, &others, fields);
         Self {
             rules,
-            projector,
+            program,
             slots,
+            inner,
             clocks,
             clock_of,
-            members,
-            sieve,
             bounds: Bounds::default(),
         }
     }
@@ -146,6 +140,13 @@ impl Decider {
         Self { bounds, ..self }
     }
 
+    /// The fields that are looked at, by their full names.
+    pub fn fields(&self) -> Vec<String> {
+        let fields = self.program.fields().iter().map(FieldPath::as_str);
+        let names = fields.chain(self.program.names()).map(str::to_owned);
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The rules.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules
@@ -153,69 +154,101 @@ impl Decider {
 
     /// Decides a batch. `index` is where its events go unless an event says otherwise; `now` is what date math means by it.
     pub fn decide(&self, events: &[RawEvent], index: Option<&str>, now: WallTime) -> Decided {
-        let mut progress = Progress {
-            counts: vec![Counts::default(); self.rules.rules.len()],
-            touched: Vec::new(),
+        self.decide_in(&mut Workspace::default(), events, index, now)
+    }
+
+    /// The same, in a workspace that is used again.
+    pub fn decide_in(
+        &self,
+        workspace: &mut Workspace,
+        events: &[RawEvent],
+        index: Option<&str>,
+        now: WallTime,
+    ) -> Decided {
+        self.decide_at(workspace, events, index, now, None)
+    }
+
+    /// The same for events that may be old, and what each of them led to. Date math means by now an event's own time when that is older than
+    /// `old`.
+    pub fn decide_stream(
+        &self,
+        workspace: &mut Workspace,
+        events: &[RawEvent],
+        index: Option<&str>,
+        now: WallTime,
+        old: EventTime,
+    ) -> (Decided, Pace) {
+        let mut pace = Pace::new(old);
+        let decided = self.decide_at(workspace, events, index, now, Some(&mut pace));
+        (decided, pace)
+    }
+
+    fn decide_at(
+        &self,
+        workspace: &mut Workspace,
+        events: &[RawEvent],
+        index: Option<&str>,
+        now: WallTime,
+        mut pace: Option<&mut Pace>,
+    ) -> Decided {
+        let Workspace {
+            projection,
+            memory,
+            times,
+            counts,
+            touched,
+        } = workspace;
+        times.resize(self.clocks.len(), None);
+        // All are zero but while a batch is decided.
+        counts.resize(self.rules.rules.len(), Counts::default());
+        let mut tally = Tally {
+            counts,
+            touched,
             decisions: Vec::new(),
         };
         let mut rejected = Vec::new();
-        let mut projection = Projection::default();
-        let mut candidates = Candidates::default();
         let mut selections = Selections {
             rules: &self.rules.rules,
             known: HashMap::new(),
         };
-        let mut times = vec![None; self.clocks.len()];
         for (at, event) in events.iter().enumerate() {
-            times.fill(None);
-            let index = event
-                .meta
-                .as_deref()
-                .and_then(|meta| meta.index.as_deref())
-                .or(index);
+            let projected = match self.program.project(&event.bytes, projection) {
+                Ok(projected) => projected,
+                Err(error) => {
+                    rejected.push((at, error));
+                    continue;
+                }
+            };
+            let meta = event.meta.as_deref();
+            let index = meta.and_then(|meta| meta.index.as_deref()).or(index);
             let selection = selections.of(index);
-            let mut current = Current {
+            let current = Current {
                 event,
                 index,
-                now,
-                times: &mut times,
+                selection: selection.as_deref(),
                 shared: None,
             };
-            let result = if let Some(members) = &self.members {
-                members.read(&event.bytes).map(|document| {
-                    self.sieve.sift(&document, &mut candidates);
-                    self.decide_document(
-                        &document,
-                        &candidates,
-                        selection.as_deref(),
-                        &mut current,
-                        &mut progress,
-                    )
-                })
-            } else {
-                self.projector
-                    .project(&event.bytes, &mut projection)
-                    .map(|()| {
-                        self.decide_projection(
-                            &projection,
-                            selection.as_deref(),
-                            &mut current,
-                            &mut progress,
-                        )
-                    })
+            times.fill(None);
+            let now = pace.as_mut().map_or(now, |pace| {
+                pace.begin(self.any_time(projected, times)).unwrap_or(now)
+            });
+            let filtered = ProjectedEvent {
+                projected,
+                bytes: &event.bytes,
+                index,
+                id: meta.and_then(|meta| meta.id.as_deref()),
+                now,
             };
-            if let Err(error) = result {
-                rejected.push((at, error));
+            self.program.sift(&filtered, memory);
+            self.decide_event(current, &filtered, memory, times, &mut tally);
+            if let Some(pace) = &mut pace {
+                pace.end(&mut tally);
             }
         }
-        let Progress {
-            counts,
-            touched,
-            decisions,
-        } = progress;
+        let decisions = tally.decisions;
         let counts = touched
-            .into_iter()
-            .filter_map(|rule| Some((rule, *counts.get(rule)?)))
+            .drain(..)
+            .filter_map(|rule| Some((rule, std::mem::take(counts.get_mut(rule)?))))
             .collect();
         Decided {
             rules: Arc::clone(&self.rules),
@@ -225,125 +258,117 @@ impl Decider {
         }
     }
 
-    fn decide_projection(
+    /// Decides an event for the rules whose filters could pick it.
+    fn decide_event(
         &self,
-        projection: &Projection<'_>,
-        selection: Option<&[bool]>,
-        current: &mut Current<'_>,
-        progress: &mut Progress,
+        mut current: Current<'_>,
+        filtered: &ProjectedEvent<'_>,
+        memory: &mut Memory,
+        times: &mut [Option<Option<EventTime>>],
+        tally: &mut Tally<'_>,
     ) {
-        for (position, rule) in self.rules.rules.iter().enumerate() {
-            if !is_selected(selection, position) {
-                continue;
-            }
-            let slots = self.slots.get(position).map_or(&[][..], Vec::as_slice);
-            let fields = ProjectedFields { projection, slots };
-            let verdict = || {
-                rule.kind.sample(&Observed {
-                    fields: &fields,
-                    inner: true,
-                })
-            };
-            self.decide_rule(
-                position,
-                |slot| projection.field(slot),
-                verdict,
-                current,
-                progress,
-            );
-        }
-    }
-
-    fn decide_document(
-        &self,
-        document: &Document,
-        candidates: &Candidates,
-        selection: Option<&[bool]>,
-        current: &mut Current<'_>,
-        progress: &mut Progress,
-    ) {
-        let id = current
-            .event
-            .meta
-            .as_deref()
-            .and_then(|meta| meta.id.as_deref());
-        let filtered = FilterEvent {
-            document,
-            index: current.index,
-            id,
-            now: current.now,
-        };
-        for position in candidates.iter() {
-            let Some(rule) = self.rules.rules.get(position) else {
-                break;
-            };
-            if !is_selected(selection, position) || !rule.filter.matches(&filtered) {
-                continue;
-            }
-            let field = |slot: usize| {
-                let path = self.projector.paths().get(slot);
-                path.and_then(|path| path.get_some(document))
-                    .map_or(Field::Missing, Field::Value)
-            };
-            self.decide_rule(
-                position,
-                field,
-                || rule.verdict(&filtered),
-                current,
-                progress,
-            );
-        }
-    }
-
-    /// Decides an event that passed a rule's filter.
-    fn decide_rule<'f>(
-        &self,
-        position: usize,
-        field: impl Fn(usize) -> Field<'f>,
-        verdict: impl FnOnce() -> Verdict,
-        current: &mut Current<'_>,
-        progress: &mut Progress,
-    ) {
-        let Some(counts) = progress.counts.get_mut(position) else {
-            return;
-        };
-        if *counts == Counts::default() {
-            progress.touched.push(position);
-        }
-        let Some(time) = self.time(position, field, current) else {
-            counts.untimed += 1;
-            return;
-        };
         let Bounds { start, end } = self.bounds;
-        if start.is_some_and(|start| time < start) || end.is_some_and(|end| time > end) {
-            return;
-        }
-        counts.hits += 1;
-        let verdict = verdict();
-        if verdict != Verdict::Nothing {
-            let event = current.shared();
-            progress.decisions.push(Decision {
-                rule: position,
-                time,
-                verdict,
-                event,
-            });
+        let mut next = 0;
+        while let Some(position) = self.program.candidate(next, memory) {
+            next = position + 1;
+            if !is_selected(current.selection, position)
+                || !self.program.matches(position, filtered, memory)
+            {
+                continue;
+            }
+            let Some(counts) = tally.of(position) else {
+                continue;
+            };
+            let Some(time) = self.time(position, filtered.projected, times) else {
+                counts.untimed += 1;
+                continue;
+            };
+            if start.is_some_and(|start| time < start) || end.is_some_and(|end| time > end) {
+                continue;
+            }
+            let hours = self.rules.rules.get(position);
+            let hours = hours.and_then(|rule| rule.hours.as_ref());
+            if hours.is_some_and(|hours| hours.ignore(time, filtered.now)) {
+                continue;
+            }
+            counts.hits += 1;
+            let verdict = self.verdict(position, filtered, memory);
+            if verdict != Verdict::Nothing {
+                tally.decisions.push(Decision {
+                    rule: position,
+                    time,
+                    verdict,
+                    event: current.shared(),
+                });
+            }
         }
     }
 
-    fn time<'f>(
+    /// What a rule's type makes of an event that passed its filter.
+    fn verdict(&self, position: usize, event: &ProjectedEvent<'_>, memory: &mut Memory) -> Verdict {
+        let Some(rule) = self.rules.rules.get(position) else {
+            return Verdict::Nothing;
+        };
+        let inner = self.inner.get(position).copied().flatten();
+        let fields = ProjectedFields {
+            projected: event.projected,
+            slots: self.slots.get(position).map_or(&[], Vec::as_slice),
+        };
+        rule.kind.sample(&Observed {
+            fields: &fields,
+            inner: inner.is_none_or(|filter| self.program.matches(filter, event, memory)),
+        })
+    }
+
+    fn time(
         &self,
         position: usize,
-        field: impl Fn(usize) -> Field<'f>,
-        current: &mut Current<'_>,
+        event: Projected<'_>,
+        times: &mut [Option<Option<EventTime>>],
     ) -> Option<EventTime> {
-        let clock = *self.clock_of.get(position)?;
-        let known = current.times.get_mut(clock)?;
+        self.time_by(*self.clock_of.get(position)?, event, times)
+    }
+
+    /// An event's time by the first clock that can tell it.
+    fn any_time(
+        &self,
+        event: Projected<'_>,
+        times: &mut [Option<Option<EventTime>>],
+    ) -> Option<EventTime> {
+        (0..self.clocks.len()).find_map(|clock| self.time_by(clock, event, times))
+    }
+
+    fn time_by(
+        &self,
+        clock: usize,
+        event: Projected<'_>,
+        times: &mut [Option<Option<EventTime>>],
+    ) -> Option<EventTime> {
+        let known = times.get_mut(clock)?;
         if known.is_none() {
             let (time, slot) = self.clocks.get(clock)?;
-            *known = Some(time.read(field(*slot)).ok().map(|time| time.event_time()));
+            let read = time.read(event.field(*slot));
+            *known = Some(read.ok().map(|time| time.event_time()));
         }
         known.flatten()
+    }
+}
+
+/// What has been found so far in a batch.
+pub(super) struct Tally<'w> {
+    pub(super) counts: &'w mut [Counts],
+    pub(super) touched: &'w mut Vec<usize>,
+    pub(super) decisions: Vec<Decision>,
+}
+
+impl Tally<'_> {
+    /// The counts of a rule.
+    fn of(&mut self, rule: usize) -> Option<&mut Counts> {
+        let counts = self.counts.get_mut(rule)?;
+        if *counts == Counts::default() {
+            self.touched.push(rule);
+        }
+        Some(counts)
     }
 }
 

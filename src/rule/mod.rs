@@ -1,13 +1,17 @@
 //! Rules: what a rule file means, and the rule types.
 
+mod blocks;
 mod counts;
 mod decide;
 mod evaluator;
+mod gap;
+mod hours;
 mod index;
 mod key;
 mod kind;
 pub mod load;
 mod match_document;
+mod pace;
 mod saved;
 mod schedule;
 mod time_expression;
@@ -16,15 +20,18 @@ pub mod types;
 mod window;
 
 pub use counts::Counts;
-pub use decide::{Bounds, Decided, Decider, Decision};
+pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
+pub use gap::Gap;
+pub use hours::{Hours, Outside};
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
-    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, Verdict,
+    Built, Common, Hit, Learning, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry,
+    Sample, StateSize, Verdict,
 };
 pub use load::Edit;
+pub use pace::{Pace, Passing};
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
 
@@ -63,6 +70,8 @@ pub struct Rule {
     pub realert_key: String,
     /// `aggregation` and what belongs to it.
     pub aggregation: Option<Aggregation>,
+    /// `limit_execution`: when it runs; `None`: always.
+    pub hours: Option<Hours>,
     /// `alert_time_limit` of the configuration.
     pub alert_time_limit: Duration,
     /// Every option, the configuration's and the defaults included: texts can print them.

@@ -1,4 +1,4 @@
-//! Cron expressions (`aggregation: {schedule: …}`), five fields, in UTC.
+//! Cron expressions (`aggregation: {schedule: …}`, `limit_execution`), five fields, in UTC.
 
 use crate::event::{Timestamp, WallTime};
 use croner::Cron;
@@ -29,18 +29,29 @@ impl Schedule {
             .map_err(|error| error.to_string())
     }
 
+    /// Whether the expression names the minute of this time.
+    pub fn names(&self, at: WallTime) -> bool {
+        const MINUTE: i64 = 60_000_000;
+        let minute = civil(WallTime(at.0 - at.0.rem_euclid(MINUTE)));
+        self.0.is_time_matching(&Utc(minute)).unwrap_or(false)
+    }
+
     /// The first time after `now` that the expression names; `None` when there is none.
     pub fn next_after(&self, now: WallTime) -> Option<WallTime> {
-        let civil = Timestamp {
-            micros: now.0,
-            offset_seconds: 0,
-        }
-        .civil();
+        let civil = civil(now);
         let Utc(next) = self.0.find_next_occurrence(&Utc(civil), false).ok()?;
         Some(WallTime(
             Offset::UTC.to_timestamp(next).ok()?.as_microsecond(),
         ))
     }
+}
+
+fn civil(at: WallTime) -> DateTime {
+    Timestamp {
+        micros: at.0,
+        offset_seconds: 0,
+    }
+    .civil()
 }
 
 /// A date and time in UTC, for the cron library.
@@ -133,5 +144,20 @@ mod tests {
         }
         assert!(Schedule::parse("61 * * * *").is_err());
         assert!(Schedule::parse("* * * *").is_err());
+    }
+
+    #[test]
+    fn a_minute_is_named_from_its_first_to_its_last_moment() {
+        let names = |cron: &str, at: &str| {
+            let at = WallTime(parse_iso(at).unwrap().micros);
+            Schedule::parse(cron).unwrap().names(at)
+        };
+        assert!(names("3-6 * * * *", "2026-03-02T00:03:00Z"));
+        assert!(names("3-6 * * * *", "2026-03-02T00:06:59.999999Z"));
+        assert!(!names("3-6 * * * *", "2026-03-02T00:07:00Z"));
+        assert!(!names("3-6 * * * *", "2026-03-02T00:02:59.999999Z"));
+        assert!(names("* 8-17 * * mon-fri", "2026-03-02T12:00:30Z"));
+        assert!(!names("* 8-17 * * mon-fri", "2026-03-01T12:00:30Z"));
+        assert!(names("59 23 31 12 *", "1969-12-31T23:59:30Z"));
     }
 }

@@ -1,6 +1,8 @@
 //! Windows over events in the order of their times.
 
+use super::blocks::Blocks;
 use crate::event::{EventTime, Meta, RawEvent};
+use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,11 +10,16 @@ use std::time::Duration;
 
 /// Items sorted by time; those of equal times in the order they arrived.
 ///
-/// An item newer than all others is appended in amortised constant time. A late one is found its place by binary search; the items between
-/// it and the nearer end move up by one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// An item newer than all others is appended in amortised constant time; a late one is put in its place in logarithmic time, see [`Blocks`].
+#[derive(Debug, Clone)]
 pub(super) struct Window<T> {
-    items: VecDeque<Item<T>>,
+    items: Items<T>,
+}
+
+impl<T> Default for Window<T> {
+    fn default() -> Self {
+        Self { items: Items::None }
+    }
 }
 
 /// One item and its time.
@@ -24,79 +31,197 @@ pub(super) struct Item<T> {
     pub(super) what: T,
 }
 
-impl<T> Default for Window<T> {
-    fn default() -> Self {
-        Self {
-            items: VecDeque::new(),
-        }
-    }
+/// Most keys of most rules never see a second event, and few see many: each has the form that takes least memory.
+#[derive(Debug, Clone, Default)]
+enum Items<T> {
+    #[default]
+    None,
+    One(Item<T>),
+    Few(VecDeque<Item<T>>),
+    Many(Box<Blocks<Item<T>>>),
 }
 
+/// More items than this are kept in blocks.
+const FEW: usize = 256;
+
 impl<T> Window<T> {
-    /// Puts an item behind all that are not newer, and tells where that is.
-    pub(super) fn insert(&mut self, time: EventTime, what: T) -> usize {
-        if self.items.is_empty() {
-            // Most keys of most rules never see a second event.
-            self.items.reserve_exact(1);
-        }
-        let is_last = self.items.back().is_none_or(|last| last.time <= time);
-        if is_last {
-            self.items.push_back(Item { time, what });
-            return self.items.len() - 1;
-        }
-        let place = self.first_after(time);
-        self.items.insert(place, Item { time, what });
-        place
+    /// Puts an item behind all that are not newer.
+    pub(super) fn insert(&mut self, time: EventTime, what: T) {
+        let item = Item { time, what };
+        let is_before = |other: &Item<T>| other.time <= time;
+        self.items = match std::mem::take(&mut self.items) {
+            Items::None => Items::One(item),
+            Items::One(first) => {
+                let mut items = VecDeque::with_capacity(4);
+                items.push_back(first);
+                insert(&mut items, item);
+                Items::Few(items)
+            }
+            Items::Few(mut items) if items.len() < FEW => {
+                insert(&mut items, item);
+                Items::Few(items)
+            }
+            Items::Few(items) => {
+                let mut blocks: Box<Blocks<Item<T>>> = Box::new(items.into_iter().collect());
+                blocks.insert(item, is_before);
+                Items::Many(blocks)
+            }
+            Items::Many(mut blocks) => {
+                blocks.insert(item, is_before);
+                Items::Many(blocks)
+            }
+        };
     }
 
-    /// The place of the first item that is newer.
-    pub(super) fn first_after(&self, time: EventTime) -> usize {
-        self.items.partition_point(|item| item.time <= time)
+    /// The oldest item.
+    pub(super) fn oldest(&self) -> Option<&Item<T>> {
+        match &self.items {
+            Items::None => None,
+            Items::One(item) => Some(item),
+            Items::Few(items) => items.front(),
+            Items::Many(blocks) => blocks.first(),
+        }
     }
 
     /// The newest item.
     pub(super) fn newest(&self) -> Option<&Item<T>> {
-        self.items.back()
-    }
-
-    /// The newest item, to be changed.
-    pub(super) fn newest_mut(&mut self) -> Option<&mut Item<T>> {
-        self.items.back_mut()
-    }
-
-    /// The item at a place.
-    pub(super) fn get(&self, place: usize) -> Option<&Item<T>> {
-        self.items.get(place)
+        match &self.items {
+            Items::None => None,
+            Items::One(item) => Some(item),
+            Items::Few(items) => items.back(),
+            Items::Many(blocks) => blocks.last(),
+        }
     }
 
     /// Takes the oldest item out if it is at least `timeframe` older than `newest`: a window never spans its whole timeframe.
     pub(super) fn pop_older(&mut self, newest: EventTime, timeframe: Duration) -> Option<Item<T>> {
-        let oldest = self.items.front()?;
-        if oldest.time > newest.minus(timeframe) {
+        if self.oldest()?.time > newest.minus(timeframe) {
             return None;
         }
-        self.items.pop_front()
+        self.pop_oldest()
+    }
+
+    /// Takes the oldest item out.
+    pub(super) fn pop_oldest(&mut self) -> Option<Item<T>> {
+        match &mut self.items {
+            Items::None => None,
+            Items::One(_) => match std::mem::take(&mut self.items) {
+                Items::One(item) => Some(item),
+                _ => None,
+            },
+            Items::Few(items) => items.pop_front(),
+            Items::Many(blocks) => blocks.pop_first(),
+        }
     }
 
     /// Items, oldest first.
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Item<T>> + ExactSizeIterator {
-        self.items.iter()
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Item<T>> {
+        let (one, few, many) = match &self.items {
+            Items::None => (None, None, None),
+            Items::One(item) => (Some(item), None, None),
+            Items::Few(items) => (None, Some(items), None),
+            Items::Many(blocks) => (None, None, Some(blocks)),
+        };
+        let few = few.into_iter().flatten();
+        let many = many.into_iter().flat_map(|blocks| blocks.iter());
+        one.into_iter().chain(few).chain(many)
     }
 
     /// How many items there are.
     pub(super) fn len(&self) -> usize {
-        self.items.len()
+        match &self.items {
+            Items::None => 0,
+            Items::One(_) => 1,
+            Items::Few(items) => items.len(),
+            Items::Many(blocks) => blocks.len(),
+        }
     }
 
     /// Drops all items, and their memory.
     pub(super) fn clear(&mut self) {
-        self.items = VecDeque::new();
+        self.items = Items::None;
+    }
+}
+
+fn insert<T>(items: &mut VecDeque<Item<T>>, item: Item<T>) {
+    if items.back().is_none_or(|last| last.time <= item.time) {
+        items.push_back(item);
+        return;
+    }
+    let place = items.partition_point(|other| other.time <= item.time);
+    items.insert(place, item);
+}
+
+impl<T: Serialize> Serialize for Window<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut items = serializer.serialize_seq(Some(self.len()))?;
+        for item in self.iter() {
+            items.serialize_element(item)?;
+        }
+        items.end()
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Window<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut window = Self::default();
+        for Item { time, what } in Vec::<Item<T>>::deserialize(deserializer)? {
+            window.insert(time, what);
+        }
+        Ok(window)
     }
 }
 
 /// An event a later match may print; without one when it was not worth keeping.
 #[derive(Debug, Clone, Default)]
 pub(super) struct KeptEvent(pub(super) Option<Arc<RawEvent>>);
+
+impl KeptEvent {
+    /// What it counts for: the text, and about as much as the rest takes.
+    fn bytes(&self) -> u64 {
+        let text = self.0.as_deref().map(|event| event.bytes.len());
+        text.map_or(0, |bytes| {
+            u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(256)
+        })
+    }
+}
+
+/// The events that a state keeps, in bytes. The engine says when there is no room for more: a state goes on counting then, and its matches print what
+/// is still there.
+#[derive(Debug, Default)]
+pub(super) struct Documents {
+    bytes: u64,
+    is_full: bool,
+}
+
+impl Documents {
+    /// Whether there is room for more.
+    pub(super) fn set_room(&mut self, room: bool) {
+        self.is_full = !room;
+    }
+
+    /// How much is kept.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Keeps an event if there is room.
+    pub(super) fn keep(&mut self, event: Option<&Arc<RawEvent>>) -> KeptEvent {
+        let kept = KeptEvent(event.filter(|_| !self.is_full).map(Arc::clone));
+        self.bytes += kept.bytes();
+        kept
+    }
+
+    /// An event is kept no longer.
+    pub(super) fn release(&mut self, kept: &KeptEvent) {
+        self.bytes = self.bytes.saturating_sub(kept.bytes());
+    }
+
+    /// Counts what a saved state kept.
+    pub(super) fn found<'a>(&mut self, kept: impl Iterator<Item = &'a KeptEvent>) {
+        self.bytes = kept.map(KeptEvent::bytes).sum();
+    }
+}
 
 /// What of an event is saved.
 #[derive(Serialize, Deserialize)]

@@ -54,6 +54,8 @@ pub enum SkipReason {
     Future,
     /// No usable `timestamp_field`.
     NoTimestamp,
+    /// Too many waited for the rule's hours.
+    OutsideHours,
 }
 
 impl SkipReason {
@@ -62,6 +64,7 @@ impl SkipReason {
             Self::Late => "late",
             Self::Future => "future",
             Self::NoTimestamp => "no_timestamp",
+            Self::OutsideHours => "outside_hours",
         }
     }
 }
@@ -81,10 +84,13 @@ pub struct Metrics {
     queue_batches: Gauge,
     queue_bytes: Gauge,
     journal_commit: Histogram,
+    ticks: Counter,
     deliveries: Family<Delivery, Counter>,
     rule_events_skipped: Family<RuleSkip, Counter>,
     rule_alerts: Family<Rule, Counter>,
     rule_matches_silenced: Family<Rule, Counter>,
+    rule_failures: Family<Rule, Counter>,
+    rule_resting: Family<Rule, Gauge>,
     scrapes: Family<Rule, Counter>,
     hits: Family<Rule, Counter>,
     matches: Family<Rule, Counter>,
@@ -145,6 +151,7 @@ impl Metrics {
             Unit::Seconds,
             journal_commit.clone(),
         );
+        let ticks = register!("tripline_ticks", "Times that rules were told the time");
         let deliveries = register!(
             "tripline_deliveries",
             "Deliveries of alerts, by alerter and outcome"
@@ -157,6 +164,14 @@ impl Metrics {
         let rule_matches_silenced = register!(
             "tripline_rule_matches_silenced",
             "Matches held back by a silence"
+        );
+        let rule_failures = register!(
+            "tripline_rule_failures",
+            "Failures of the rule's own code: it forgets its windows and rests"
+        );
+        let rule_resting = register!(
+            "tripline_rule_resting",
+            "1 while the rule rests after a failure; its events wait"
         );
         let scrapes = register!("elastalert_scrapes", "Number of scrapes for rule");
         let hits = register!("elastalert_hits", "Number of hits for rule");
@@ -179,10 +194,13 @@ impl Metrics {
             queue_batches,
             queue_bytes,
             journal_commit,
+            ticks,
             deliveries,
             rule_events_skipped,
             rule_alerts,
             rule_matches_silenced,
+            rule_failures,
+            rule_resting,
             scrapes,
             hits,
             matches,
@@ -235,6 +253,8 @@ impl Metrics {
             alerts_not_sent: self.alerts_not_sent.get_or_create_owned(&rule),
             alerts_silenced: self.alerts_silenced.get_or_create_owned(&rule),
             matches_silenced: self.rule_matches_silenced.get_or_create_owned(&rule),
+            failures: self.rule_failures.get_or_create_owned(&rule),
+            resting: self.rule_resting.get_or_create_owned(&rule),
             skipped: self.rule_events_skipped.clone(),
             name: name.to_owned(),
         }
@@ -266,6 +286,11 @@ impl Metrics {
     /// One group commit of the journal took this long.
     pub fn journal_committed(&self, took: Duration) {
         self.journal_commit.observe(took.as_secs_f64());
+    }
+
+    /// Rules were told the time.
+    pub fn ticked(&self) {
+        self.ticks.inc();
     }
 
     /// One attempt to deliver an alert ended; `outcome` is one of a few fixed words such as `sent`, `retry`, `failed`.
@@ -358,6 +383,8 @@ pub struct RuleMetrics {
     alerts_not_sent: Counter,
     alerts_silenced: Counter,
     matches_silenced: Counter,
+    failures: Counter,
+    resting: Gauge,
     skipped: Family<RuleSkip, Counter>,
 }
 
@@ -388,6 +415,17 @@ impl RuleMetrics {
     /// A match was held back by a silence.
     pub fn match_silenced(&self) {
         self.matches_silenced.inc();
+    }
+
+    /// The rule failed, and rests.
+    pub fn failed(&self) {
+        self.failures.inc();
+        self.resting.set(1);
+    }
+
+    /// The rule runs again.
+    pub fn recovered(&self) {
+        self.resting.set(0);
     }
 
     /// A silence document was written.

@@ -10,6 +10,7 @@ use super::options::{filled, info, is_set, text_or};
 use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
 use crate::alert::{Alert, ArgumentPath, BodyStyle, TextError};
 use crate::config::{Problem, Properties, opt, process_environment, read_yaml};
+use crate::engine::TicketUse;
 use crate::event::{Document, python};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -307,13 +308,15 @@ impl Jira {
         Ok(issue)
     }
 
-    async fn create(&self, alert: &Alert<'_>) -> Result<(), SendError> {
+    /// Makes a ticket; its key, if Jira tells it.
+    async fn create(&self, alert: &Alert<'_>) -> Result<Option<String>, SendError> {
         let issue = self.issue(alert).await?;
         let answer = self.post("api/2/issue", json!({"fields": issue})).await?;
+        let key = answer.get("key").and_then(Value::as_str);
         if self.assignee.is_none() && self.watchers.is_empty() {
-            return Ok(());
+            return Ok(key.map(str::to_owned));
         }
-        let key = answer.get("key").and_then(Value::as_str).ok_or_else(|| {
+        let key = key.ok_or_else(|| {
             SendError::Content("Jira does not say which ticket it has made".to_owned())
         })?;
         let about = self.get("api/2/serverInfo").await?;
@@ -330,7 +333,7 @@ impl Jira {
             self.post(&format!("api/2/issue/{key}/watchers"), user)
                 .await?;
         }
-        Ok(())
+        Ok(Some(key.to_owned()))
     }
 
     /// How Jira calls a user: the cloud by a number, a server by the name.
@@ -353,16 +356,27 @@ impl Alerter for Jira {
     }
 
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async move { self.deliver(alert).await.map(drop) })
+    }
+
+    fn ticket_use(&self) -> TicketUse {
+        TicketUse::Makes
+    }
+
+    fn deliver<'a>(
+        &'a self,
+        alert: &'a Alert<'a>,
+    ) -> BoxFuture<'a, Result<Option<String>, SendError>> {
         Box::pin(async move {
-            if let Some(bump) = &self.bump
-                && self.bumped(bump, alert).await?
-            {
-                return Ok(());
-            }
-            if self.bump_only {
-                return Ok(());
-            }
-            self.create(alert).await
+            let older = match &self.bump {
+                Some(bump) => self.bumped(bump, alert).await?,
+                None => None,
+            };
+            let key = match older {
+                None if !self.bump_only => self.create(alert).await?,
+                older => older,
+            };
+            Ok(key.map(|key| format!("{}/browse/{key}", self.server)))
         })
     }
 }

@@ -72,8 +72,12 @@ fn quoted(status: &str) -> String {
 }
 
 impl Jira {
-    /// Comments on the ticket there is; whether there is one.
-    pub(super) async fn bumped(&self, bump: &Bump, alert: &Alert<'_>) -> Result<bool, SendError> {
+    /// Comments on the ticket there is; its key if there is one.
+    pub(super) async fn bumped(
+        &self,
+        bump: &Bump,
+        alert: &Alert<'_>,
+    ) -> Result<Option<String>, SendError> {
         let title = if self.has_subject {
             alert.subject("")?
         } else {
@@ -81,10 +85,10 @@ impl Jira {
         };
         let query = bump.query(&self.project, &title, alert);
         let Some(ticket) = self.find(&query).await else {
-            return Ok(false);
+            return Ok(None);
         };
         if ticket.is_newer(alert.now.minus(bump.inactivity)) {
-            return Ok(true);
+            return Ok(Some(ticket.key));
         }
         for matched in alert.matches {
             let alone = Alert {
@@ -104,7 +108,7 @@ impl Jira {
         if let Some(name) = &bump.transition {
             self.transition(&ticket.key, name).await?;
         }
-        Ok(true)
+        Ok(Some(ticket.key))
     }
 
     /// The first ticket a search finds. A search that fails finds none, so that a ticket is made.

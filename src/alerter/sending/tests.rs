@@ -115,6 +115,7 @@ impl Harness {
             alert: Arc::new(alert),
             alerter: 0,
             attempt: 1,
+            ticket: None,
         };
         self.sending.deliveries().send(delivery).await.unwrap();
     }
@@ -132,7 +133,7 @@ impl Harness {
 
     async fn outcome(&mut self) -> (String, Result<(), String>) {
         let outcome = self.outcomes.recv().await.unwrap();
-        (outcome.alert.0.to_string(), outcome.result)
+        (outcome.alert.0.to_string(), outcome.result.map(drop))
     }
 }
 
@@ -159,6 +160,7 @@ fn outlet(name: &str, alerter: &Arc<dyn Alerter>) -> Outlet {
             name: "fake",
             alerter: Arc::clone(alerter),
             template: Arc::new(template),
+            secrets: crate::alerter::Secrets::default(),
         }],
         short_links: None,
     }
@@ -196,6 +198,7 @@ pub(in crate::alerter) fn rule(name: &str) -> Rule {
         exponential_realert: None,
         realert_key: name.to_owned(),
         aggregation: None,
+        hours: None,
         alert_time_limit: hour,
         properties: Properties::default(),
         state_fingerprint: 0,

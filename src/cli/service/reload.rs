@@ -3,6 +3,8 @@
 use super::driver::Control;
 use crate::cli::rules::{Loaded, Loader, Outlets, Running};
 use crate::cli::run::Args;
+use crate::config::Problem;
+use crate::engine::Input;
 use crate::rule::{Bounds, Decider};
 use arc_swap::ArcSwap;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -75,6 +77,7 @@ pub(super) fn start(
                             rule,
                             "the rule's file cannot be loaded any more; the rule goes on as it was"
                         );
+                        targets.tell(rule, &loaded.problems).await;
                     }
                     if let Some(watcher) = &mut watcher {
                         watcher.also(&loaded.files);
@@ -219,6 +222,19 @@ fn matters(event: &notify::Event, folders: &[PathBuf], elsewhere: &HashSet<PathB
 }
 
 impl Targets {
+    /// Has it written down, and people told, that a rule cannot be loaded any more.
+    async fn tell(&self, rule: String, problems: &[Problem]) {
+        let found: Vec<String> = problems
+            .iter()
+            .filter(|problem| problem.is_error())
+            .map(ToString::to_string)
+            .collect();
+        let message = format!("Could not load rule {rule}: {}", found.join("; "));
+        let (done, _nobody_waits) = oneshot::channel();
+        let input = Input::Trouble { rule, message };
+        let _stopping = self.control.send(Control::Operator { input, done }).await;
+    }
+
     async fn put(&self, loaded: Loaded) {
         crate::cli::report_rules(&loaded);
         // Deliveries of new rules find their alerters, and those of rules that go still do, whenever the engine changes over.

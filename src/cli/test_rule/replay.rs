@@ -270,14 +270,14 @@ impl Replay {
     }
 
     /// Sends an alert through one of the rule's alerters, or prints its matches, once for all alerters.
-    fn deliver(&mut self, delivery: &Delivery, now: WallTime) -> Result<(), String> {
+    fn deliver(&mut self, delivery: &Delivery, now: WallTime) -> Result<Option<String>, String> {
         if self.setting.alert {
             let exit = self.outlet.exits.get(usize::from(delivery.alerter));
             let name = exit.map_or("", |exit| exit.name);
             let result = self.attempt(delivery, now);
             let console = &self.setting.console;
             match &result {
-                Ok(()) => console.info(&format!("Alert sent to {name}")),
+                Ok(_) => console.info(&format!("Alert sent to {name}")),
                 Err(error) => {
                     console.log(
                         "ERROR",
@@ -288,7 +288,7 @@ impl Replay {
             return result;
         }
         if delivery.alerter > 0 {
-            return Ok(());
+            return Ok(None);
         }
         for matched in &delivery.alert.matches {
             let alert = PendingAlert {
@@ -299,7 +299,7 @@ impl Replay {
             };
             let alone = Delivery {
                 alert: Arc::new(alert),
-                ..*delivery
+                ..delivery.clone()
             };
             if let Err(error) = self.attempt(&alone, now) {
                 self.errors += 1;
@@ -309,10 +309,10 @@ impl Replay {
                 );
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    fn attempt(&self, delivery: &Delivery, now: WallTime) -> Result<(), String> {
+    fn attempt(&self, delivery: &Delivery, now: WallTime) -> Result<Option<String>, String> {
         self.runtime
             .block_on(sending::attempt(delivery, Some(&self.outlet), now))
     }
@@ -327,7 +327,9 @@ impl Replay {
                 "Adding alert for {rule} to aggregation, next alert at {}",
                 due.to_text()
             )),
-            Note::NotPrepared { error, .. } => console.log("ERROR", &error),
+            Note::NotPrepared { error, .. } | Note::RuleFailed { error, .. } => {
+                console.log("ERROR", &error)
+            }
             Note::GaveUp { error, .. } => {
                 console.log(
                     "ERROR",
@@ -339,6 +341,9 @@ impl Replay {
             | Note::Dropped { .. }
             | Note::WillRetry { .. }
             | Note::Ran { .. }
+            | Note::HeldTooMany { .. }
+            | Note::RuleRecovered { .. }
+            | Note::NotTold
             | Note::RuleKept { .. }
             | Note::RuleMigrated { .. }
             | Note::RuleReset { .. }

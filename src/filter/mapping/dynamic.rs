@@ -4,6 +4,7 @@ use super::super::date::DateFormat;
 use super::super::number::{double, whole};
 use super::super::values::{first, name_matches};
 use super::{Field, Kind};
+use crate::event::project::Item;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -225,7 +226,12 @@ impl Dynamic {
 
     /// What a member becomes, by its first value; `None` for null, `[]` and objects.
     pub(super) fn candidate(&self, path: &str, member: &Value) -> Option<usize> {
-        let detected = self.detect(first(member)?)?;
+        self.candidate_of(path, first(member)?)
+    }
+
+    /// What a member becomes whose first value this is.
+    pub(super) fn candidate_of<'v>(&self, path: &str, first: impl Into<Item<'v>>) -> Option<usize> {
+        let detected = self.detect(first)?;
         let template = self
             .templates
             .iter()
@@ -239,15 +245,13 @@ impl Dynamic {
         candidate % (4 + self.date_formats.len()) >= 4
     }
 
-    pub(super) fn detect(&self, value: &Value) -> Option<Detected> {
-        match value {
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-            Value::Bool(_) => Some(Detected::Boolean),
-            Value::Number(number) if number.as_str().contains(['.', 'e', 'E']) => {
-                Some(Detected::Double)
-            }
-            Value::Number(_) => Some(Detected::Long),
-            Value::String(text) => Some(self.detect_text(text)),
+    pub(super) fn detect<'v>(&self, value: impl Into<Item<'v>>) -> Option<Detected> {
+        match value.into() {
+            Item::Null | Item::Object(_) => None,
+            Item::Bool(_) => Some(Detected::Boolean),
+            Item::Number(number) if number.contains(['.', 'e', 'E']) => Some(Detected::Double),
+            Item::Number(_) => Some(Detected::Long),
+            Item::Text(text) => Some(self.detect_text(text)),
         }
     }
 

@@ -4,6 +4,7 @@ use super::super::analysis::Analyzer;
 use super::super::date::{DateFormat, Zone};
 use super::super::number::{self, NumberError, half_float, scalar_text, whole};
 use super::super::{ip, values};
+use crate::event::project::Item;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,6 +21,9 @@ pub(in crate::filter) enum Kind {
     Whole {
         whole: Whole,
         /// Whether fractions are cut off and texts of digits are read.
+        coerce: bool,
+    },
+    UnsignedLong {
         coerce: bool,
     },
     Float(Exact),
@@ -69,6 +73,7 @@ pub(in crate::filter) struct Span64 {
 pub(in crate::filter) enum Reading<'v> {
     Text(Cow<'v, str>),
     Whole(i64),
+    Unsigned(u64),
     Float(f64),
     Boolean(bool),
     /// Milliseconds since 1970 UTC; nanoseconds for `date_nanos`.
@@ -87,6 +92,29 @@ pub(in crate::filter) enum Reading<'v> {
 /// Why a value does not fit a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::filter) struct Unfit;
+
+impl Reading<'_> {
+    /// The number it comes to when it says how many, fractions cut off.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a fraction is cut off, and nobody counts beyond 64 bits"
+    )]
+    pub(in crate::filter) fn count(&self) -> Option<i64> {
+        match self {
+            Self::Whole(number) | Self::Date(number) => Some(*number),
+            Self::Unsigned(number) => Some(i64::try_from(*number).unwrap_or(i64::MAX)),
+            Self::Float(number) => Some(*number as i64),
+            Self::Boolean(value) => Some((*value).into()),
+            Self::Text(_)
+            | Self::Ip(_)
+            | Self::Numbers(_)
+            | Self::Floats(..)
+            | Self::Ips(..)
+            | Self::Present
+            | Self::Nothing => None,
+        }
+    }
+}
 
 impl Whole {
     pub(in crate::filter) fn limits(self) -> Span64 {
@@ -142,6 +170,7 @@ impl Kind {
                 Whole::Integer => "integer",
                 Whole::Long => "long",
             },
+            Self::UnsignedLong { .. } => "unsigned_long",
             Self::Float(exact) => match exact {
                 Exact::Double => "double",
                 Exact::Float => "float",
@@ -160,29 +189,47 @@ impl Kind {
         }
     }
 
+    /// Whether it holds numbers that can be counted with, dates and booleans among them.
+    pub(in crate::filter) fn is_counted(&self) -> bool {
+        matches!(
+            self,
+            Self::Whole { .. }
+                | Self::UnsignedLong { .. }
+                | Self::Float(_)
+                | Self::Boolean
+                | Self::Date(_)
+                | Self::DateNanos(_)
+        )
+    }
+
     /// What a value (no list, no null) becomes in a field of this type.
-    pub(in crate::filter) fn read<'v>(&self, value: &'v Value) -> Result<Reading<'v>, Unfit> {
+    pub(in crate::filter) fn read<'v>(
+        &self,
+        value: impl Into<Item<'v>>,
+    ) -> Result<Reading<'v>, Unfit> {
+        let value = value.into();
         match self {
-            Self::Text(_) => Ok(Reading::Text(scalar_text(value).ok_or(Unfit)?)),
+            Self::Text(_) => Ok(Reading::Text(scalar_text(value).ok_or(Unfit)?.into())),
             Self::Keyword {
                 ignore_above,
                 normalizer,
             } => {
                 let text = scalar_text(value).ok_or(Unfit)?;
-                if ignore_above.is_some_and(|most| is_longer(&text, most)) {
+                if ignore_above.is_some_and(|most| is_longer(text, most)) {
                     return Ok(Reading::Nothing);
                 }
                 Ok(Reading::Text(match normalizer {
-                    Some(normalizer) => normalizer.normalize(&text).into_owned().into(),
-                    None => text,
+                    Some(normalizer) => normalizer.normalize(text),
+                    None => text.into(),
                 }))
             }
             Self::Whole { whole, coerce } => read_whole(*whole, *coerce, value),
+            Self::UnsignedLong { coerce } => read_unsigned(*coerce, value),
             Self::Float(exact) => {
                 let number = match value {
-                    Value::String(text) if text.is_empty() => return Ok(Reading::Nothing),
-                    Value::String(text) => number::double(text),
-                    Value::Number(number) => number.as_str().parse().ok(),
+                    Item::Text(text) if text.is_empty() => return Ok(Reading::Nothing),
+                    Item::Text(text) => number::double(text),
+                    Item::Number(number) => number.parse().ok(),
                     _ => None,
                 };
                 let kept = exact.round(number.ok_or(Unfit)?);
@@ -193,8 +240,8 @@ impl Kind {
                 }
             }
             Self::Boolean => match value {
-                Value::Bool(value) => Ok(Reading::Boolean(*value)),
-                Value::String(text) => match text.as_str() {
+                Item::Bool(value) => Ok(Reading::Boolean(value)),
+                Item::Text(text) => match text {
                     "true" => Ok(Reading::Boolean(true)),
                     "false" | "" => Ok(Reading::Boolean(false)),
                     _ => Err(Unfit),
@@ -204,7 +251,7 @@ impl Kind {
             Self::Date(format) => read_date(format, value, 1_000_000).map(Reading::Date),
             Self::DateNanos(format) => read_date(format, value, 1).map(Reading::Date),
             Self::Ip => match value {
-                Value::String(text) => ip::address(text).map(Reading::Ip).ok_or(Unfit),
+                Item::Text(text) => ip::address(text).map(Reading::Ip).ok_or(Unfit),
                 _ => Err(Unfit),
             },
             Self::Range(kind) => read_range(kind, value),
@@ -218,11 +265,27 @@ fn is_longer(text: &str, most: usize) -> bool {
     text.len() > most && text.encode_utf16().count() > most
 }
 
-fn read_whole<'v>(of: Whole, coerce: bool, value: &Value) -> Result<Reading<'v>, Unfit> {
+fn read_unsigned<'v>(coerce: bool, value: Item<'_>) -> Result<Reading<'v>, Unfit> {
     let text = match value {
-        Value::String(text) if text.is_empty() && coerce => return Ok(Reading::Nothing),
-        Value::String(text) if coerce => text.as_str(),
-        Value::Number(number) => number.as_str(),
+        Item::Text("") if coerce => return Ok(Reading::Nothing),
+        Item::Text(text) if coerce => text,
+        Item::Number(text) => text,
+        _ => return Err(Unfit),
+    };
+    let (number, cut) = whole(text).map_err(|_| Unfit)?;
+    if cut && !coerce {
+        return Err(Unfit);
+    }
+    u64::try_from(number)
+        .map(Reading::Unsigned)
+        .map_err(|_| Unfit)
+}
+
+fn read_whole<'v>(of: Whole, coerce: bool, value: Item<'_>) -> Result<Reading<'v>, Unfit> {
+    let text = match value {
+        Item::Text(text) if text.is_empty() && coerce => return Ok(Reading::Nothing),
+        Item::Text(text) if coerce => text,
+        Item::Number(text) => text,
         _ => return Err(Unfit),
     };
     let (number, cut) = match whole(text) {
@@ -244,23 +307,27 @@ fn read_whole<'v>(of: Whole, coerce: bool, value: &Value) -> Result<Reading<'v>,
         .ok_or(Unfit)
 }
 
-fn read_date(format: &DateFormat, value: &Value, unit: i128) -> Result<i64, Unfit> {
+fn read_date(format: &DateFormat, value: Item<'_>, unit: i128) -> Result<i64, Unfit> {
     let text = match value {
-        Value::String(text) => text.as_str(),
-        Value::Number(number) => number.as_str(),
+        Item::Text(text) => text,
+        Item::Number(text) => text,
         _ => return Err(Unfit),
     };
     let instant = format.instant(text, false, &Zone::UTC).ok_or(Unfit)?;
+    // Nanoseconds are kept from 1970 on only.
+    if unit == 1 && instant < 0 {
+        return Err(Unfit);
+    }
     i64::try_from(instant.div_euclid(unit)).map_err(|_| Unfit)
 }
 
 /// `{"gte": …, "lt": …}`, or a CIDR text for addresses.
-fn read_range<'v>(kind: &Kind, value: &Value) -> Result<Reading<'v>, Unfit> {
-    if let (Kind::Ip, Value::String(text)) = (kind, value) {
+fn read_range<'v>(kind: &Kind, value: Item<'_>) -> Result<Reading<'v>, Unfit> {
+    if let (Kind::Ip, Item::Text(text)) = (kind, value) {
         let (first, last) = ip::range(text).map_err(|_| Unfit)?;
         return Ok(Reading::Ips(first, last));
     }
-    let Value::Object(bounds) = value else {
+    let Item::Object(Some(bounds)) = value else {
         return Err(Unfit);
     };
     let bound = |keys: [&'static str; 3]| {

@@ -11,6 +11,7 @@ use super::analysis::Analyzer;
 use super::values::{Path, name_matches};
 use crate::config::{Node, Problem};
 use crate::event::Document;
+use crate::event::project::Item;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -211,6 +212,16 @@ impl Mapping {
         self.dynamic.candidate(name, member)
     }
 
+    /// The same for a member whose first value other than null this is.
+    pub(super) fn candidate_of(&self, name: &str, first: Item<'_>) -> Option<usize> {
+        self.dynamic.candidate_of(name, first)
+    }
+
+    /// Whether both type members they do not name in the same way.
+    pub(super) fn types_like(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.dynamic, &other.dynamic)
+    }
+
     /// Everything an unmapped member can turn out to be.
     pub(super) fn candidates(&self) -> &[Candidate] {
         self.dynamic.candidates()
@@ -232,6 +243,13 @@ impl Mapping {
             .rev()
             .find_map(|(at, _)| self.fields.get(name.get(..at)?))
             .map_or(self.dynamic.policy, |parent| parent.dynamic)
+    }
+}
+
+impl PartialEq for Field {
+    fn eq(&self, other: &Self) -> bool {
+        // Rules that share a mapping share its fields.
+        std::ptr::eq(self, other)
     }
 }
 
@@ -272,6 +290,7 @@ impl Field {
             Kind::Text(_)
             | Kind::Keyword { .. }
             | Kind::Whole { .. }
+            | Kind::UnsignedLong { .. }
             | Kind::Float(_)
             | Kind::Boolean
             | Kind::Date(_)

@@ -1,5 +1,6 @@
 //! A filter resolved against a mapping: which places of a document are looked at, and which values there count.
 
+mod absent;
 mod compile;
 mod exists;
 mod field;
@@ -17,12 +18,13 @@ use super::values::Path;
 use indexmap::IndexSet;
 use std::sync::Arc;
 
+pub(super) use absent::is_absent;
 pub(super) use compile::compile;
 pub(super) use strings::StringTest;
 pub(super) use test::{Phrase, Test};
 
 /// What must hold for an event to match.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Plan {
     /// Every event.
     All,
@@ -45,7 +47,7 @@ pub(super) enum Plan {
 }
 
 /// A test on a field.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Leaf {
     pub(super) field: Arc<Field>,
     pub(super) test: Test,
@@ -63,7 +65,7 @@ pub(super) struct ByEvent {
 }
 
 /// Which members of an event a test looks at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Names {
     /// The one of this name; and its parent, where the last part may be a sub-field such as `keyword`.
     One {
@@ -77,12 +79,20 @@ pub(super) enum Names {
 }
 
 /// What is tested when a member turns out to be a certain type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Variant {
     /// On the field itself.
     pub(super) main: Plan,
     /// On its sub-fields, by the end of their names.
     pub(super) sub_fields: Vec<(Arc<str>, Plan)>,
+}
+
+impl PartialEq for ByEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.names == other.names
+            && self.mapping.types_like(&other.mapping)
+            && self.variants == other.variants
+    }
 }
 
 impl Plan {

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Which terms pass.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::filter) enum StringTest {
     Is(Box<str>),
     IsOneOf(Arc<HashSet<Box<str>>>),

@@ -12,7 +12,7 @@ const MAX_CELLS: usize = 4_000_000;
 const WORK_PER_STATE: usize = 10;
 
 /// A finished automaton: whether a text belongs to its language takes one step per character.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(in crate::filter) struct Automaton {
     /// Where each class of characters begins; sorted, the first is 0.
     starts: Vec<u32>,

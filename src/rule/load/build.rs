@@ -12,9 +12,11 @@ use crate::event::python;
 use crate::filter::Filter;
 use crate::rule::time_field::{self, TimeField};
 use crate::rule::{
-    Aggregation, Common, Due, IndexPattern, IndexStyle, QueryKey, Rule, RuleTypeEntry, Schedule,
+    Aggregation, Common, Due, Hours, IndexPattern, IndexStyle, Outside, QueryKey, Rule,
+    RuleTypeEntry, Schedule,
 };
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Builds a rule. One that cannot run comes with an error, and its options.
@@ -47,7 +49,13 @@ pub(super) fn build(
     if let Some(entry) = entry {
         problems.extend(known::check(&written.options, &complete, &tables, entry));
     }
-    let properties = Properties::new(references::resolve(&complete));
+    let secrets = secrets(loader);
+    let is_text = |name: &str| {
+        let tables = loader.text_options.iter().copied();
+        tables.flatten().any(|option| option.name == name)
+    };
+    let resolved = references::resolve(&complete, is_text, |name| secrets.contains(&name));
+    let properties = Properties::new(resolved).with_secrets(secrets);
     let mut builder = Builder {
         loader,
         properties,
@@ -125,6 +133,15 @@ fn printable(properties: &Properties, path: &Path, realert: Duration) -> Propert
     properties.overlaid(&Mapping(lacking))
 }
 
+/// The options of alerters and of the service that hold secrets: whoever gets alerts need not know them.
+fn secrets(loader: &Loader<'_>) -> Arc<[&'static str]> {
+    let tables = [SERVICE, ELASTICSEARCH].into_iter();
+    let tables = tables.chain(loader.text_options.iter().copied());
+    let tables = tables.chain(loader.alerter_options.iter().copied());
+    let options = tables.flatten().filter(|option| option.secret);
+    options.map(|option| option.name).collect()
+}
+
 struct Builder<'a> {
     loader: &'a Loader<'a>,
     properties: Properties,
@@ -167,6 +184,7 @@ impl Builder<'_> {
         }
         let filter = self.filter(entry);
         let aggregation = self.aggregation();
+        let hours = self.hours();
         let index = self.index();
         let name = self.properties.text("name")?;
         let common = Common {
@@ -207,6 +225,7 @@ impl Builder<'_> {
                 .text("realert_key")
                 .unwrap_or_else(|| name.clone()),
             aggregation,
+            hours,
             alert_time_limit: service.alert_time_limit,
             state_fingerprint: fingerprint::of(&self.properties, entry),
             name,
@@ -268,7 +287,7 @@ impl Builder<'_> {
             .get("schedule")
             .filter(|schedule| python::is_truthy(&schedule.to_value()));
         let due = match schedule {
-            Some(schedule) => Due::Schedule(self.schedule(schedule)?),
+            Some(schedule) => Due::Schedule(self.schedule("aggregation.schedule", schedule)?),
             None => Due::After(
                 self.aggregation_period(node)
                     .filter(|after| !after.is_zero())?,
@@ -302,7 +321,20 @@ impl Builder<'_> {
         period
     }
 
-    fn schedule(&mut self, node: &Node) -> Option<Schedule> {
+    fn hours(&mut self) -> Option<Hours> {
+        let is_set = |node: &&Node| python::is_truthy(&node.to_value());
+        let node = self.properties.get("limit_execution").filter(is_set)?;
+        let node = node.clone();
+        let coverage = self.properties.get("limit_execution_coverage");
+        let outside = match coverage.filter(is_set) {
+            Some(_) => Outside::Ignored,
+            None => Outside::Wait,
+        };
+        let schedule = self.schedule("limit_execution", &node)?;
+        Some(Hours { schedule, outside })
+    }
+
+    fn schedule(&mut self, option: &str, node: &Node) -> Option<Schedule> {
         let found = match node.as_str() {
             Some(text) => Schedule::parse(text),
             None => Err(format!("it takes text, found {}", node.kind_name())),
@@ -311,7 +343,7 @@ impl Builder<'_> {
             Problem::error(
                 "E0706",
                 &node.span,
-                format!("`aggregation.schedule` is no cron expression: {error}"),
+                format!("`{option}` is no cron expression: {error}"),
             )
             .help("five fields: minute, hour, day, month, day of the week, such as \"*/5 * * * *\"")
         };

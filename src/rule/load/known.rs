@@ -18,11 +18,6 @@ pub(super) fn check(
     let tables: Vec<&[OptionSpec]> = tables.iter().copied().chain(types).collect();
     let known = |name: &str| is_named_by_user(name) || is_named(complete, name);
     problems.extend(unknown(written, &tables, &known));
-    if let Some((key, _)) = written.entry("limit_execution") {
-        let message =
-            "`limit_execution` arrives with a later version, until then the rule runs at all hours";
-        problems.push(Problem::warning("W0708", &key.span, message));
-    }
     problems
 }
 

@@ -100,6 +100,20 @@ impl Loader<'_> {
         self.each(&[file.to_owned()], SwitchedOff::Loaded)
     }
 
+    /// A rule that no event reaches, for alerts of the program itself: with these options beside those of the configuration.
+    /// `None`: an option is wrong, which the problems say.
+    pub fn of_the_program(&self, options: crate::config::Mapping) -> (Option<Rule>, Vec<Problem>) {
+        let place = options.0.first().map(|(_, value)| value.span.clone());
+        let written = import::Written {
+            options,
+            place: place.unwrap_or_else(Span::nowhere),
+        };
+        let file = self.service.file.clone().unwrap_or_default();
+        let (rule, mut problems) = build::build(self, &file, &written);
+        problems.retain(Problem::is_error);
+        (rule.ok(), problems)
+    }
+
     fn each(&self, files: &[PathBuf], switched_off: SwitchedOff) -> Loaded {
         let mut loaded = Loaded::default();
         let mut names = HashMap::new();
@@ -145,6 +159,11 @@ impl Loader<'_> {
         let (rule, problems) = build::build(self, path, &written);
         loaded.problems.extend(problems);
         let rule = match rule {
+            // A test runs at any hour, as elastalert-test-rule does.
+            Ok(rule) if switched_off == SwitchedOff::Loaded => Rule {
+                hours: None,
+                ..rule
+            },
             Ok(rule) => rule,
             Err(options) => return loaded.broken.push((path.to_owned(), options)),
         };

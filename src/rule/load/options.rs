@@ -39,6 +39,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     opt("description")
         .kind(Kind::Any)
         .doc("What the rule is about."),
+    opt("notify_email")
+        .texts()
+        .doc("Who else is told by mail when the rule fails."),
     opt("owner").doc("Who looks after the rule."),
     opt("category").kind(Kind::Any).doc("The rule's category."),
     opt("priority")
@@ -99,10 +102,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         .bool()
         .default("false")
         .doc("Whether the type gets counts per query_key instead of events."),
-    opt("limit_execution").doc("A cron expression of the minutes in which the rule runs."),
+    opt("limit_execution")
+        .doc("A cron expression, in UTC, of the minutes in which the rule runs. Events outside wait until it runs next."),
     opt("limit_execution_coverage")
         .kind(Kind::Any)
-        .doc("Whether events outside of limit_execution are ignored."),
+        .doc("Whether events outside of limit_execution are ignored instead: those that come outside, and those whose own time lies outside."),
     opt("query_delay")
         .duration()
         .no_effect(NOT_POLLED)

@@ -397,7 +397,6 @@ fn options_of_other_types_are_told_from_misspellings() {
         &[
             "rules/r.yaml:5:1: warning[W0709]: `blacklist` has no effect in a rule of type `any` (it is an option of blacklist)",
             "rules/r.yaml:6:1: warning[W0604]: unknown option `blackist` (did you mean `blacklist`?)",
-            "rules/r.yaml:7:1: warning[W0708]: `limit_execution` arrives with a later version, until then the rule runs at all hours",
         ],
     );
 }

@@ -9,7 +9,7 @@ use super::source::time_document;
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Fields};
 use crate::rule::window::Window;
-use crate::rule::{Common, Hit, Key, QueryKey, Sample, StateSize};
+use crate::rule::{Common, Gap, Hit, Key, QueryKey, Sample, StateSize};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -207,8 +207,8 @@ fn buckets(
 pub(super) struct Aggregation {
     plan: Arc<Plan>,
     events: Window<Event>,
-    /// How many of the events, from the oldest, are not in the future.
-    entered: usize,
+    /// Events of the future, which are in no group yet.
+    future: Window<Event>,
     now: Option<EventTime>,
     groups: Groups,
 }
@@ -238,7 +238,7 @@ impl Aggregation {
         Self {
             plan: Arc::clone(plan),
             events: Window::default(),
-            entered: 0,
+            future: Window::default(),
             now: None,
             groups: plan.groups(),
         }
@@ -248,17 +248,12 @@ impl Aggregation {
     fn advance(&mut self, now: EventTime) {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
-        while let Some(event) = self
-            .events
-            .get(self.entered)
-            .filter(|event| event.time <= now)
-        {
+        while let Some(event) = self.future.pop_older(now, Duration::ZERO) {
             self.groups
                 .enter(&event.what.groups, &event.what.contribution);
-            self.entered += 1;
+            self.events.insert(event.time, event.what);
         }
         while let Some(event) = self.events.pop_older(now, self.plan.window) {
-            self.entered = self.entered.saturating_sub(1);
             self.groups
                 .leave(&event.what.groups, &event.what.contribution);
             self.groups.release(&event.what.groups);
@@ -279,18 +274,16 @@ impl Aggregation {
         if paths.is_empty() || time <= now.minus(self.plan.window) {
             return;
         }
-        let groups = self.groups.hold(paths);
+        let event = Event {
+            groups: self.groups.hold(paths),
+            contribution,
+        };
         if time <= now {
-            self.groups.enter(&groups, &contribution);
-            self.entered += 1;
+            self.groups.enter(&event.groups, &event.contribution);
+            self.events.insert(time, event);
+        } else {
+            self.future.insert(time, event);
         }
-        self.events.insert(
-            time,
-            Event {
-                groups,
-                contribution,
-            },
-        );
     }
 
     /// Evaluates every group that is looked at.
@@ -311,16 +304,21 @@ impl Aggregation {
         })
     }
 
+    /// The clock may have been set back.
+    pub(super) fn resume(&mut self, gap: &Gap) {
+        self.now = self.now.map(|now| now.min(gap.to));
+    }
+
     pub(super) fn size(&self) -> StateSize {
         StateSize {
             keys: u64::try_from(self.groups.len()).unwrap_or(u64::MAX),
-            events: u64::try_from(self.events.len()).unwrap_or(u64::MAX),
+            events: u64::try_from(self.events.len() + self.future.len()).unwrap_or(u64::MAX),
         }
     }
 
     /// What is remembered, in a form that can be saved; sums and groups follow from it.
     pub(super) fn to_saved(&self) -> impl Serialize + use<> {
-        let events = self.events.iter().map(|event| {
+        let events = self.events.iter().chain(self.future.iter()).map(|event| {
             let groups = event.what.groups.iter();
             let innermost = groups.filter(|id| self.groups.is_innermost(**id));
             let paths = innermost.map(|id| self.groups.path(*id)).collect();

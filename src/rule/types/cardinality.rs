@@ -4,16 +4,16 @@
 //! a key looks like a match. ElastAlert then drops those of all keys; here each key catches up with that when it is next looked at, which comes to the
 //! same and spares the others' events the wait.
 
-use super::keyed::{Keyed, PER_EVENT, PER_TICK, Sweep};
+use super::keyed::{Deadlines, Keyed, PER_EVENT, PER_TICK, Rounds, Slot};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, TimeField, Verdict, saved,
+    Built, Common, Gap, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry,
+    Sample, StateSize, TimeField, Verdict, saved,
 };
-use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +113,8 @@ impl RuleType for Cardinality {
         Box::new(State {
             settings: Arc::clone(&self.0),
             saved: Saved::default(),
-            sweep: Sweep::default(),
+            due: Deadlines::default(),
+            values: 0,
         })
     }
 
@@ -136,100 +137,229 @@ impl RuleType for Cardinality {
 struct State {
     settings: Arc<Settings>,
     saved: Saved,
-    sweep: Sweep,
+    /// With a minimum: when a cleaning must look at a key.
+    due: Deadlines,
+    /// Values of all keys.
+    values: usize,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 struct Saved {
     cells: Keyed<Cell>,
-    cleanings: Cleanings,
+    cleanings: Rounds,
 }
 
 #[derive(Default, Serialize, Deserialize)]
 struct Cell {
-    values: IndexMap<Key, Seen, foldhash::fast::RandomState>,
+    values: Values,
     /// The time of the first event since the last match.
     first: Option<EventTime>,
-    /// No value is older than this.
-    oldest: Option<EventTime>,
-    /// How many cleanings this cell has caught up with.
+    /// How many cleanings this cell has caught up with. It does so before a value comes in, so that those it has missed are meant for all its values.
     cleaned: u64,
 }
 
-/// When a value was last seen.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-struct Seen {
-    time: EventTime,
-    /// How many cleanings there had been.
-    cleanings: u64,
+/// Values, and when each was last seen.
+enum Values {
+    Few(Vec<(Key, EventTime)>),
+    Many(Box<Many>),
 }
 
-/// The cleanings that some value may not have gone through yet.
-#[derive(Default, Serialize, Deserialize)]
-struct Cleanings {
-    count: u64,
-    /// Cleanings by number, each at a later time than all that follow it: the others have no effect of their own.
-    latest: Vec<(u64, EventTime)>,
+/// More values than this are kept in tables.
+const FEW: usize = 16;
+
+#[derive(Default)]
+struct Many {
+    values: Keyed<EventTime>,
+    order: Deadlines,
 }
 
-impl Cleanings {
-    fn add(&mut self, now: EventTime) {
-        self.count += 1;
-        while self.latest.pop_if(|(_, time)| *time <= now).is_some() {}
-        self.latest.push((self.count, now));
+impl Default for Values {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Self::Few(values) => values.len(),
+            Self::Many(many) => many.values.len(),
+        }
     }
 
-    /// The latest cleaning after the first `count` ones.
-    fn after(&self, count: u64) -> Option<EventTime> {
-        let place = self.latest.partition_point(|(number, _)| *number <= count);
-        self.latest.get(place).map(|(_, time)| *time)
+    fn oldest(&self) -> Option<EventTime> {
+        match self {
+            Self::Few(values) => values.iter().map(|(_, time)| *time).min(),
+            Self::Many(many) => many.order.first(),
+        }
+    }
+
+    fn insert(&mut self, value: Key, time: EventTime) {
+        match self {
+            Self::Few(values) => {
+                if let Some((_, seen)) = values.iter_mut().find(|(known, _)| *known == value) {
+                    *seen = time;
+                } else if values.len() < FEW {
+                    if values.is_empty() {
+                        // Most keys never have a second value.
+                        values.reserve_exact(1);
+                    }
+                    values.push((value, time));
+                } else {
+                    let mut many = Box::<Many>::default();
+                    values
+                        .drain(..)
+                        .for_each(|(value, time)| many.insert(&value, time));
+                    many.insert(&value, time);
+                    *self = Self::Many(many);
+                }
+            }
+            Self::Many(many) => many.insert(&value, time),
+        }
+    }
+
+    /// Drops values last seen before a time.
+    fn drop_before(&mut self, time: EventTime) {
+        match self {
+            Self::Few(values) => {
+                values.retain(|(_, seen)| *seen >= time);
+                if values.is_empty() {
+                    *values = Vec::new();
+                }
+            }
+            Self::Many(many) => {
+                while let Some(slot) = many.order.pop(EventTime(time.0.saturating_sub(1))) {
+                    many.values.remove(slot);
+                }
+                if many.values.len() == 0 {
+                    *self = Self::default();
+                }
+            }
+        }
+    }
+}
+
+impl Many {
+    fn insert(&mut self, value: &Key, time: EventTime) {
+        let slot = self.values.find_or_add(value, || time);
+        if let Some(seen) = self.values.cell(slot) {
+            *seen = time;
+        }
+        self.order.set(slot, Some(time));
+    }
+}
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (few, many) = match self {
+            Self::Few(values) => (Some(values), None),
+            Self::Many(many) => (None, Some(&many.values)),
+        };
+        let few = few.into_iter().flatten().map(|(value, time)| (value, time));
+        let many = many.into_iter().flat_map(Keyed::iter);
+        let mut sequence = serializer.serialize_seq(Some(self.len()))?;
+        for value in few.chain(many) {
+            sequence.serialize_element(&value)?;
+        }
+        sequence.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut values = Self::default();
+        for (value, time) in Vec::<(Key, EventTime)>::deserialize(deserializer)? {
+            values.insert(value, time);
+        }
+        Ok(values)
     }
 }
 
 impl Cell {
     /// Drops what was too old at the cleanings that this cell has missed.
-    fn clean(&mut self, cleanings: &Cleanings, timeframe: Duration) {
-        let Some(latest) = cleanings.after(self.cleaned) else {
-            return;
-        };
-        self.cleaned = cleanings.count;
-        if self
-            .oldest
-            .is_none_or(|oldest| latest <= oldest.plus(timeframe))
-        {
-            return;
+    fn clean(&mut self, cleanings: &Rounds, timeframe: Duration) {
+        if let Some(latest) = cleanings.after(self.cleaned) {
+            self.values.drop_before(latest.minus(timeframe));
         }
-        self.values.retain(|_, seen| {
-            let cleaned = cleanings.after(seen.cleanings);
-            cleaned.is_none_or(|cleaned| cleaned <= seen.time.plus(timeframe))
-        });
-        self.oldest = self.values.values().map(|seen| seen.time).min();
+        self.cleaned = cleanings.count();
     }
 
     fn is_suspicious(&self, settings: &Settings, time: EventTime) -> bool {
-        let size = i64::try_from(self.values.len()).unwrap_or(i64::MAX);
-        let is_over = settings.max.is_some_and(|max| size > max);
         let has_elapsed = self
             .first
             .is_some_and(|first| time > first.plus(settings.timeframe));
-        is_over || (has_elapsed && settings.min.is_some_and(|min| size < min))
+        self.is_over(settings) || (has_elapsed && self.is_under(settings))
+    }
+
+    fn is_over(&self, settings: &Settings) -> bool {
+        settings.max.is_some_and(|max| self.size() > max)
+    }
+
+    fn is_under(&self, settings: &Settings) -> bool {
+        settings.min.is_some_and(|min| self.size() < min)
+    }
+
+    fn size(&self) -> i64 {
+        i64::try_from(self.values.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The first time at which a cleaning could find too few values, or too many.
+    fn due(&self, settings: &Settings) -> Option<EventTime> {
+        if self.is_over(settings) {
+            return Some(EventTime(i64::MIN));
+        }
+        let first = self
+            .first
+            .filter(|_| settings.min.is_some_and(|min| min > 0))?;
+        let oldest = self.values.oldest().filter(|_| !self.is_under(settings));
+        let from = oldest.map_or(first, |oldest| oldest.max(first));
+        // Only what is longer ago than the timeframe is too old.
+        Some(EventTime(from.plus(settings.timeframe).0.saturating_add(1)))
     }
 }
 
 impl State {
-    /// Drops what is too old by a time. With a minimum, every key is then looked at.
+    /// Drops what is too old by a time. With a minimum, every key is then looked at that could match.
     fn clean(&mut self, now: Timestamp, out: &mut Vec<Match>) {
-        self.saved.cleanings.add(now.event_time());
-        if self.settings.min.is_none() {
-            return;
+        let Saved { cells, cleanings } = &mut self.saved;
+        cleanings.add(now.event_time());
+        let mut slots = Vec::new();
+        while let Some(slot) = self.due.pop(now.event_time()) {
+            slots.push(slot);
         }
-        for (key, cell) in &mut self.saved.cells {
-            cell.clean(&self.saved.cleanings, self.settings.timeframe);
+        cells.sort(&mut slots);
+        for slot in slots {
+            let Some((key, cell)) = cells.key_and_cell(slot) else {
+                continue;
+            };
+            self.values -= cell.values.len();
+            cell.clean(cleanings, self.settings.timeframe);
+            self.values += cell.values.len();
             if cell.is_suspicious(&self.settings, now.event_time()) {
                 cell.first = None;
                 out.push(self.settings.bare_match(key, now));
             }
+            let due = cell.due(&self.settings);
+            self.due.set(slot, due);
         }
+    }
+
+    /// Looks at a cell, and notes what has become of it.
+    fn change<T>(
+        &mut self,
+        slot: Slot,
+        change: impl FnOnce(&mut Cell, &Settings, &Rounds) -> T,
+    ) -> Option<T> {
+        let Saved { cells, cleanings } = &mut self.saved;
+        let cell = cells.cell(slot)?;
+        self.values -= cell.values.len();
+        let changed = change(cell, &self.settings, cleanings);
+        self.values += cell.values.len();
+        if self.settings.min.is_some() {
+            let due = cell.due(&self.settings);
+            self.due.set(slot, due);
+        }
+        Some(changed)
     }
 }
 
@@ -247,36 +377,35 @@ impl Settings {
 
 impl RuleState for State {
     fn add(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
-        let timeframe = self.settings.timeframe;
-        let place = self.saved.cells.entry(hit.sample.key.clone());
-        let index = place.index();
-        let cell = place.or_default();
-        cell.first.get_or_insert(hit.time);
-        if let Some(value) = hit.sample.values.first() {
-            cell.clean(&self.saved.cleanings, timeframe);
-            let seen = Seen {
-                time: hit.time,
-                cleanings: self.saved.cleanings.count,
+        let slot = self.saved.cells.find_or_add(&hit.sample.key, Cell::default);
+        let value = hit.sample.values.first().map(Key::from);
+        let is_suspicious = self.change(slot, |cell, settings, cleanings| {
+            cell.first.get_or_insert(hit.time);
+            let value = value?;
+            cell.clean(cleanings, settings.timeframe);
+            cell.values.insert(value, hit.time);
+            Some(cell.is_suspicious(settings, hit.time))
+        });
+        if is_suspicious.flatten() == Some(true) {
+            let offset = hit.sample.values.get(1).and_then(Value::as_i64);
+            let now = Timestamp {
+                micros: hit.time.0,
+                offset_seconds: offset.and_then(|o| o.try_into().ok()).unwrap_or(0),
             };
-            cell.values.insert(Key::from(value), seen);
-            cell.oldest = Some(cell.oldest.map_or(hit.time, |oldest| oldest.min(hit.time)));
-            if cell.is_suspicious(&self.settings, hit.time) {
-                let offset = hit.sample.values.get(1).and_then(Value::as_i64);
-                let now = Timestamp {
-                    micros: hit.time.0,
-                    offset_seconds: offset.and_then(|o| o.try_into().ok()).unwrap_or(0),
-                };
-                self.clean(now, out);
-                if let Some((_, cell)) = self.saved.cells.get_index_mut(index) {
-                    cell.clean(&self.saved.cleanings, timeframe);
-                    if cell.is_suspicious(&self.settings, hit.time) {
-                        cell.first = None;
-                        out.push(Match::of_event(hit.event.as_ref(), Document::new()));
-                    }
+            self.clean(now, out);
+            let matches = self.change(slot, |cell, settings, cleanings| {
+                cell.clean(cleanings, settings.timeframe);
+                let is_match = cell.is_suspicious(settings, hit.time);
+                if is_match {
+                    cell.first = None;
                 }
+                is_match
+            });
+            if matches == Some(true) {
+                out.push(Match::of_event(hit.event.as_ref(), Document::new()));
             }
         }
-        self.sweep_step(PER_EVENT);
+        self.sweep(PER_EVENT);
     }
 
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
@@ -285,33 +414,71 @@ impl RuleState for State {
             offset_seconds: 0,
         };
         self.clean(now, out);
-        self.sweep_step(PER_TICK);
+        self.sweep(PER_TICK);
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        if gap.breaks(self.settings.timeframe) {
+            for (slot, cell) in self.saved.cells.slots_and_cells() {
+                cell.first = cell.first.and(Some(gap.to));
+                if self.settings.min.is_some() {
+                    self.due.set(slot, cell.due(&self.settings));
+                }
+            }
+        }
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.saved)
+        saved::save(2, &self.saved)
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.saved = saved::load(1, saved)?;
+        let saved: Saved = saved::load(2, saved)?;
+        self.saved = saved;
+        self.values = self
+            .saved
+            .cells
+            .iter()
+            .map(|(_, cell)| cell.values.len())
+            .sum();
+        self.due = Deadlines::default();
+        if self.settings.min.is_some() {
+            let slots: Vec<Slot> = self.saved.cells.slots().collect();
+            for slot in slots {
+                let due = self
+                    .saved
+                    .cells
+                    .cell(slot)
+                    .and_then(|cell| cell.due(&self.settings));
+                self.due.set(slot, due);
+            }
+        }
         Ok(())
     }
 
     fn size(&self) -> StateSize {
-        size(self.saved.cells.values().map(|cell| cell.values.len()))
+        size(self.saved.cells.len(), self.values)
     }
 }
 
 impl State {
     /// Without a minimum, a key whose values are all too old is as good as unknown.
-    fn sweep_step(&mut self, count: usize) {
+    fn sweep(&mut self, count: usize) {
         if self.settings.min.is_some() {
             return;
         }
         let Saved { cells, cleanings } = &mut self.saved;
-        self.sweep.step(cells, count, |cell| {
-            cell.clean(cleanings, self.settings.timeframe);
-            cell.values.is_empty()
+        let timeframe = self.settings.timeframe;
+        let (mut before, mut after) = (0, 0);
+        let stale = cells.stale(count, |cell| {
+            before += cell.values.len();
+            cell.clean(cleanings, timeframe);
+            after += cell.values.len();
+            cell.values.len() == 0
         });
+        self.values = self.values - before + after;
+        for slot in stale {
+            cells.remove(slot);
+        }
     }
 }

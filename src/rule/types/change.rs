@@ -123,11 +123,14 @@ impl RuleState for State {
             time: hit.time,
             values: hit.sample.values.clone().into_boxed_slice(),
         };
-        let Some(last) = self.cells.get_mut(&hit.sample.key) else {
-            self.cells.insert(hit.sample.key.clone(), now);
+        let Some(slot) = self.cells.find(&hit.sample.key) else {
+            self.cells.find_or_add(&hit.sample.key, || now);
             return;
         };
-        let last = std::mem::replace(last, now);
+        let Some(cell) = self.cells.cell(slot) else {
+            return;
+        };
+        let last = std::mem::replace(cell, now);
         let same = last.values.len() == hit.sample.values.len()
             && last
                 .values
@@ -152,15 +155,15 @@ impl RuleState for State {
     fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {}
 
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.cells)
+        saved::save(2, &self.cells)
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.cells = saved::load(1, saved)?;
+        self.cells = saved::load(2, saved)?;
         Ok(())
     }
 
     fn size(&self) -> StateSize {
-        size(self.cells.values().map(|_| 0))
+        size(self.cells.len(), 0)
     }
 }

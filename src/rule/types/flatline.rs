@@ -3,14 +3,14 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#flatline>. Silence is seen by ticks: each puts a placeholder with a time and nothing else
 //! into the window of every known key.
 
-use super::keyed::Keyed;
+use super::keyed::{Deadlines, Keyed, PER_EVENT, Rounds, Slot};
 use super::source::{self, Entry, Source};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
-use crate::event::{Document, EventTime, FieldPath};
-use crate::rule::window::{KeptEvent, Window};
+use crate::event::{Document, EventTime, FieldPath, RawEvent};
+use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,10 @@ impl RuleType for Flatline {
     fn state(&self) -> Box<dyn RuleState> {
         Box::new(State {
             settings: Arc::clone(&self.0),
-            cells: Keyed::default(),
+            saved: Saved::default(),
+            due: Deadlines::default(),
+            documents: Documents::default(),
+            events: 0,
         })
     }
 
@@ -96,20 +99,34 @@ impl RuleType for Flatline {
     }
 }
 
+/// Only keys with too few events are looked at by ticks: each key has its time in `due`, and the ticks it has slept through are made up for when it
+/// is looked at next.
 struct State {
     settings: Arc<Settings>,
+    saved: Saved,
+    due: Deadlines,
+    documents: Documents,
+    events: usize,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Saved {
     cells: Keyed<Cell>,
+    ticks: Rounds,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Cell {
-    /// The times of the key's events. Placeholders count nothing, so that only the newest matters.
+    /// The times of the key's newest events, no more than `threshold`: older ones change no comparison with it. Placeholders count nothing, so that
+    /// only the newest matters.
     window: Window<()>,
     /// The newest item of the window, event or placeholder.
     newest: EventTime,
     newest_item: NewestItem,
     /// The first time, which a window must have been watched for a timeframe since.
     first: EventTime,
+    /// How many ticks are accounted for.
+    ticks: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -119,26 +136,89 @@ enum NewestItem {
 }
 
 impl Cell {
-    fn new(time: EventTime) -> Self {
+    /// The event that is kept.
+    fn kept(&self) -> Option<&KeptEvent> {
+        match &self.newest_item {
+            NewestItem::Event(event) if event.0.is_some() => Some(event),
+            NewestItem::Event(_) | NewestItem::Placeholder => None,
+        }
+    }
+
+    fn new(time: EventTime, ticks: u64) -> Self {
         Self {
             window: Window::default(),
             newest: time,
             newest_item: NewestItem::Placeholder,
             first: time,
+            ticks,
         }
     }
 
-    /// Notes what was put into the window; of equal times the later to arrive is the newest.
-    fn note(&mut self, time: EventTime, item: NewestItem, timeframe: Duration) {
-        if time >= self.newest {
+    /// The newest item from now on, if it is; of equal times the later to arrive.
+    fn note(&mut self, time: EventTime, item: NewestItem, documents: &mut Documents) {
+        let old = if time >= self.newest {
             self.newest = time;
-            self.newest_item = item;
+            std::mem::replace(&mut self.newest_item, item)
+        } else {
+            item
+        };
+        if let NewestItem::Event(event) = old {
+            documents.release(&event);
         }
+    }
+
+    /// Puts in the placeholders of ticks that did not look at this cell.
+    fn catch_up(&mut self, ticks: &Rounds, timeframe: Duration, documents: &mut Documents) {
+        if let Some(latest) = ticks.after(self.ticks) {
+            self.note(latest, NewestItem::Placeholder, documents);
+            self.drop_old(timeframe);
+        }
+        self.ticks = ticks.count();
+    }
+
+    fn drop_old(&mut self, timeframe: Duration) {
         while self.window.pop_older(self.newest, timeframe).is_some() {}
     }
 
-    /// The match, if there are too few events.
-    fn check(&mut self, settings: &Settings, key: &Key) -> Option<Match> {
+    /// The clock was set back: a placeholder of the time to come was none. Whether an event is left.
+    fn set_back(&mut self, now: EventTime) -> bool {
+        let Some(newest) = self.window.newest().map(|item| item.time) else {
+            return false;
+        };
+        if self.newest > now && matches!(self.newest_item, NewestItem::Placeholder) {
+            self.newest = newest.max(now);
+        }
+        self.first = self.first.min(self.newest);
+        true
+    }
+
+    /// When a tick will find too few events, if none comes before.
+    fn due(&self, settings: &Settings) -> Option<EventTime> {
+        if settings.threshold <= 0 {
+            return None;
+        }
+        let watched = self.first.plus(settings.timeframe);
+        let enough =
+            i64::try_from(self.window.len()).is_ok_and(|count| count >= settings.threshold);
+        let oldest = self.window.oldest().filter(|_| enough);
+        let due = oldest.map_or(watched, |oldest| {
+            watched.max(oldest.time.plus(settings.timeframe))
+        });
+        // A tick that lags behind the events finds the same.
+        Some(if due <= self.newest {
+            EventTime(i64::MIN)
+        } else {
+            due
+        })
+    }
+
+    /// The match, if there are too few events. `last` is the event that has just come.
+    fn check(
+        &mut self,
+        settings: &Settings,
+        key: &Key,
+        last: Option<&Arc<RawEvent>>,
+    ) -> Option<Match> {
         if self.newest < self.first.plus(settings.timeframe) {
             return None;
         }
@@ -153,35 +233,73 @@ impl Cell {
             ("count".to_owned(), Value::from(count)),
             ("threshold".to_owned(), Value::from(settings.threshold)),
         ]);
-        Some(match &self.newest_item {
-            NewestItem::Event(event) if settings.source.has_events() => {
-                Match::of_event(event.0.as_ref(), added)
-            }
-            item => {
-                let mut document = match item {
-                    NewestItem::Event(_) => settings.source.document(key, self.newest),
-                    NewestItem::Placeholder => settings.source.time_document(self.newest),
-                };
-                document.extend(added);
-                Match::synthetic(document)
-            }
-        })
+        let event = match &self.newest_item {
+            NewestItem::Event(kept) => kept.0.as_ref().or(last),
+            NewestItem::Placeholder => None,
+        };
+        if event.is_some() {
+            return Some(Match::of_event(event, added));
+        }
+        let mut document = match &self.newest_item {
+            NewestItem::Event(_) => settings.source.document(key, self.newest),
+            NewestItem::Placeholder => settings.source.time_document(self.newest),
+        };
+        document.extend(added);
+        Some(Match::synthetic(document))
     }
 }
 
 impl State {
-    fn add_entry(&mut self, entry: Entry, out: &mut Vec<Match>) {
+    fn add_entry(&mut self, entry: Entry<'_>, out: &mut Vec<Match>) {
         let settings = &*self.settings;
-        let place = self.cells.entry(entry.key.clone());
-        let index = place.index();
-        let cell = place.or_insert_with(|| Cell::new(entry.time));
+        let Saved { cells, ticks } = &mut self.saved;
+        let slot = cells.find_or_add(entry.key, || Cell::new(entry.time, ticks.count()));
+        let Some((key, cell)) = cells.key_and_cell(slot) else {
+            return;
+        };
+        self.events -= cell.window.len();
+        cell.catch_up(ticks, settings.timeframe, &mut self.documents);
         cell.window.insert(entry.time, ());
-        let item = NewestItem::Event(KeptEvent(entry.event));
-        cell.note(entry.time, item, settings.timeframe);
-        if let Some(matched) = cell.check(settings, &entry.key) {
-            out.push(matched);
-            if settings.forget_keys {
-                self.cells.swap_remove_index(index);
+        let item = NewestItem::Event(self.documents.keep(entry.event));
+        cell.note(entry.time, item, &mut self.documents);
+        cell.drop_old(settings.timeframe);
+        while i64::try_from(cell.window.len()).is_ok_and(|count| count > settings.threshold.max(0))
+        {
+            cell.window.pop_oldest();
+        }
+        self.events += cell.window.len();
+        let matched = cell.check(settings, key, entry.event);
+        let forget = settings.forget_keys && matched.is_some();
+        out.extend(matched);
+        let due = cell.due(settings);
+        if forget {
+            self.forget(slot);
+        } else {
+            self.due.set(slot, due);
+        }
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        self.due.set(slot, None);
+        if let Some((_, cell)) = self.saved.cells.remove(slot) {
+            self.events -= cell.window.len();
+            if let Some(kept) = cell.kept() {
+                self.documents.release(kept);
+            }
+        }
+    }
+
+    /// Lets go of events that ticks have covered with placeholders, looking at a few cells.
+    fn sweep(&mut self) {
+        let Saved { cells, ticks } = &mut self.saved;
+        let covered = cells.stale(PER_EVENT, |cell| {
+            ticks.after(cell.ticks).is_some() && cell.kept().is_some()
+        });
+        for slot in covered {
+            if let Some(cell) = cells.cell(slot) {
+                self.events -= cell.window.len();
+                cell.catch_up(ticks, self.settings.timeframe, &mut self.documents);
+                self.events += cell.window.len();
             }
         }
     }
@@ -189,35 +307,100 @@ impl State {
 
 impl RuleState for State {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        for entry in self.settings.source.entries(hit, now) {
-            self.add_entry(entry, out);
-        }
+        let settings = Arc::clone(&self.settings);
+        settings
+            .source
+            .each_entry(hit, now, |entry| self.add_entry(entry, out));
+        self.sweep();
     }
 
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
-        let settings = &*self.settings;
-        if self.cells.is_empty() && !settings.source.has_query_key() {
-            self.cells.insert(Key::All, Cell::new(now));
+        let settings = Arc::clone(&self.settings);
+        if self.saved.cells.len() == 0 && !settings.source.has_query_key() {
+            let Saved { cells, ticks } = &mut self.saved;
+            let cell = Cell::new(now, ticks.count());
+            let slot = cells.find_or_add(&Key::All, || cell);
+            let due = cells.cell(slot).and_then(|cell| cell.due(&settings));
+            self.due.set(slot, due);
         }
-        self.cells.retain(|key, cell| {
-            cell.note(now, NewestItem::Placeholder, settings.timeframe);
-            let matched = cell.check(settings, key);
+        self.saved.ticks.add(now);
+        let mut due = Vec::new();
+        while let Some(slot) = self.due.pop(now) {
+            due.push(slot);
+        }
+        self.saved.cells.sort(&mut due);
+        for slot in due {
+            let Saved { cells, ticks } = &mut self.saved;
+            let Some((key, cell)) = cells.key_and_cell(slot) else {
+                continue;
+            };
+            self.events -= cell.window.len();
+            cell.catch_up(ticks, settings.timeframe, &mut self.documents);
+            self.events += cell.window.len();
+            let matched = cell.check(&settings, key, None);
             let forget = settings.forget_keys && matched.is_some();
             out.extend(matched);
-            !forget
-        });
+            if forget {
+                self.forget(slot);
+            } else {
+                let due = cell.due(&settings);
+                self.due.set(slot, due);
+            }
+        }
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        let Saved { cells, ticks } = &mut self.saved;
+        let mut forgotten = Vec::new();
+        if gap.is_back() {
+            ticks.set_back(gap.to);
+        }
+        for (slot, cell) in cells.slots_and_cells() {
+            if gap.is_back() && !cell.set_back(gap.to) {
+                forgotten.push(slot);
+                continue;
+            }
+            if gap.breaks(self.settings.timeframe) {
+                cell.first = gap.to;
+            }
+            self.due.set(slot, cell.due(&self.settings));
+        }
+        for slot in forgotten {
+            self.forget(slot);
+        }
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.cells)
+        saved::save(2, &self.saved)
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.cells = saved::load(1, saved)?;
+        let mut saved: Saved = saved::load(2, saved)?;
+        self.due = Deadlines::default();
+        let slots: Vec<Slot> = saved.cells.slots().collect();
+        for slot in slots {
+            let due = saved
+                .cells
+                .cell(slot)
+                .and_then(|cell| cell.due(&self.settings));
+            self.due.set(slot, due);
+        }
+        let cells = || saved.cells.iter().map(|(_, cell)| cell);
+        self.events = cells().map(|cell| cell.window.len()).sum();
+        self.documents.found(cells().filter_map(Cell::kept));
+        self.saved = saved;
         Ok(())
     }
 
     fn size(&self) -> StateSize {
-        size(self.cells.values().map(|cell| cell.window.len()))
+        size(self.saved.cells.len(), self.events)
+    }
+
+    fn set_room(&mut self, room: bool) {
+        self.documents.set_room(room);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.documents.bytes()
     }
 }

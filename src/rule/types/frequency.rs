@@ -3,12 +3,12 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#frequency>. A key's window begins anew after a match. The match is the newest event by
 //! its time, which a late event that completes the number is not.
 
-use super::keyed::{Keyed, PER_EVENT, PER_TICK, Sweep};
+use super::keyed::{Keyed, PER_EVENT, PER_TICK};
 use super::source::{self, Entry, Source};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
-use crate::event::{Document, EventTime, FieldPath};
-use crate::rule::window::{KeptEvent, Window};
+use crate::event::{Document, EventTime, FieldPath, RawEvent};
+use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
     Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
@@ -81,7 +81,8 @@ impl RuleType for Frequency {
         Box::new(State {
             settings: Arc::clone(&self.0),
             saved: Saved::default(),
-            sweep: Sweep::default(),
+            documents: Documents::default(),
+            events: 0,
         })
     }
 
@@ -103,7 +104,8 @@ impl RuleType for Frequency {
 struct State {
     settings: Arc<Settings>,
     saved: Saved,
-    sweep: Sweep,
+    documents: Documents,
+    events: usize,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -114,11 +116,75 @@ struct Saved {
     ticks: u32,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Cell {
-    window: Window<KeptEvent>,
+    window: Events,
     /// How many ticks there had been when the latest event was added.
     ticks: u32,
+}
+
+/// A key's events.
+#[derive(Serialize, Deserialize)]
+enum Events {
+    /// The times of all, and the newest event: only that can become the match.
+    Times(Window<()>, KeptEvent),
+    /// `attach_related`: all of them.
+    Whole(Box<Window<KeptEvent>>),
+}
+
+impl Events {
+    fn newest(&self) -> Option<EventTime> {
+        match self {
+            Self::Times(window, _) => window.newest().map(|item| item.time),
+            Self::Whole(window) => window.newest().map(|item| item.time),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Times(window, _) => window.len(),
+            Self::Whole(window) => window.len(),
+        }
+    }
+
+    fn insert(
+        &mut self,
+        time: EventTime,
+        event: Option<&Arc<RawEvent>>,
+        timeframe: Duration,
+        documents: &mut Documents,
+    ) {
+        let newest = self.newest().map_or(time, |newest| newest.max(time));
+        match self {
+            Self::Times(window, newest_event) => {
+                window.insert(time, ());
+                if time == newest {
+                    documents.release(newest_event);
+                    *newest_event = documents.keep(event);
+                }
+                while window.pop_older(newest, timeframe).is_some() {}
+            }
+            Self::Whole(window) => {
+                window.insert(time, documents.keep(event));
+                while let Some(old) = window.pop_older(newest, timeframe) {
+                    documents.release(&old.what);
+                }
+            }
+        }
+    }
+
+    fn kept(&self) -> impl Iterator<Item = &KeptEvent> {
+        let (newest, all) = match self {
+            Self::Times(_, newest) => (Some(newest), None),
+            Self::Whole(window) => (None, Some(window)),
+        };
+        let all = all.into_iter().flat_map(|window| window.iter());
+        newest.into_iter().chain(all.map(|item| &item.what))
+    }
+
+    fn release(&self, documents: &mut Documents) {
+        self.kept().for_each(|kept| documents.release(kept));
+    }
 }
 
 impl Saved {
@@ -127,7 +193,7 @@ impl Saved {
     fn is_dropped(&self, timeframe: Duration) -> impl Fn(&mut Cell) -> bool + use<> {
         let (tick, ticks) = (self.tick, self.ticks);
         move |cell| {
-            let newest = cell.window.newest().map(|newest| newest.time);
+            let newest = cell.window.newest();
             let is_old = newest < tick.map(|tick| tick.minus(timeframe));
             newest.is_none() || (is_old && cell.ticks != ticks)
         }
@@ -135,87 +201,146 @@ impl Saved {
 }
 
 impl State {
-    fn add_entry(&mut self, entry: Entry, out: &mut Vec<Match>) {
+    fn add_entry(&mut self, entry: Entry<'_>, out: &mut Vec<Match>) {
         let settings = &*self.settings;
+        let documents = &mut self.documents;
         let is_dropped = self.saved.is_dropped(settings.timeframe);
-        let place = self.saved.cells.entry(entry.key);
-        let index = place.index();
-        let cell = place.or_default();
+        let ticks = self.saved.ticks;
+        let new = || Cell {
+            window: settings.events(),
+            ticks,
+        };
+        let slot = self.saved.cells.find_or_add(entry.key, new);
+        let Some(cell) = self.saved.cells.cell(slot) else {
+            return;
+        };
+        self.events -= cell.window.len();
         if is_dropped(cell) {
-            cell.window.clear();
+            cell.window.release(documents);
+            cell.window = settings.events();
+            // `1` may come back as `true`, whether the cell has been removed meanwhile or not.
+            self.saved.cells.rename(slot, entry.key);
         }
-        cell.ticks = self.saved.ticks;
-        let newest = cell.window.newest_mut();
-        let is_newest = newest.as_ref().is_none_or(|n| n.time <= entry.time);
-        // Only the newest event can become the match.
-        if !settings.attach_related
-            && is_newest
-            && let Some(newest) = newest
+        let Some(cell) = self.saved.cells.cell(slot) else {
+            return;
+        };
+        cell.ticks = ticks;
+        cell.window
+            .insert(entry.time, entry.event, settings.timeframe, documents);
+        let count = cell.window.len();
+        self.events += count;
+        if i64::try_from(count).is_ok_and(|count| count >= settings.num_events)
+            && let Some((key, cell)) = self.saved.cells.remove(slot)
         {
-            newest.what = KeptEvent::default();
+            self.events -= count;
+            cell.window.release(documents);
+            out.extend(settings.matched(&key, &cell.window, entry));
         }
-        let event = entry.event.filter(|_| is_newest || settings.attach_related);
-        cell.window.insert(entry.time, KeptEvent(event));
-        let newest = cell
-            .window
-            .newest()
-            .map_or(entry.time, |newest| newest.time);
-        while cell.window.pop_older(newest, settings.timeframe).is_some() {}
-        let count = i64::try_from(cell.window.len()).unwrap_or(i64::MAX);
-        if count >= settings.num_events
-            && let Some((key, cell)) = self.saved.cells.swap_remove_index(index)
-        {
-            out.extend(matched(settings, &key, &cell.window));
+    }
+
+    /// Removes cells that ticks have dropped, looking at a few.
+    fn sweep(&mut self, count: usize) {
+        let is_dropped = self.saved.is_dropped(self.settings.timeframe);
+        for slot in self.saved.cells.stale(count, is_dropped) {
+            if let Some((_, cell)) = self.saved.cells.remove(slot) {
+                self.events -= cell.window.len();
+                cell.window.release(&mut self.documents);
+            }
         }
     }
 }
 
-/// The match of a full window.
-fn matched(settings: &Settings, key: &Key, window: &Window<KeptEvent>) -> Option<Match> {
-    let mut items = window.iter();
-    let newest = items.next_back()?;
-    if settings.source.has_events() {
-        let mut matched = Match::of_event(newest.what.0.as_ref(), Document::new());
-        if settings.attach_related {
-            matched.related = Some(items.filter_map(|item| item.what.0.clone()).collect());
+impl Settings {
+    fn events(&self) -> Events {
+        if self.attach_related {
+            Events::Whole(Box::default())
+        } else {
+            Events::Times(Window::default(), KeptEvent::default())
         }
-        return Some(matched);
     }
-    let mut document = settings.source.document(key, newest.time);
-    if settings.attach_related {
-        let related = items.map(|item| Value::Object(settings.source.document(key, item.time)));
-        document.insert("related_events".to_owned(), related.collect());
+
+    /// The match of a full window. Where the newest event was not kept, the one that filled the window stands for it.
+    fn matched(&self, key: &Key, events: &Events, last: Entry<'_>) -> Option<Match> {
+        let newest = events.newest()?;
+        if !self.source.has_events() {
+            let mut document = self.source.document(key, newest);
+            if let Events::Whole(window) = events {
+                let related = window.iter().take(window.len().saturating_sub(1));
+                let related =
+                    related.map(|item| Value::Object(self.source.document(key, item.time)));
+                document.insert("related_events".to_owned(), related.collect());
+            }
+            return Some(Match::synthetic(document));
+        }
+        Some(match events {
+            Events::Times(_, newest) => {
+                Match::of_event(newest.0.as_ref().or(last.event), Document::new())
+            }
+            Events::Whole(window) => {
+                let mut kept: Vec<Arc<RawEvent>> = window
+                    .iter()
+                    .filter_map(|item| item.what.0.clone())
+                    .collect();
+                let has_newest = window.newest().is_some_and(|item| item.what.0.is_some());
+                let newest = if has_newest {
+                    kept.pop()
+                } else {
+                    last.event.cloned()
+                };
+                let mut matched = Match::of_event(newest.as_ref(), Document::new());
+                matched.related = Some(kept);
+                matched
+            }
+        })
     }
-    Some(Match::synthetic(document))
 }
 
 impl RuleState for State {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        for entry in self.settings.source.entries(hit, now) {
-            self.add_entry(entry, out);
-        }
-        let is_dropped = self.saved.is_dropped(self.settings.timeframe);
-        self.sweep
-            .step(&mut self.saved.cells, PER_EVENT, is_dropped);
+        let settings = Arc::clone(&self.settings);
+        settings
+            .source
+            .each_entry(hit, now, |entry| self.add_entry(entry, out));
+        self.sweep(PER_EVENT);
     }
 
     fn tick(&mut self, now: EventTime, _: &mut Vec<Match>) {
         self.saved.tick = self.saved.tick.max(Some(now));
         self.saved.ticks = self.saved.ticks.wrapping_add(1);
-        let is_dropped = self.saved.is_dropped(self.settings.timeframe);
-        self.sweep.step(&mut self.saved.cells, PER_TICK, is_dropped);
+        self.sweep(PER_TICK);
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.saved)
+        saved::save(2, &self.saved)
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.saved = saved::load(1, saved)?;
+        let saved: Saved = saved::load(2, saved)?;
+        let attach_related = self.settings.attach_related;
+        if saved
+            .cells
+            .iter()
+            .any(|(_, cell)| matches!(cell.window, Events::Whole(_)) != attach_related)
+        {
+            return Err("the saved state is of another attach_related".to_owned());
+        }
+        self.saved = saved;
+        let cells = || self.saved.cells.iter().map(|(_, cell)| cell);
+        self.events = cells().map(|cell| cell.window.len()).sum();
+        self.documents
+            .found(cells().flat_map(|cell| cell.window.kept()));
         Ok(())
     }
 
     fn size(&self) -> StateSize {
-        size(self.saved.cells.values().map(|cell| cell.window.len()))
+        size(self.saved.cells.len(), self.events)
+    }
+
+    fn set_room(&mut self, room: bool) {
+        self.documents.set_room(room);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.documents.bytes()
     }
 }

@@ -1,40 +1,459 @@
 //! What states keep per key.
+//!
+//! A million keys are no reason for a pause: the cells lie in chunks that are never moved, the table that finds them is divided into many that grow
+//! one at a time, and stale cells are removed a few at a time.
 
+use crate::event::EventTime;
 use crate::rule::Key;
-use indexmap::IndexMap;
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use serde::ser::SerializeSeq as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::hash::BuildHasher as _;
 
-/// Cells by key, in an order that depends on nothing but the calls made: ticks visit the keys in it.
-pub(super) type Keyed<C> = IndexMap<Key, C, foldhash::fast::RandomState>;
+/// Cells that lie together.
+const CHUNK: usize = 1024;
+/// With more keys than this the table is divided.
+const UNDIVIDED: usize = 4096;
+/// How many tables it is divided into.
+const TABLES: usize = 256;
 
-/// Removes stale cells a few at a time, so that no event waits for a sweep over all keys.
-#[derive(Debug, Default)]
-pub(super) struct Sweep {
-    at: usize,
+/// Where a key's cell is, as long as the key is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+impl Slot {
+    fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry<C> {
+    key: Key,
+    /// Grows with every key: ticks visit the keys in this order, as ElastAlert visits those of its dictionaries.
+    born: u64,
+    cell: C,
+}
+
+/// Cells by key.
+#[derive(Debug)]
+pub(super) struct Keyed<C> {
+    chunks: Vec<Vec<Option<Entry<C>>>>,
+    /// Slots that can be used again.
+    free: Vec<Slot>,
+    /// One table, or [`TABLES`].
+    tables: Vec<HashTable<Slot>>,
+    hasher: RandomState,
+    born: u64,
+    length: usize,
+    /// Where the next stale cell is looked for.
+    sweep: usize,
+}
+
+impl<C> Default for Keyed<C> {
+    fn default() -> Self {
+        Self {
+            chunks: Vec::new(),
+            free: Vec::new(),
+            tables: vec![HashTable::new()],
+            hasher: RandomState::default(),
+            born: 0,
+            length: 0,
+            sweep: 0,
+        }
+    }
+}
+
+impl<C> Keyed<C> {
+    /// How many keys there are.
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    fn entry(&self, slot: Slot) -> Option<&Entry<C>> {
+        let slot = slot.index();
+        self.chunks.get(slot / CHUNK)?.get(slot % CHUNK)?.as_ref()
+    }
+
+    fn hash(&self, key: &Key) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// The key in a slot.
+    pub(super) fn key(&self, slot: Slot) -> Option<&Key> {
+        self.entry(slot).map(|entry| &entry.key)
+    }
+
+    /// The cell in a slot.
+    pub(super) fn cell(&mut self, slot: Slot) -> Option<&mut C> {
+        self.key_and_cell(slot).map(|(_, cell)| cell)
+    }
+
+    /// The key in a slot, and its cell.
+    pub(super) fn key_and_cell(&mut self, slot: Slot) -> Option<(&Key, &mut C)> {
+        let slot = slot.index();
+        let entry = self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)?;
+        entry.as_mut().map(|entry| (&entry.key, &mut entry.cell))
+    }
+
+    /// A key's slot, if it is known.
+    pub(super) fn find(&self, key: &Key) -> Option<Slot> {
+        let hash = self.hash(key);
+        let table = self.tables.get(table(hash, self.tables.len()))?;
+        let is_it = |slot: &Slot| self.key(*slot).is_some_and(|other| other == key);
+        table.find(hash, is_it).copied()
+    }
+
+    /// A key's slot; one that is not known gets the cell that is made.
+    pub(super) fn find_or_add(&mut self, key: &Key, make: impl FnOnce() -> C) -> Slot {
+        match self.find(key) {
+            Some(slot) => slot,
+            None => {
+                let entry = Entry {
+                    key: key.clone(),
+                    born: self.born,
+                    cell: make(),
+                };
+                self.born += 1;
+                self.add(entry)
+            }
+        }
+    }
+
+    /// Writes a known key as it comes now: `1` may come as `true`. It counts as the youngest key from now on.
+    pub(super) fn rename(&mut self, slot: Slot, key: &Key) {
+        let at = slot.index();
+        let entry = self
+            .chunks
+            .get_mut(at / CHUNK)
+            .and_then(|chunk| chunk.get_mut(at % CHUNK));
+        if let Some(Some(entry)) = entry {
+            entry.key = key.clone();
+            entry.born = self.born;
+            self.born += 1;
+        }
+    }
+
+    fn add(&mut self, entry: Entry<C>) -> Slot {
+        let hash = self.hash(&entry.key);
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => self.new_slot(),
+        };
+        let at = slot.index();
+        let place = self
+            .chunks
+            .get_mut(at / CHUNK)
+            .and_then(|chunk| chunk.get_mut(at % CHUNK));
+        if let Some(place) = place {
+            *place = Some(entry);
+        }
+        self.length += 1;
+        if self.tables.len() == 1 && self.length > UNDIVIDED {
+            self.divide();
+        }
+        let number = table(hash, self.tables.len());
+        let Self {
+            chunks,
+            tables,
+            hasher,
+            ..
+        } = self;
+        if let Some(table) = tables.get_mut(number) {
+            table.insert_unique(hash, slot, |slot| hash_in(chunks, hasher, *slot));
+        }
+        slot
+    }
+
+    fn new_slot(&mut self) -> Slot {
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            // The first chunk grows: most rules have few keys.
+            let first = self.chunks.is_empty();
+            self.chunks
+                .push(Vec::with_capacity(if first { 1 } else { CHUNK }));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK;
+        let within = self.chunks.last_mut().map_or(0, |chunk| {
+            chunk.push(None);
+            chunk.len() - 1
+        });
+        Slot(u32::try_from(before + within).unwrap_or(u32::MAX))
+    }
+
+    fn divide(&mut self) {
+        let known: Vec<Slot> = self.tables.drain(..).flatten().collect();
+        self.tables.resize_with(TABLES, HashTable::new);
+        let Self {
+            chunks,
+            tables,
+            hasher,
+            ..
+        } = self;
+        for slot in known {
+            let hash = hash_in(chunks, hasher, slot);
+            if let Some(table) = tables.get_mut(table(hash, TABLES)) {
+                table.insert_unique(hash, slot, |slot| hash_in(chunks, hasher, *slot));
+            }
+        }
+    }
+
+    /// Removes a key and its cell.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<(Key, C)> {
+        let at = slot.index();
+        let entry = self
+            .chunks
+            .get_mut(at / CHUNK)?
+            .get_mut(at % CHUNK)?
+            .take()?;
+        let hash = self.hash(&entry.key);
+        let number = table(hash, self.tables.len());
+        let table = self.tables.get_mut(number)?;
+        if let Ok(found) = table.find_entry(hash, |other| *other == slot) {
+            found.remove();
+        }
+        self.free.push(slot);
+        self.length -= 1;
+        Some((entry.key, entry.cell))
+    }
+
+    /// The slots of all keys, in no order.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.tables.iter().flatten().copied()
+    }
+
+    /// Sorts slots as their keys came.
+    pub(super) fn sort(&self, slots: &mut [Slot]) {
+        slots.sort_by_cached_key(|slot| self.entry(*slot).map_or(0, |entry| entry.born));
+    }
+
+    /// Cells and their keys, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &C)> {
+        let entries = self.chunks.iter().flatten().flatten();
+        entries.map(|entry| (&entry.key, &entry.cell))
+    }
+
+    /// Every slot with its cell, in no order.
+    pub(super) fn slots_and_cells(&mut self) -> impl Iterator<Item = (Slot, &mut C)> {
+        let entries = self.chunks.iter_mut().flatten().enumerate();
+        entries.filter_map(|(at, entry)| {
+            let slot = Slot(u32::try_from(at).unwrap_or(u32::MAX));
+            entry.as_mut().map(|entry| (slot, &mut entry.cell))
+        })
+    }
+
+    /// Looks at the next `count` cells, round and round, and gives back the slots of those that are stale, which the caller removes.
+    pub(super) fn stale(
+        &mut self,
+        count: usize,
+        mut is_stale: impl FnMut(&mut C) -> bool,
+    ) -> Vec<Slot> {
+        let mut found = Vec::new();
+        for _ in 0..count.min(self.length) {
+            let at = Slot(u32::try_from(self.sweep).unwrap_or(u32::MAX));
+            if self.sweep / CHUNK >= self.chunks.len() {
+                self.sweep = 0;
+                continue;
+            }
+            self.sweep += 1;
+            if self.cell(at).is_some_and(&mut is_stale) {
+                found.push(at);
+            }
+        }
+        found
+    }
 }
 
 /// Cells looked at per event.
-pub(super) const PER_EVENT: usize = 2;
+pub(super) const PER_EVENT: usize = 4;
 /// Cells looked at per tick.
-pub(super) const PER_TICK: usize = 10_000;
+pub(super) const PER_TICK: usize = 20_000;
 
-impl Sweep {
-    /// Looks at the next `count` cells, round and round, and removes those that are stale.
-    pub(super) fn step<C>(
-        &mut self,
-        cells: &mut Keyed<C>,
-        count: usize,
-        mut is_stale: impl FnMut(&mut C) -> bool,
-    ) {
-        for _ in 0..count.min(cells.len()) {
-            if self.at >= cells.len() {
-                self.at = 0;
+fn table(hash: u64, tables: usize) -> usize {
+    // The table's own choice is by other bits.
+    if tables == 1 {
+        0
+    } else {
+        usize::from(hash.to_le_bytes()[5]) % tables
+    }
+}
+
+fn hash_in<C>(chunks: &[Vec<Option<Entry<C>>>], hasher: &RandomState, slot: Slot) -> u64 {
+    let at = slot.index();
+    let entry = chunks
+        .get(at / CHUNK)
+        .and_then(|chunk| chunk.get(at % CHUNK));
+    entry
+        .and_then(Option::as_ref)
+        .map_or(0, |entry| hasher.hash_one(&entry.key))
+}
+
+impl<C: Serialize> Serialize for Keyed<C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entries: Vec<&Entry<C>> = self.chunks.iter().flatten().flatten().collect();
+        entries.sort_unstable_by_key(|entry| entry.born);
+        let mut sequence = serializer.serialize_seq(Some(entries.len()))?;
+        for entry in entries {
+            sequence.serialize_element(&(&entry.key, &entry.cell))?;
+        }
+        sequence.end()
+    }
+}
+
+impl<'de, C: Deserialize<'de>> Deserialize<'de> for Keyed<C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut keyed = Self::default();
+        for (key, cell) in Vec::<(Key, C)>::deserialize(deserializer)? {
+            if keyed.find(&key).is_some() {
+                return Err(serde::de::Error::custom("a key stands twice"));
             }
-            let cell = cells.get_index_mut(self.at);
-            if cell.is_some_and(|(_, cell)| is_stale(cell)) {
-                cells.swap_remove_index(self.at);
-            } else {
-                self.at += 1;
+            let born = keyed.born;
+            keyed.born += 1;
+            keyed.add(Entry { key, born, cell });
+        }
+        Ok(keyed)
+    }
+}
+
+/// The times at which keys must be looked at: a heap in which a key's time can be changed.
+#[derive(Debug, Default)]
+pub(super) struct Deadlines {
+    heap: Vec<(EventTime, Slot)>,
+    /// By slot: where it is in the heap, from 1; 0 for nowhere.
+    places: Vec<u32>,
+}
+
+impl Deadlines {
+    /// Sets or removes a key's time.
+    pub(super) fn set(&mut self, slot: Slot, time: Option<EventTime>) {
+        let at = match (self.place(slot), time) {
+            (None, None) => return,
+            (None, Some(time)) => {
+                self.heap.push((time, slot));
+                self.heap.len() - 1
+            }
+            (Some(at), Some(time)) => {
+                if let Some(item) = self.heap.get_mut(at) {
+                    item.0 = time;
+                }
+                at
+            }
+            (Some(at), None) => {
+                self.note(slot, None);
+                self.heap.swap_remove(at);
+                at
+            }
+        };
+        let at = self.rise(at);
+        self.sink(at);
+    }
+
+    /// The first time.
+    pub(super) fn first(&self) -> Option<EventTime> {
+        self.time(0)
+    }
+
+    /// The next key whose time is not after `now`; it has none then.
+    pub(super) fn pop(&mut self, now: EventTime) -> Option<Slot> {
+        let &(time, slot) = self.heap.first()?;
+        (time <= now).then(|| {
+            self.set(slot, None);
+            slot
+        })
+    }
+
+    fn place(&self, slot: Slot) -> Option<usize> {
+        let place = *self.places.get(slot.index())?;
+        usize::try_from(place.checked_sub(1)?).ok()
+    }
+
+    fn note(&mut self, slot: Slot, place: Option<usize>) {
+        if self.places.len() <= slot.index() {
+            self.places.resize(slot.index() + 1, 0);
+        }
+        let place = place.map_or(0, |place| u32::try_from(place + 1).unwrap_or(u32::MAX));
+        if let Some(noted) = self.places.get_mut(slot.index()) {
+            *noted = place;
+        }
+    }
+
+    fn time(&self, at: usize) -> Option<EventTime> {
+        self.heap.get(at).map(|(time, _)| *time)
+    }
+
+    fn rise(&mut self, mut at: usize) -> usize {
+        let Some(&item) = self.heap.get(at) else {
+            return at;
+        };
+        while at > 0 && self.time((at - 1) / 4) > Some(item.0) {
+            self.move_to((at - 1) / 4, at);
+            at = (at - 1) / 4;
+        }
+        self.put(at, item);
+        at
+    }
+
+    fn sink(&mut self, mut at: usize) {
+        let Some(&item) = self.heap.get(at) else {
+            return;
+        };
+        loop {
+            let below = at * 4 + 1..(at * 4 + 5).min(self.heap.len());
+            let least = below.min_by_key(|below| self.time(*below));
+            match least.and_then(|least| Some((least, self.time(least)?))) {
+                Some((least, time)) if time < item.0 => {
+                    self.move_to(least, at);
+                    at = least;
+                }
+                _ => break,
             }
         }
+        self.put(at, item);
+    }
+
+    fn move_to(&mut self, from: usize, to: usize) {
+        if let Some(&item) = self.heap.get(from) {
+            self.put(to, item);
+        }
+    }
+
+    fn put(&mut self, at: usize, item: (EventTime, Slot)) {
+        if let Some(place) = self.heap.get_mut(at) {
+            *place = item;
+            self.note(item.1, Some(at));
+        }
+    }
+}
+
+/// Times at which something was done to every key, for keys that catch up with it when they are next looked at.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Rounds {
+    count: u64,
+    /// Rounds by number, each at a later time than all that follow it: the others have no effect of their own.
+    latest: Vec<(u64, EventTime)>,
+}
+
+impl Rounds {
+    /// One more round.
+    pub(super) fn add(&mut self, now: EventTime) {
+        self.count += 1;
+        while self.latest.pop_if(|(_, time)| *time <= now).is_some() {}
+        self.latest.push((self.count, now));
+    }
+
+    /// The clock was set back: rounds of the time to come have not been.
+    pub(super) fn set_back(&mut self, now: EventTime) {
+        self.latest.retain(|(_, time)| *time <= now);
+    }
+
+    /// How many there were.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The latest time of the rounds after the first `count` ones.
+    pub(super) fn after(&self, count: u64) -> Option<EventTime> {
+        let place = self.latest.partition_point(|(number, _)| *number <= count);
+        self.latest.get(place).map(|(_, time)| *time)
     }
 }

@@ -8,6 +8,7 @@ use super::source::elements;
 use super::spike_windows::float;
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Field, FieldPath, python};
+use crate::rule::blocks::Blocks;
 use crate::rule::{Common, Key};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -153,7 +154,7 @@ impl MetricKind {
             Self::Sum => Accumulator::Sum(ExactSum::default()),
             Self::Cardinality => Accumulator::Distinct(HashMap::default()),
             Self::ValueCount | Self::Matches => Accumulator::Count(0),
-            Self::Percentile(percent) => Accumulator::Percentile(percent, Vec::new()),
+            Self::Percentile(percent) => Accumulator::Percentile(percent, Blocks::default()),
         }
     }
 
@@ -209,7 +210,7 @@ pub(super) enum Accumulator {
     Extremes(MetricKind, BTreeMap<Ordered, u64>),
     Distinct(HashMap<Key, u64, foldhash::fast::RandomState>),
     /// The percentile, and all numbers in order.
-    Percentile(f64, Vec<f64>),
+    Percentile(f64, Blocks<f64>),
 }
 
 impl Accumulator {
@@ -246,8 +247,12 @@ impl Accumulator {
             }
             Contribution::Keys(keys) => {
                 if let Self::Distinct(counts) = self {
-                    keys.iter().for_each(|key| decrement(counts.get_mut(key)));
-                    counts.retain(|_, count| *count > 0);
+                    for key in keys {
+                        decrement(counts.get_mut(key));
+                        if counts.get(key) == Some(&0) {
+                            counts.remove(key);
+                        }
+                    }
                 }
             }
         }
@@ -262,8 +267,7 @@ impl Accumulator {
             }
             Self::Extremes(_, counts) => *counts.entry(Ordered(number)).or_default() += 1,
             Self::Percentile(_, numbers) => {
-                let place = numbers.partition_point(|other| other.total_cmp(&number).is_lt());
-                numbers.insert(place, number);
+                numbers.insert(number, |other| other.total_cmp(&number).is_lt());
             }
             Self::Count(_) | Self::Distinct(_) => {}
         }
@@ -283,10 +287,7 @@ impl Accumulator {
                 }
             }
             Self::Percentile(_, numbers) => {
-                let place = numbers.partition_point(|other| other.total_cmp(&number).is_lt());
-                if place < numbers.len() {
-                    numbers.remove(place);
-                }
+                numbers.remove(|other| other.total_cmp(&number).is_lt());
             }
             Self::Count(_) | Self::Distinct(_) => {}
         }
@@ -320,7 +321,7 @@ pub(super) fn precise(count: u64) -> f64 {
 
 /// The percentile of sorted numbers as Elasticsearch's t-digest gives it while it is exact: linear between neighbours, with each number in
 /// the middle of its share.
-fn percentile(percent: f64, numbers: &[f64]) -> Option<f64> {
+fn percentile(percent: f64, numbers: &Blocks<f64>) -> Option<f64> {
     let last = precise((numbers.len() as u64).checked_sub(1)?);
     let place = (percent / 100.0 * (last + 1.0) - 0.5).clamp(0.0, last);
     #[expect(

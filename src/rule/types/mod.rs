@@ -94,13 +94,12 @@ fn timeframe(common: &Common) -> Result<Duration, Vec<Problem>> {
     })
 }
 
-/// The size of a state, from the number of events each key holds.
-fn size(events: impl ExactSizeIterator<Item = usize>) -> StateSize {
-    let keys = events.len();
+/// The size of a state.
+fn size(keys: usize, events: usize) -> StateSize {
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     StateSize {
         keys: count(keys),
-        events: count(events.sum()),
+        events: count(events),
     }
 }
 

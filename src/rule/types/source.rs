@@ -46,10 +46,11 @@ enum Mode {
 }
 
 /// One thing that enters a window.
-pub(super) struct Entry {
-    pub(super) key: Key,
+#[derive(Clone, Copy)]
+pub(super) struct Entry<'a> {
+    pub(super) key: &'a Key,
     pub(super) time: EventTime,
-    pub(super) event: Option<Arc<RawEvent>>,
+    pub(super) event: Option<&'a Arc<RawEvent>>,
 }
 
 impl Source {
@@ -120,27 +121,28 @@ impl Source {
         })
     }
 
-    /// What an event puts into windows.
-    pub(super) fn entries(&self, hit: &Hit, now: EventTime) -> Vec<Entry> {
-        match self.mode {
-            Mode::Events => vec![Entry {
-                key: hit.sample.key.clone(),
-                time: hit.time,
-                event: hit.event.clone(),
-            }],
-            Mode::Counts => vec![Entry {
-                key: Key::All,
+    /// Calls with what an event puts into windows.
+    pub(super) fn each_entry(&self, hit: &Hit, now: EventTime, mut each: impl FnMut(Entry<'_>)) {
+        let mut bare = |key: &Key| {
+            each(Entry {
+                key,
                 time: now,
                 event: None,
-            }],
-            Mode::Terms => {
-                let entry = |value| Entry {
-                    key: Key::from(value),
-                    time: now,
-                    event: None,
-                };
-                hit.sample.values.iter().map(entry).collect()
-            }
+            });
+        };
+        match self.mode {
+            Mode::Events => each(Entry {
+                key: &hit.sample.key,
+                time: hit.time,
+                event: hit.event.as_ref(),
+            }),
+            Mode::Counts => bare(&Key::All),
+            Mode::Terms => hit
+                .sample
+                .values
+                .iter()
+                .map(Key::from)
+                .for_each(|key| bare(&key)),
         }
     }
 

@@ -2,18 +2,17 @@
 //!
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#spike>. With `field_value` the means of a field are compared instead of numbers of events.
 
+use super::TIMEFRAME;
 use super::source::{self, Source};
 use super::spike_windows::{
-    ALERT_ON_NEW_DATA, Amount, Cells, Measure, SPIKE_HEIGHT, SPIKE_TYPE, Spike, SpikeSettings,
-    THRESHOLD_CUR, THRESHOLD_REF, float, integer,
+    ALERT_ON_NEW_DATA, Amount, Cells, Inserted, Measure, SPIKE_HEIGHT, SPIKE_TYPE, Spike,
+    SpikeSettings, THRESHOLD_CUR, THRESHOLD_REF, float, integer,
 };
-use super::{TIMEFRAME, size};
 use crate::config::{Problem, Properties, opt};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
-use crate::rule::window::KeptEvent;
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde_json::Value;
@@ -169,8 +168,8 @@ impl Settings {
             None => integer,
         };
         let counts = spike.counts(number);
-        if self.source.has_events() && !spike.is_placeholder {
-            return Match::of_event(spike.event.0.as_ref(), counts);
+        if spike.event.is_some() {
+            return Match::of_event(spike.event.as_ref(), counts);
         }
         let mut document = self.source.document(key, spike.time);
         if spike.is_placeholder {
@@ -185,18 +184,22 @@ impl RuleState for State {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
         let settings = &*self.settings;
         let value = hit.sample.values.first().and_then(python::number_value);
-        for entry in settings.source.entries(hit, now) {
+        let amount = value.filter(|_| settings.field.is_some()).unwrap_or(1.0);
+        let other = Key::Text("other".into());
+        settings.source.each_entry(hit, now, |entry| {
             let key = match entry.key {
-                Key::Null => Key::Text("other".into()),
+                Key::Null => &other,
                 key => key,
             };
-            let amount = Amount::new(value.filter(|_| settings.field.is_some()).unwrap_or(1.0));
-            let event = KeptEvent(entry.event);
-            let spike = self
-                .cells
-                .insert(&settings.spike, &key, entry.time, amount, event);
-            out.extend(spike.map(|spike| settings.matched(&key, &spike)));
-        }
+            let inserted = Inserted {
+                time: entry.time,
+                amount: Amount::new(amount),
+                event: entry.event,
+                now,
+            };
+            let spike = self.cells.insert(&settings.spike, key, &inserted);
+            out.extend(spike.map(|spike| settings.matched(key, &spike)));
+        });
     }
 
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
@@ -206,16 +209,28 @@ impl RuleState for State {
         });
     }
 
+    fn resume(&mut self, gap: &Gap) {
+        self.cells.resume(&self.settings.spike, gap);
+    }
+
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.cells)
+        saved::save(2, &self.cells)
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.cells = saved::load(1, saved)?;
+        self.cells = saved::load(2, saved)?;
         Ok(())
     }
 
     fn size(&self) -> StateSize {
-        size(self.cells.lengths())
+        self.cells.size()
+    }
+
+    fn set_room(&mut self, room: bool) {
+        self.cells.documents().set_room(room);
+    }
+
+    fn kept_bytes(&self) -> u64 {
+        self.cells.kept_bytes()
     }
 }

@@ -7,16 +7,15 @@ use super::aggregation::{self, Aggregation, Evaluated, Plan, SavedAggregation, j
 use super::metric::{self, Metric, MetricKind};
 use super::source::{self, time_document};
 use super::spike_windows::{
-    ALERT_ON_NEW_DATA, Amount, Cells, Measure, SPIKE_HEIGHT, SPIKE_TYPE, Spike, SpikeSettings,
-    THRESHOLD_CUR, THRESHOLD_REF, float, integer,
+    ALERT_ON_NEW_DATA, Amount, Cells, Inserted, Measure, SPIKE_HEIGHT, SPIKE_TYPE, Spike,
+    SpikeSettings, THRESHOLD_CUR, THRESHOLD_REF, float, integer,
 };
-use super::{TIMEFRAME, no_advice, size};
+use super::{TIMEFRAME, no_advice};
 use crate::config::{Problem, Properties};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
-use crate::rule::window::KeptEvent;
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde_json::Value;
@@ -102,6 +101,11 @@ impl RuleType for SpikeAggregation {
         Verdict::Sample(plan.sample(event.fields, metric))
     }
 
+    fn horizon(&self) -> Option<Duration> {
+        // The first samples of the reference window are whole only when the metric's window is.
+        Some(self.0.plan.window + self.0.spike.timeframe * 2)
+    }
+
     fn state(&self) -> Box<dyn RuleState> {
         Box::new(State {
             aggregation: Aggregation::new(&self.0.plan),
@@ -149,11 +153,13 @@ impl State {
             [] => Key::All,
             path => Key::Text(joined(path).into()),
         };
-        let amount = group.value.map_or(Amount::NONE, Amount::new);
-        let event = KeptEvent::default();
-        let spike = self
-            .cells
-            .insert(&settings.spike, &key, group.time, amount, event);
+        let inserted = Inserted {
+            time: group.time,
+            amount: group.value.map_or(Amount::NONE, Amount::new),
+            event: None,
+            now: group.time,
+        };
+        let spike = self.cells.insert(&settings.spike, &key, &inserted);
         out.extend(spike.map(|spike| settings.matched(&key, &spike)));
     }
 }
@@ -187,19 +193,24 @@ impl RuleState for State {
         }
     }
 
+    fn resume(&mut self, gap: &Gap) {
+        self.aggregation.resume(gap);
+        self.cells.resume(&self.settings.spike, gap);
+    }
+
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &(self.aggregation.to_saved(), &self.cells))
+        saved::save(2, &(self.aggregation.to_saved(), &self.cells))
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        let (aggregation, cells): (SavedAggregation, Cells) = saved::load(1, saved)?;
+        let (aggregation, cells): (SavedAggregation, Cells) = saved::load(2, saved)?;
         self.aggregation = Aggregation::from_saved(&self.settings.plan, aggregation);
         self.cells = cells;
         Ok(())
     }
 
     fn size(&self) -> StateSize {
-        let (events, samples) = (self.aggregation.size(), size(self.cells.lengths()));
+        let (events, samples) = (self.aggregation.size(), self.cells.size());
         StateSize {
             keys: samples.keys,
             events: events.events + samples.events,

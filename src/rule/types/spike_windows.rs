@@ -3,13 +3,15 @@
 //! What is put in goes to the key's current window; what gets too old for that goes to its reference window, at that moment. A key is checked after
 //! each insertion, but not within twice the timeframe of its first, when the reference cannot be full yet.
 
-use super::keyed::Keyed;
+use super::keyed::{Deadlines, Keyed, Slot};
 use crate::config::{OptionSpec, Problem, Properties, opt};
-use crate::event::{Document, EventTime};
-use crate::rule::window::{Item, KeptEvent, Window};
-use crate::rule::{Common, Key};
-use serde::{Deserialize, Serialize};
+use crate::event::{Document, EventTime, RawEvent};
+use crate::rule::window::{Documents, Item, KeptEvent, Window};
+use crate::rule::{Common, Gap, Key, StateSize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").judges().number().required().doc(
@@ -97,10 +99,7 @@ impl SpikeSettings {
         })
     }
 
-    fn is_spike(&self, cur: Option<f64>, reference: Option<f64>) -> bool {
-        let (Some(cur), Some(reference)) = (cur, reference) else {
-            return false;
-        };
+    fn is_spike(&self, cur: f64, reference: f64) -> bool {
         if self.measure == Measure::NonZeroMean {
             if cur == 0.0 || reference == 0.0 {
                 return false;
@@ -138,13 +137,26 @@ struct Current {
     event: KeptEvent,
 }
 
-/// Both windows of a key.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// Before all times.
+const NEVER: EventTime = EventTime(i64::MIN);
+
+/// Both windows of a key. Placeholders are not in them: which ones there were is known from the ticks, and all they do is to move the windows on.
+#[derive(Debug, Serialize, Deserialize)]
 struct Windows {
     cur: Window<Current>,
     cur_total: Total,
     reference: Window<Amount>,
     reference_total: Total,
+    /// The newest item that ever was in `cur`.
+    newest: EventTime,
+    /// The newest item that has gone over to `reference` since that was emptied.
+    reference_newest: EventTime,
+    /// Placeholders up to this time went over before `reference` was emptied.
+    emptied: EventTime,
+    /// How many ticks there were before the windows came to be: they have no placeholder in them.
+    born: u32,
+    /// How many ticks are accounted for.
+    seen: u32,
 }
 
 /// The running sum and number of a window's amounts.
@@ -152,7 +164,7 @@ struct Windows {
 struct Total {
     /// Minus zero until an amount was added: Python starts with the integer 0 and prints it as such.
     sum: f64,
-    number: u64,
+    number: u32,
 }
 
 impl Default for Total {
@@ -181,8 +193,7 @@ impl Total {
 
     fn value(self, measure: Measure, amounts: impl Iterator<Item = Amount>) -> Option<f64> {
         let amounts = amounts.filter_map(Amount::get);
-        #[expect(clippy::cast_precision_loss, reason = "no window holds 2^53 events")]
-        let number = self.number as f64;
+        let number = f64::from(self.number);
         match measure {
             Measure::Sum => Some(self.sum),
             _ if self.number == 0 => None,
@@ -195,24 +206,140 @@ impl Total {
     }
 }
 
-impl Windows {
-    fn insert(&mut self, time: EventTime, item: Current, timeframe: Duration) {
-        self.cur_total.add(item.amount);
-        self.cur.insert(time, item);
-        let newest = self.cur.newest().map_or(time, |newest| newest.time);
-        while let Some(gone) = self.cur.pop_older(newest, timeframe) {
-            self.cur_total.remove(gone.what.amount);
-            self.insert_reference(gone.time, gone.what.amount, timeframe);
+/// The ticks that still matter.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Ticks {
+    /// Their times, in order.
+    times: VecDeque<EventTime>,
+    /// How many there were before these.
+    gone: u32,
+}
+
+impl Ticks {
+    fn count(&self) -> u32 {
+        self.number(self.times.len())
+    }
+
+    fn number(&self, place: usize) -> u32 {
+        self.gone
+            .saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// One more. Only the last one that is a timeframe old matters of those that are.
+    fn add(&mut self, now: EventTime, timeframe: Duration) {
+        self.times.push_back(now);
+        while self
+            .times
+            .get(1)
+            .is_some_and(|second| *second <= now.minus(timeframe))
+        {
+            self.times.pop_front();
+            self.gone = self.gone.saturating_add(1);
         }
     }
 
-    fn insert_reference(&mut self, time: EventTime, amount: Amount, timeframe: Duration) {
-        self.reference_total.add(amount);
-        self.reference.insert(time, amount);
-        let newest = self.reference.newest().map_or(time, |newest| newest.time);
-        while let Some(gone) = self.reference.pop_older(newest, timeframe) {
+    /// The clock was set back: ticks of the time to come have not been.
+    fn set_back(&mut self, now: EventTime) {
+        while self.times.pop_back_if(|time| *time > now).is_some() {}
+    }
+
+    fn latest(&self) -> Option<EventTime> {
+        self.times.back().copied()
+    }
+
+    /// The latest after the first `count` ones that is not after `time`.
+    fn latest_until(&self, time: EventTime, count: u32) -> Option<EventTime> {
+        let place = self
+            .times
+            .partition_point(|tick| *tick <= time)
+            .checked_sub(1)?;
+        let tick = self.times.get(place).copied();
+        tick.filter(|_| self.number(place) >= count)
+    }
+}
+
+impl Windows {
+    fn new(ticks: &Ticks) -> Self {
+        Self {
+            cur: Window::default(),
+            cur_total: Total::default(),
+            reference: Window::default(),
+            reference_total: Total::default(),
+            newest: NEVER,
+            reference_newest: NEVER,
+            emptied: NEVER,
+            born: ticks.count(),
+            seen: ticks.count(),
+        }
+    }
+
+    /// Puts in the placeholders of ticks that did not look at these windows.
+    fn catch_up(&mut self, ticks: &Ticks, timeframe: Duration, documents: &mut Documents) {
+        if let Some(latest) = ticks.latest()
+            && ticks.count() > self.seen
+        {
+            self.seen = ticks.count();
+            if latest <= self.newest.minus(timeframe) {
+                // So late that it went to the reference at once.
+                self.reference_newest = self.reference_newest.max(latest);
+            }
+            self.newest = self.newest.max(latest);
+            self.move_on(ticks, timeframe, documents);
+        }
+    }
+
+    fn insert(
+        &mut self,
+        time: EventTime,
+        item: Current,
+        ticks: &Ticks,
+        timeframe: Duration,
+        documents: &mut Documents,
+    ) {
+        self.cur_total.add(item.amount);
+        self.cur.insert(time, item);
+        self.newest = self.newest.max(time);
+        self.move_on(ticks, timeframe, documents);
+    }
+
+    /// The clock was set back: placeholders of the time to come were none.
+    fn set_back(&mut self, now: EventTime, ticks: &Ticks) {
+        let newest = self.cur.newest().map_or(now, |item| item.time.max(now));
+        self.newest = self.newest.min(newest);
+        let gone = self
+            .reference
+            .newest()
+            .map_or(now, |item| item.time.max(now));
+        self.reference_newest = self.reference_newest.min(gone);
+        self.emptied = self.emptied.min(now);
+        self.born = self.born.min(ticks.count());
+        self.seen = self.seen.min(ticks.count());
+    }
+
+    /// Lets what is too old for one window go to the next.
+    fn move_on(&mut self, ticks: &Ticks, timeframe: Duration, documents: &mut Documents) {
+        while let Some(gone) = self.cur.pop_older(self.newest, timeframe) {
+            let amount = gone.what.amount;
+            documents.release(&gone.what.event);
+            self.cur_total.remove(amount);
+            self.reference_total.add(amount);
+            self.reference.insert(gone.time, amount);
+            self.reference_newest = self.reference_newest.max(gone.time);
+        }
+        let placeholder = ticks.latest_until(self.newest.minus(timeframe), self.born);
+        if let Some(placeholder) = placeholder.filter(|time| *time > self.emptied) {
+            self.reference_newest = self.reference_newest.max(placeholder);
+        }
+        while let Some(gone) = self.reference.pop_older(self.reference_newest, timeframe) {
             self.reference_total.remove(gone.what);
         }
+    }
+
+    fn empty_reference(&mut self, timeframe: Duration) {
+        self.reference.clear();
+        self.reference_total = Total::default();
+        self.reference_newest = NEVER;
+        self.emptied = self.newest.minus(timeframe);
     }
 
     fn values(&self, measure: Measure) -> (Option<f64>, Option<f64>) {
@@ -228,13 +355,38 @@ impl Windows {
         self.cur_total.sum == 0.0 && self.reference_total.sum == 0.0
     }
 
-    /// The item that stands for a spike: the oldest that counts, else the newest.
+    fn len(&self) -> usize {
+        self.cur.len() + self.reference.len()
+    }
+
+    /// The item that stands for a spike: the oldest that counts, else a sample that does not. `None`: only placeholders are left.
     fn representative(&self, measure: Measure) -> Option<&Item<Current>> {
         let counts = |item: &&Item<Current>| match item.what.amount.get() {
             Some(amount) => measure == Measure::NonZeroMean || amount != 0.0,
             None => false,
         };
-        self.cur.iter().find(counts).or_else(|| self.cur.newest())
+        let newest = || self.cur.newest().filter(|item| item.time == self.newest);
+        self.cur.iter().find(counts).or_else(newest)
+    }
+
+    /// Whether time alone can make a spike of what is there.
+    fn can_spike(&self, settings: &SpikeSettings) -> bool {
+        let (cur, both) = (
+            self.cur_total.sum,
+            self.cur_total.sum + self.reference_total.sum,
+        );
+        settings.measure != Measure::Sum
+            || (cur >= settings.threshold_cur && both >= settings.threshold_ref)
+    }
+
+    /// When time alone can next change what a check finds.
+    fn due(&self, timeframe: Duration) -> Option<EventTime> {
+        let cur = self.cur.oldest().map(|oldest| oldest.time.plus(timeframe));
+        let reference = self
+            .reference
+            .oldest()
+            .map(|oldest| oldest.time.plus(timeframe * 2));
+        [cur, reference].into_iter().flatten().min()
     }
 }
 
@@ -249,12 +401,25 @@ struct Cell {
     quiet_until: Option<EventTime>,
 }
 
-/// All keys of a rule.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// All keys of a rule. Ticks look only at those whose windows time has changed, see [`Cell::due`].
+#[derive(Debug, Default)]
 pub(super) struct Cells {
+    saved: Saved,
+    due: Deadlines,
+    documents: Documents,
+    items: usize,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Saved {
     cells: Keyed<Cell>,
+    ticks: Ticks,
     /// Whether any key has got past twice the timeframe.
     filled_once: bool,
+    /// Whether that has just come to be, so that the next tick must look at all keys.
+    look_at_all: bool,
+    /// The latest time; ticks never run behind it.
+    now: Option<EventTime>,
 }
 
 /// A spike.
@@ -262,7 +427,7 @@ pub(super) struct Spike {
     /// The time of the item that stands for it.
     pub(super) time: EventTime,
     /// Its event; `None` for samples, placeholders, and events that were not kept.
-    pub(super) event: KeptEvent,
+    pub(super) event: Option<Arc<RawEvent>>,
     /// Whether that item is a placeholder.
     pub(super) is_placeholder: bool,
     pub(super) cur: f64,
@@ -295,28 +460,70 @@ pub(super) fn integer(value: f64) -> Value {
     text.parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
+/// What is put into a key's windows.
+pub(super) struct Inserted<'a> {
+    pub(super) time: EventTime,
+    pub(super) amount: Amount,
+    /// The event it is about.
+    pub(super) event: Option<&'a Arc<RawEvent>>,
+    /// The clock.
+    pub(super) now: EventTime,
+}
+
+/// What a cell needs of the rule to be changed.
+struct Around<'a> {
+    settings: &'a SpikeSettings,
+    ticks: &'a Ticks,
+    filled_once: &'a mut bool,
+    documents: &'a mut Documents,
+}
+
+/// What a check came to.
+enum Checked {
+    /// There was none: the key has not been watched for long enough.
+    Early,
+    Nothing,
+    Found(Spike),
+}
+
 impl Cells {
     /// Puts an amount into a key's windows and checks them.
     pub(super) fn insert(
         &mut self,
         settings: &SpikeSettings,
         key: &Key,
-        time: EventTime,
-        amount: Amount,
-        event: KeptEvent,
+        inserted: &Inserted<'_>,
     ) -> Option<Spike> {
-        // A key that was forgotten is written as it comes back: `1` may come back as `true`.
-        let is_forgotten = |cell: &Cell| cell.windows.is_none();
-        if self.cells.get(key).is_some_and(is_forgotten)
-            && let Some(cell) = self.cells.swap_remove(key)
-        {
-            self.cells.insert(key.clone(), cell);
+        let Saved {
+            cells,
+            ticks,
+            filled_once,
+            look_at_all,
+            now,
+        } = &mut self.saved;
+        *now = (*now).max(Some(inserted.now));
+        let slot = cells.find_or_add(key, Cell::default);
+        if cells.cell(slot).is_some_and(|cell| cell.windows.is_none()) {
+            // A key that was forgotten is written as it comes back: `1` may come back as `true`.
+            cells.rename(slot, key);
         }
-        let cell = match self.cells.get_mut(key) {
-            Some(cell) => cell,
-            None => self.cells.entry(key.clone()).or_default(),
-        };
-        cell.insert(settings, &mut self.filled_once, time, amount, event)
+        let cell = cells.cell(slot)?;
+        let was_filled = *filled_once;
+        self.items -= cell.len();
+        let checked = cell.insert(
+            inserted,
+            &mut Around {
+                settings,
+                ticks,
+                filled_once,
+                documents: &mut self.documents,
+            },
+        );
+        self.items += cell.len();
+        let due = cell.due(settings, key, &checked, *filled_once, *now);
+        self.due.set(slot, due);
+        *look_at_all |= settings.checks_new_keys && *filled_once && !was_filled;
+        checked.spike()
     }
 
     /// Time passed: every key that is not forgotten gets a placeholder. A key with nothing in its windows is forgotten instead.
@@ -326,68 +533,291 @@ impl Cells {
         now: EventTime,
         mut found: impl FnMut(&Key, Spike),
     ) {
-        for (key, cell) in &mut self.cells {
-            let Some(windows) = &cell.windows else {
+        let now = self.saved.now.map_or(now, |latest| latest.max(now));
+        self.saved.now = Some(now);
+        let mut slots = Vec::new();
+        while let Some(slot) = self.due.pop(now) {
+            slots.push(slot);
+        }
+        let Saved {
+            cells,
+            ticks,
+            filled_once,
+            look_at_all,
+            ..
+        } = &mut self.saved;
+        let mut fills = |slot: &Slot| {
+            cells
+                .cell(*slot)
+                .is_some_and(|cell| cell.is_filled(settings, now))
+        };
+        let fills =
+            settings.checks_new_keys && !*filled_once && slots.iter().any(|slot| fills(slot));
+        if *look_at_all || fills {
+            slots = cells.slots().collect();
+        }
+        *look_at_all = fills;
+        cells.sort(&mut slots);
+        for slot in &slots {
+            if let Some((key, cell)) = cells.key_and_cell(*slot) {
+                self.items -= cell.len();
+                cell.catch_up_or_forget(key, ticks, settings.timeframe, &mut self.documents);
+                self.items += cell.len();
+            }
+        }
+        ticks.add(now, settings.timeframe);
+        for slot in slots {
+            let Some((key, cell)) = cells.key_and_cell(slot) else {
                 continue;
             };
-            if *key != Key::All && windows.is_empty() {
-                cell.windows = None;
-                continue;
-            }
-            let (amount, event) = (Amount::NONE, KeptEvent::default());
-            let spike = cell.insert(settings, &mut self.filled_once, now, amount, event);
-            if let Some(spike) = spike {
+            self.items -= cell.len();
+            let checked = cell.tick(
+                now,
+                &mut Around {
+                    settings,
+                    ticks,
+                    filled_once,
+                    documents: &mut self.documents,
+                },
+            );
+            self.items += cell.len();
+            let due = cell.due(settings, key, &checked, *filled_once, Some(now));
+            if let Some(spike) = checked.spike() {
                 found(key, spike);
             }
+            self.due.set(slot, due);
         }
     }
 
-    /// How many items the current windows hold, by key.
-    pub(super) fn lengths(&self) -> impl ExactSizeIterator<Item = usize> {
-        self.cells.values().map(|cell| {
-            let windows = cell.windows.as_ref();
-            windows.map_or(0, |windows| windows.cur.len() + windows.reference.len())
-        })
+    /// Events could not come for a while: both windows must fill anew before they are compared.
+    pub(super) fn resume(&mut self, settings: &SpikeSettings, gap: &Gap) {
+        let Saved {
+            cells,
+            ticks,
+            filled_once,
+            now,
+            ..
+        } = &mut self.saved;
+        if gap.is_back() {
+            *now = now.map(|now| now.min(gap.to));
+            ticks.set_back(gap.to);
+        }
+        let breaks = gap.breaks(settings.timeframe);
+        *filled_once &= !breaks;
+        for (slot, cell) in cells.slots_and_cells() {
+            if let Some(windows) = cell.windows.as_mut().filter(|_| gap.is_back()) {
+                windows.set_back(gap.to, ticks);
+            }
+            if breaks {
+                cell.first = cell.first.and(Some(gap.to));
+            }
+            // The next tick finds out whether it need be looked at.
+            self.due.set(slot, Some(NEVER));
+        }
+    }
+
+    pub(super) fn size(&self) -> StateSize {
+        super::size(self.saved.cells.len(), self.items)
+    }
+
+    pub(super) fn documents(&mut self) -> &mut Documents {
+        &mut self.documents
+    }
+
+    pub(super) fn kept_bytes(&self) -> u64 {
+        self.documents.bytes()
+    }
+}
+
+impl Serialize for Cells {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.saved.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cells {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let saved = Saved::deserialize(deserializer)?;
+        let mut loaded = Self::default();
+        // The next tick finds out which of them need not be looked at.
+        for slot in saved.cells.slots() {
+            loaded.due.set(slot, Some(NEVER));
+        }
+        let windows = || {
+            saved
+                .cells
+                .iter()
+                .filter_map(|(_, cell)| cell.windows.as_deref())
+        };
+        loaded.items = windows().map(Windows::len).sum();
+        loaded
+            .documents
+            .found(windows().flat_map(|windows| windows.cur.iter().map(|item| &item.what.event)));
+        loaded.saved = saved;
+        Ok(loaded)
+    }
+}
+
+impl Checked {
+    fn spike(self) -> Option<Spike> {
+        match self {
+            Self::Found(spike) => Some(spike),
+            Self::Early | Self::Nothing => None,
+        }
     }
 }
 
 impl Cell {
-    fn insert(
+    fn len(&self) -> usize {
+        self.windows.as_deref().map_or(0, Windows::len)
+    }
+
+    fn insert(&mut self, inserted: &Inserted<'_>, around: &mut Around<'_>) -> Checked {
+        let Inserted {
+            time,
+            amount,
+            event,
+            ..
+        } = *inserted;
+        let timeframe = around.settings.timeframe;
+        let windows = self
+            .windows
+            .get_or_insert_with(|| Box::new(Windows::new(around.ticks)));
+        windows.catch_up(around.ticks, timeframe, around.documents);
+        let item = Current {
+            amount,
+            event: around.documents.keep(event),
+        };
+        windows.insert(time, item, around.ticks, timeframe, around.documents);
+        self.check(time, event, around)
+    }
+
+    /// What ticks before the coming one have done: after one that left nothing in the windows the coming one forgets the key.
+    fn catch_up_or_forget(
         &mut self,
-        settings: &SpikeSettings,
-        filled_once: &mut bool,
+        key: &Key,
+        ticks: &Ticks,
+        timeframe: Duration,
+        documents: &mut Documents,
+    ) {
+        let Some(windows) = &mut self.windows else {
+            return;
+        };
+        windows.catch_up(ticks, timeframe, documents);
+        if *key != Key::All && windows.is_empty() {
+            windows
+                .cur
+                .iter()
+                .for_each(|item| documents.release(&item.what.event));
+            self.windows = None;
+        }
+    }
+
+    fn tick(&mut self, now: EventTime, around: &mut Around<'_>) -> Checked {
+        let Some(windows) = &mut self.windows else {
+            return Checked::Nothing;
+        };
+        windows.catch_up(around.ticks, around.settings.timeframe, around.documents);
+        self.check(now, None, around)
+    }
+
+    /// Whether a tick finds that the key has been watched for long enough.
+    fn is_filled(&self, settings: &SpikeSettings, now: EventTime) -> bool {
+        let first = self.first.unwrap_or(now);
+        self.windows.is_some() && first.plus(settings.timeframe * 2) <= now
+    }
+
+    /// Checks the windows after something was put in at `time`.
+    fn check(
+        &mut self,
         time: EventTime,
-        amount: Amount,
-        event: KeptEvent,
-    ) -> Option<Spike> {
+        event: Option<&Arc<RawEvent>>,
+        around: &mut Around<'_>,
+    ) -> Checked {
+        let settings = around.settings;
         let first = *self.first.get_or_insert(time);
-        let windows = self.windows.get_or_insert_default();
-        windows.insert(time, Current { amount, event }, settings.timeframe);
-        let filled = first.plus(settings.timeframe * 2) <= time;
-        if filled {
-            *filled_once = true;
+        let Some(windows) = &mut self.windows else {
+            return Checked::Nothing;
+        };
+        if first.plus(settings.timeframe * 2) <= time {
+            *around.filled_once = true;
         } else {
             let is_quiet = self.quiet_until.is_some_and(|until| time < until);
-            if !*filled_once || !settings.checks_new_keys || is_quiet {
-                return None;
+            if !*around.filled_once || !settings.checks_new_keys || is_quiet {
+                return Checked::Early;
             }
         }
-        let (cur, reference) = windows.values(settings.measure);
-        if !settings.is_spike(cur, reference) {
-            return None;
-        }
-        let item = windows.representative(settings.measure)?;
-        let spike = Spike {
-            time: item.time,
-            event: item.what.event.clone(),
-            is_placeholder: item.what.amount.get().is_none(),
-            cur: cur?,
-            reference: reference?,
+        let (cur, reference) = match windows.values(settings.measure) {
+            (Some(cur), Some(reference)) if settings.is_spike(cur, reference) => (cur, reference),
+            _ => return Checked::Nothing,
         };
-        windows.reference.clear();
-        windows.reference_total = Total::default();
+        let item = windows.representative(settings.measure);
+        // Where the oldest event was not kept for want of room, another of the window stands for it.
+        let others = || {
+            windows
+                .cur
+                .iter()
+                .find_map(|item| item.what.event.0.clone())
+        };
+        let spike = Spike {
+            time: item.map_or(windows.newest, |item| item.time),
+            event: item.and_then(|item| {
+                item.what
+                    .event
+                    .0
+                    .clone()
+                    .or_else(others)
+                    .or_else(|| event.cloned())
+            }),
+            is_placeholder: item.is_none_or(|item| item.what.amount.get().is_none()),
+            cur,
+            reference,
+        };
+        windows.empty_reference(settings.timeframe);
         self.first = None;
         self.quiet_until = Some(spike.time.plus(settings.timeframe * 2));
-        Some(spike)
+        Checked::Found(spike)
+    }
+
+    /// The time of the first tick that could do more to this cell than put a placeholder in, if nothing comes before.
+    fn due(
+        &self,
+        settings: &SpikeSettings,
+        key: &Key,
+        checked: &Checked,
+        filled_once: bool,
+        now: Option<EventTime>,
+    ) -> Option<EventTime> {
+        let windows = self.windows.as_deref()?;
+        let timeframe = settings.timeframe;
+        let is_forgotten_next = *key != Key::All && windows.is_empty();
+        // Windows ahead of the clock take placeholders in their midst.
+        let is_ahead = Some(windows.newest) > now;
+        let Some(first) = self.first.filter(|_| !is_forgotten_next && !is_ahead) else {
+            return Some(NEVER);
+        };
+        let watched = first.plus(timeframe * 2);
+        let opens = match (checked, self.quiet_until) {
+            (Checked::Early, Some(quiet)) if settings.checks_new_keys && filled_once => {
+                Some(watched.min(quiet))
+            }
+            (Checked::Early, _) => Some(watched),
+            (Checked::Nothing | Checked::Found(_), _) => None,
+        };
+        if !windows.can_spike(settings) {
+            // All that can still happen is that the key is forgotten when everything has left, or that it is watched for long enough.
+            let newest = [
+                windows.cur.newest().map(|item| item.time),
+                windows.reference.newest().map(|item| item.time),
+            ];
+            let gone = newest
+                .into_iter()
+                .flatten()
+                .max()
+                .map(|newest| newest.plus(timeframe * 2));
+            let opens = opens.filter(|_| settings.checks_new_keys && !filled_once);
+            return [gone, opens].into_iter().flatten().min();
+        }
+        [windows.due(timeframe), opens].into_iter().flatten().min()
     }
 }

@@ -83,10 +83,14 @@ fn run(
     let mut sent = 0;
     let mut errors = Vec::new();
     for _ in 0..case.value["times"].as_u64().unwrap_or(1) {
+        let mut ticket = None;
         for exit in &exits {
-            let alert = alert(&rule, exit, &matches, now);
-            match runtime.block_on(exit.alerter.send(&alert)) {
-                Ok(()) => sent += 1,
+            let alert = alert(&rule, exit, &matches, now, ticket.as_deref());
+            match runtime.block_on(exit.alerter.deliver(&alert)) {
+                Ok(made) => {
+                    sent += 1;
+                    ticket = made.or(ticket);
+                }
                 Err(error) => errors.push(format!("{}: {error}", exit.name)),
             }
         }
@@ -97,9 +101,10 @@ fn run(
             false => Ok(()),
         };
     }
-    let info = exits
-        .first()
-        .map(|exit| exit.alerter.info_for(&alert(&rule, exit, &matches, now)));
+    let info = exits.first().map(|exit| {
+        exit.alerter
+            .info_for(&alert(&rule, exit, &matches, now, None))
+    });
     // elastalert2 takes every answer of Exotel for a failure.
     if case.value["alerter"] == "exotel" && errors.is_empty() {
         return compare::http(expected, &recorder.requests());
@@ -122,7 +127,13 @@ struct Loaded {
     preparation: Preparation,
 }
 
-fn alert<'a>(rule: &'a Rule, exit: &'a Exit, matches: &'a [Document], now: WallTime) -> Alert<'a> {
+fn alert<'a>(
+    rule: &'a Rule,
+    exit: &'a Exit,
+    matches: &'a [Document],
+    now: WallTime,
+    ticket: Option<&'a str>,
+) -> Alert<'a> {
     Alert {
         id: "00000000-0000-4000-8000-000000000000",
         rule,
@@ -130,6 +141,7 @@ fn alert<'a>(rule: &'a Rule, exit: &'a Exit, matches: &'a [Document], now: WallT
         matches,
         time: now,
         now,
+        ticket,
     }
 }
 

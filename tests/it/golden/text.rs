@@ -64,6 +64,7 @@ fn run(case: &Case) -> Result<(), String> {
         matches: &matches,
         time: WallTime(now.micros),
         now: WallTime(now.micros),
+        ticket: None,
     };
     let rendered = alert
         .subject(&rule.name)

@@ -10,8 +10,8 @@ use tripline::alert::enhancements::{ENHANCEMENTS, Enhanced, EnhancementEntry};
 use tripline::alert::{Alert, BodyStyle, Preparation, Process, Template, Times, TopCounts};
 use tripline::config::{Service, Sources};
 use tripline::engine::{
-    DeliveryOutcome, Effect, Engine, Input, Op, Options, Outcome, PendingAlert, Prepare, Program,
-    ProgramRule, Silence, Snapshot, Write,
+    AlerterFacts, DeliveryOutcome, Effect, Engine, Input, Op, Options, Outcome, PendingAlert,
+    Prepare, Program, ProgramRule, Silence, Snapshot, TicketUse, Write,
 };
 use tripline::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use tripline::filter::Mapping;
@@ -144,7 +144,7 @@ impl<'c> Stage<'c> {
             );
             entries.push(Arc::new(ProgramRule {
                 rule: Arc::clone(rule),
-                alerters: names.clone(),
+                alerters: names.iter().map(|&name| facts(name)).collect(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
                 prepare: Arc::new(StandIn {
@@ -197,7 +197,8 @@ impl<'c> Stage<'c> {
             if entry[0].as_str().unwrap().ends_with("_silence") {
                 let document = &entry[1];
                 let until = wall(document["until"].as_str().unwrap());
-                let exponent = i32::try_from(document["exponent"].as_i64().unwrap()).unwrap();
+                let exponent = document["exponent"].as_i64().unwrap_or(0);
+                let exponent = i32::try_from(exponent).unwrap();
                 let silence = Silence { until, exponent };
                 let key = document["rule_name"].as_str().unwrap();
                 self.engine
@@ -212,10 +213,21 @@ impl<'c> Stage<'c> {
         };
         if let Some(period) = value("--silence") {
             let start = wall(self.case["start"].as_str().unwrap());
-            let minutes: u64 = period.strip_prefix("minutes=").unwrap().parse().unwrap();
+            let (unit, number) = period.split_once('=').unwrap();
+            let seconds = match unit {
+                "weeks" => 604_800,
+                "days" => 86_400,
+                "hours" => 3_600,
+                "minutes" => 60,
+                "seconds" => 1,
+                unit => panic!("--silence: no unit {unit:?}"),
+            };
+            let until = start.plus(Duration::from_secs(
+                seconds * number.parse::<u64>().unwrap(),
+            ));
             let rule = Arc::clone(&self.program.rules[0].rule);
-            let key = rule.silence_key_of(value("--silence_qk_value"));
-            let until = start.plus(Duration::from_secs(minutes * 60));
+            let value = value("--silence_qk_value").filter(|value| !value.is_empty());
+            let key = rule.silence_key_of(value);
             self.apply(
                 Input::Silence {
                     key,
@@ -313,7 +325,7 @@ impl<'c> Stage<'c> {
                         let outcome = DeliveryOutcome {
                             alert: delivery.alert.id.clone(),
                             alerter: delivery.alerter,
-                            result,
+                            result: result.map(|()| None),
                         };
                         inputs.insert(0, Input::Outcome(outcome));
                     }
@@ -354,6 +366,7 @@ impl<'c> Stage<'c> {
             matches: &alert.matches,
             time: alert.time,
             now,
+            ticket: None,
         };
         self.played.delivered.push(Delivered {
             at: at.to_owned(),
@@ -406,6 +419,14 @@ fn service(case: &Value, directory: &Path) -> Service {
 /// Every string a keyword, also under `.keyword`; every number a double; ISO strings dates.
 fn mapping() -> Mapping {
     Mapping::default()
+}
+
+/// A stand-in that has nothing to do with tickets.
+fn facts(name: &'static str) -> AlerterFacts {
+    AlerterFacts {
+        name,
+        ticket: TicketUse::None,
+    }
 }
 
 struct StandIn {
