@@ -48,7 +48,7 @@ pub(super) struct Loaded {
     pub(super) show_disabled: bool,
     /// Everything wrong or worth knowing.
     pub(super) problems: Vec<Problem>,
-    /// Every file that was read.
+    /// Every file that was read or should have been: rules, imports, lists, templates.
     pub(super) files: Vec<PathBuf>,
 }
 
@@ -170,7 +170,13 @@ impl Loader {
 
     /// Gives each rule its alerters; a rule whose alerters cannot be made does not run.
     fn complete(&self, loaded: load::Loaded, generation: u64) -> Loaded {
-        let mut problems = loaded.problems;
+        let (mut problems, mut files) = (loaded.problems, loaded.files);
+        let broken = loaded.broken.iter().map(|(_, options)| options);
+        let running = loaded.rules.iter().map(|rule| &rule.properties);
+        files.extend(broken.chain(running).filter_map(|options| {
+            let template = options.text("jinja_template_path")?;
+            Some(self.process.working_directory.join(template))
+        }));
         let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
         for (file, options) in &loaded.broken {
             let (_, found) = exits(options, &self.build(options, file), &self.process);
@@ -209,7 +215,7 @@ impl Loader {
             disabled: loaded.disabled,
             show_disabled: self.config.show_disabled_rules,
             problems,
-            files: loaded.files,
+            files,
         }
     }
 

@@ -39,7 +39,7 @@ pub use warm::{Coming, Memory};
 
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Gap, Match, Verdict};
+use crate::rule::{Decided, Decision, Edit, Evaluator, Gap, Match, Rule, Verdict};
 use aggregate::Aggregates;
 use failing::{Failing, guarded};
 use hashbrown::HashMap;
@@ -459,23 +459,12 @@ impl Engine {
     /// Goes on with other rules: those whose meaning is the same keep what they remember.
     fn reload(&mut self, program: Arc<Program>, now: WallTime, out: &mut Outcome) {
         self.reload_held(&program, now, out);
-        let mut old: HashMap<String, (u64, Cell)> = self
-            .program
-            .rules
-            .iter()
-            .zip(self.cells.drain(..))
-            .map(|(entry, cell)| {
-                (
-                    entry.rule.name.clone(),
-                    (entry.rule.state_fingerprint, cell),
-                )
-            })
+        let before = self.program.rules.iter().zip(self.cells.drain(..));
+        let mut old: HashMap<String, (&Arc<ProgramRule>, Cell)> = before
+            .map(|(entry, cell)| (entry.rule.name.clone(), (entry, cell)))
             .collect();
         // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
-        let gap = self.watched.map(|watched| Gap {
-            from: None,
-            to: watched.max(now.as_event_time()),
-        });
+        let gap = self.watched.map(|to| Gap { from: None, to });
         let begin = |entry: &ProgramRule, out: &mut Outcome| {
             let mut cell = Cell::new(entry);
             if let Some(gap) = gap {
@@ -490,24 +479,20 @@ impl Engine {
             .iter()
             .map(|entry| {
                 let rule = entry.rule.name.clone();
-                match old.remove(&entry.rule.name) {
-                    Some((fingerprint, cell)) if fingerprint == entry.rule.state_fingerprint => {
-                        out.notes.push(Note::RuleKept { rule });
-                        cell
-                    }
-                    Some((_, cell)) => {
-                        out.notes.push(Note::RuleReset { rule });
-                        Cell {
-                            total: cell.total,
-                            interval: cell.interval,
-                            ..begin(entry, out)
-                        }
-                    }
-                    None => {
-                        out.notes.push(Note::RuleAdded { rule });
-                        begin(entry, out)
-                    }
+                let Some((before, mut cell)) = old.remove(&rule) else {
+                    out.notes.push(Note::RuleAdded { rule });
+                    return begin(entry, out);
+                };
+                let note = cell.become_version(entry, &before.rule);
+                if matches!(note, Note::RuleReset { .. }) {
+                    cell = Cell {
+                        total: cell.total,
+                        interval: cell.interval,
+                        ..begin(entry, out)
+                    };
                 }
+                out.notes.push(note);
+                cell
             })
             .collect();
         let mut gone: Vec<String> = old.into_keys().collect();
@@ -529,6 +514,29 @@ impl Cell {
             total: Counts::default(),
             run: Counts::default(),
             unrecorded: Counts::default(),
+        }
+    }
+
+    /// Goes on as the rule's next version, and says what becomes of the memory. When it is reset, that is for the caller to do.
+    fn become_version(&mut self, entry: &ProgramRule, before: &Rule) -> Note {
+        let rule = entry.rule.name.clone();
+        match entry.rule.edit_since(before) {
+            Edit::None => Note::RuleKept { rule },
+            Edit::Shape(because) => Note::RuleReset { rule, because },
+            Edit::Judgement(edited) => {
+                // The state judges by the options it was made with.
+                let mut evaluator = Evaluator::new(&entry.rule);
+                match evaluator.load(&self.evaluator.save()) {
+                    Ok(()) => {
+                        self.evaluator = evaluator;
+                        Note::RuleMigrated { rule, edited }
+                    }
+                    Err(error) => Note::RuleReset {
+                        rule,
+                        because: vec![error],
+                    },
+                }
+            }
         }
     }
 

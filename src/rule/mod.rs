@@ -31,6 +31,7 @@ pub use kind::{
     Built, Common, Hit, Learning, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry,
     Sample, StateSize, Verdict,
 };
+pub use load::Edit;
 pub use pace::{Pace, Passing};
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};

@@ -34,8 +34,11 @@ const RETRY_COMMIT: Duration = Duration::from_millis(500);
 /// What reaches the engine beside events.
 #[derive(Debug)]
 pub(super) enum Control {
-    /// Rules were loaded anew.
-    Program(Arc<Program>),
+    /// Rules were loaded anew; answered when the engine goes by them.
+    Program {
+        program: Arc<Program>,
+        done: oneshot::Sender<()>,
+    },
     /// An operator wants something; answered when it is journalled.
     Operator {
         input: Input,
@@ -244,9 +247,10 @@ impl Driver {
     fn apply_control(&mut self, control: Control, commit: &mut Commit) {
         let now = self.clock.now();
         match control {
-            Control::Program(program) => {
+            Control::Program { program, done } => {
                 self.engine
-                    .apply(Input::Program(program), now, &mut commit.outcome)
+                    .apply(Input::Program(program), now, &mut commit.outcome);
+                let _nobody_waits = done.send(());
             }
             Control::Operator { input, done } => {
                 self.engine.apply(input, now, &mut commit.outcome);

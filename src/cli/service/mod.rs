@@ -88,7 +88,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     start::adopt_silences(&config, &mut state, clock.now()).await;
     start::learn(&config, &loaded.program, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
-    let rules = loaded.running();
+    let rules = (loaded.running(), loaded.files.clone());
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
     let bounds = args.bounds(clock.now())?;
     let decider = Decider::new(Arc::clone(&loaded.rules)).within(bounds);

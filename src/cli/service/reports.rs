@@ -295,11 +295,22 @@ impl Reports {
                     );
                 }
             }
+            // One line for each of a thousand rules that nobody touched would hide the others.
             Note::RuleKept { rule } => tracing::debug!(rule, "rule kept"),
-            Note::RuleReset { rule } => {
+            Note::RuleMigrated { rule, edited } => {
+                let edited = edited.join(", ");
                 tracing::info!(
                     rule,
-                    "rule changed: what it remembered means something else now and was dropped"
+                    edited,
+                    "rule migrated: it goes on with what it remembers"
+                );
+            }
+            Note::RuleReset { rule, because } => {
+                let because = because.join(", ");
+                tracing::info!(
+                    rule,
+                    because,
+                    "rule reset: what it remembered means something else now and was dropped"
                 );
             }
             Note::RuleAdded { rule } => tracing::info!(rule, "rule added"),

@@ -345,6 +345,7 @@ impl Replay {
             | Note::RuleRecovered { .. }
             | Note::NotTold
             | Note::RuleKept { .. }
+            | Note::RuleMigrated { .. }
             | Note::RuleReset { .. }
             | Note::RuleAdded { .. }
             | Note::RuleGone { .. } => {}

@@ -29,10 +29,12 @@ pub(super) const OVERLAP: OptionSpec = opt("allow_buffer_time_overlap")
     .no_effect("there are no queries whose windows could overlap")
     .doc("Whether a poll asks for a whole buffer_time when less has passed since the last one.");
 pub(super) const TERMS_SIZE: OptionSpec = opt("terms_size")
+    .judges()
     .int()
     .default("50")
     .doc("How many values of query_key are looked at: those with most events.");
 pub(super) const MIN_DOC_COUNT: OptionSpec = opt("min_doc_count")
+    .judges()
     .int()
     .default("1")
     .doc("How many events a value of query_key needs to be looked at.");

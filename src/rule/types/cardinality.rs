@@ -27,9 +27,11 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
             .doc("The field whose different values are counted."),
         TIMEFRAME,
         opt("max_cardinality")
+            .judges()
             .int()
             .doc("More different values than this make a match."),
         opt("min_cardinality")
+            .judges()
             .int()
             .doc("Fewer different values than this make a match."),
     ],

@@ -22,12 +22,12 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     name: "flatline",
     doc: "Matches when there are too few events within a timeframe.",
     options: &[
-        opt("threshold")
+        opt("threshold").judges()
             .int()
             .required()
             .doc("Fewer events than this make a match."),
         TIMEFRAME,
-        opt("forget_keys").bool().default("false").doc(
+        opt("forget_keys").judges().bool().default("false").doc(
             "Whether a key that matched is forgotten until its next event; otherwise it matches again and again.",
         ),
         source::COUNT_QUERY,

@@ -23,6 +23,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when there are at least so many events within a timeframe.",
     options: &[
         opt("num_events")
+            .judges()
             .int()
             .required()
             .doc("How many events make a match."),

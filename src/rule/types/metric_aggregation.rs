@@ -22,9 +22,9 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
         metric::METRIC_AGG_TYPE,
         metric::PERCENTILE_RANGE,
         metric::METRIC_AGG_SCRIPT,
-        opt("max_threshold").number().doc("A value above this is a match."),
-        opt("min_threshold").number().doc("A value below this is a match."),
-        opt("metric_format_string").doc(
+        opt("max_threshold").judges().number().doc("A value above this is a match."),
+        opt("min_threshold").judges().number().doc("A value below this is a match."),
+        opt("metric_format_string").judges().doc(
             "How the value is written beside the number itself: Python's str.format if it begins with a brace, else %.",
         ),
         aggregation::BUFFER_TIME,

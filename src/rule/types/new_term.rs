@@ -28,7 +28,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
             .duration()
             .default("30 days")
             .doc("How far back events are learnt from before the rule goes live, and how long a value is known after it was last seen."),
-        opt("alert_on_missing_field")
+        opt("alert_on_missing_field").judges()
             .bool()
             .default("false")
             .doc("Whether events without the field match, every time."),

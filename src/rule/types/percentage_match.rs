@@ -25,13 +25,13 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
             .kind(Kind::List(&Kind::Any))
             .required()
             .doc("The second filter: all its clauses must hold."),
-        opt("max_percentage").number().doc("A percentage above this is a match."),
-        opt("min_percentage").number().doc("A percentage below this is a match."),
-        opt("min_denominator")
+        opt("max_percentage").judges().number().doc("A percentage above this is a match."),
+        opt("min_percentage").judges().number().doc("A percentage below this is a match."),
+        opt("min_denominator").judges()
             .int()
             .default("0")
             .doc("With fewer events than this nothing matches."),
-        opt("percentage_format_string").doc(
+        opt("percentage_format_string").judges().doc(
             "How the percentage is written beside the number itself: Python's str.format if it begins with a brace, else %.",
         ),
         aggregation::BUFFER_TIME,

@@ -16,22 +16,25 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").number().required().doc(
+pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").judges().number().required().doc(
     "How many times the reference the current value must be (up), or the reference of the current value (down).",
 );
 pub(super) const SPIKE_TYPE: OptionSpec = opt("spike_type")
+    .judges()
     .one_of(&["up", "down", "both"])
     .required()
     .doc("Which direction matches.");
 pub(super) const THRESHOLD_CUR: OptionSpec = opt("threshold_cur")
+    .judges()
     .number()
     .default("0")
     .doc("The least current value for a match.");
 pub(super) const THRESHOLD_REF: OptionSpec = opt("threshold_ref")
+    .judges()
     .number()
     .default("0")
     .doc("The least reference value for a match.");
-pub(super) const ALERT_ON_NEW_DATA: OptionSpec = opt("alert_on_new_data")
+pub(super) const ALERT_ON_NEW_DATA: OptionSpec = opt("alert_on_new_data").judges()
     .bool()
     .default("false")
     .doc("Whether keys that appear when others have been watched for twice the timeframe are checked at once.");
@@ -159,10 +162,20 @@ struct Windows {
 }
 
 /// The running sum and number of a window's amounts.
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Total {
+    /// Minus zero until an amount was added: Python starts with the integer 0 and prints it as such.
     sum: f64,
     number: u32,
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        Self {
+            sum: -0.0,
+            number: 0,
+        }
+    }
 }
 
 impl Total {
@@ -437,6 +450,10 @@ pub(super) struct Spike {
 impl Spike {
     /// `spike_count` and `reference_count`.
     pub(super) fn counts(&self, number: fn(f64) -> Value) -> Document {
+        let number = |amount: f64| match amount {
+            untouched if untouched == 0.0 && untouched.is_sign_negative() => Value::from(0),
+            amount => number(amount),
+        };
         Document::from_iter([
             ("spike_count".to_owned(), number(self.cur)),
             ("reference_count".to_owned(), number(self.reference)),
