@@ -1,6 +1,7 @@
 //! Rules: what a rule file means, and the rule types.
 
 mod blocks;
+mod counted;
 mod counts;
 mod decide;
 mod evaluator;
@@ -19,6 +20,7 @@ pub mod time_field;
 pub mod types;
 mod window;
 
+pub use counted::Counted;
 pub use counts::Counts;
 pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
@@ -72,6 +74,8 @@ pub struct Rule {
     pub aggregation: Option<Aggregation>,
     /// `limit_execution`: when it runs; `None`: always.
     pub hours: Option<Hours>,
+    /// `top_count_keys`: what is kept of each event to count it.
+    pub counted: Option<Counted>,
     /// `alert_time_limit` of the configuration.
     pub alert_time_limit: Duration,
     /// Every option, the configuration's and the defaults included: texts can print them.
