@@ -17,6 +17,7 @@ mod notice;
 mod outbox;
 mod program;
 mod record;
+mod seen;
 mod silence;
 mod snapshot;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use snapshot::{Snapshot, SnapshotError};
 pub use view::{AggregationView, Look, RuleView};
 pub use warm::{Coming, Memory};
 
+use crate::event::json::parse_document;
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
 use crate::rule::{Decided, Decision, Edit, Evaluator, Gap, Match, Rule, Verdict};
@@ -45,6 +47,7 @@ use failing::{Failing, guarded};
 use hashbrown::HashMap;
 use held::{Held, HeldEvent};
 use outbox::Outbox;
+pub use seen::Seen;
 use silence::Silences;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -137,6 +140,8 @@ pub struct Outcome {
 /// What the engine holds of one rule.
 struct Cell {
     evaluator: Evaluator,
+    /// What of the events seen is counted.
+    seen: Seen,
     /// The newest event time seen.
     newest: Option<EventTime>,
     /// Since when events have come without a gap that matters to it; `None`: always.
@@ -376,6 +381,14 @@ impl Engine {
             *stream = time.max(*stream);
         }
         let rule_time = self.stream.unwrap_or(now.as_event_time());
+        if let Some(counted) = &entry.rule.counted
+            && let Ok(document) = parse_document(&event.bytes)
+        {
+            let fields = counted.pick(&document);
+            let rule = entry.rule.name.clone();
+            cell.seen.add(time, fields.clone(), counted.keep);
+            out.records.push(Record::Seen { rule, time, fields });
+        }
         if let Verdict::Sample(sample) = &verdict {
             // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
             if let Err(left_out) = cell.in_time(time, now, &self.options) {
@@ -507,6 +520,7 @@ impl Cell {
     fn new(entry: &ProgramRule) -> Self {
         Self {
             evaluator: Evaluator::new(&entry.rule),
+            seen: Seen::default(),
             newest: None,
             since: None,
             warmed: None,
@@ -529,6 +543,10 @@ impl Cell {
                 match evaluator.load(&self.evaluator.save()) {
                     Ok(()) => {
                         self.evaluator = evaluator;
+                        // Other fields are to be counted: of the events so far they were not kept.
+                        if edited.iter().any(|option| option == "top_count_keys") {
+                            self.seen = Seen::default();
+                        }
                         Note::RuleMigrated { rule, edited }
                     }
                     Err(error) => Note::RuleReset {

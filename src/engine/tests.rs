@@ -98,7 +98,7 @@ impl Prepare for AsIs {
         (!matched.contains_key("drop"), Vec::new())
     }
 
-    fn prepare(&self, _rule: &Rule, matches: &mut Vec<Document>) -> Vec<String> {
+    fn prepare(&self, _rule: &Rule, matches: &mut Vec<Document>, _seen: &Seen) -> Vec<String> {
         matches.retain(|matched| !matched.contains_key("drop"));
         Vec::new()
     }
@@ -481,7 +481,7 @@ fn a_reload_keeps_what_means_the_same_and_drops_the_rest() {
     assert_eq!(stage.engine.undelivered(), 2);
     assert_eq!(stage.event(&json!({"number": 3})).sent().len(), 1);
     stage.event(&json!({"number": 4}));
-    let two = BURST.replace("num_events: 3", "num_events: 2");
+    let two = BURST.replace("num_events: 3", "num_events: 2") + "\npriority: 1";
     let edited = vec!["num_events".to_owned()];
     let notes = stage.reload(2, &[&two]);
     assert_eq!(

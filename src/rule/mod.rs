@@ -1,6 +1,7 @@
 //! Rules: what a rule file means, and the rule types.
 
 mod blocks;
+mod counted;
 mod counts;
 mod decide;
 mod evaluator;
@@ -20,6 +21,7 @@ pub mod types;
 mod view;
 mod window;
 
+pub use counted::Counted;
 pub use counts::Counts;
 pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
@@ -74,6 +76,8 @@ pub struct Rule {
     pub aggregation: Option<Aggregation>,
     /// `limit_execution`: when it runs; `None`: always.
     pub hours: Option<Hours>,
+    /// `top_count_keys`: what is kept of each event to count it.
+    pub counted: Option<Counted>,
     /// `alert_time_limit` of the configuration.
     pub alert_time_limit: Duration,
     /// Every option, the configuration's and the defaults included: texts can print them.

@@ -49,6 +49,7 @@ mod tcp;
 mod test_rule;
 mod tidy;
 mod time;
+mod top_counts;
 mod warm;
 #[path = "inputs_web.rs"]
 mod web;
