@@ -17,6 +17,7 @@ mod rules;
 mod run;
 mod service;
 mod silence;
+mod state;
 pub mod test_rule;
 mod warm;
 
@@ -81,6 +82,8 @@ enum Command {
     },
     /// Show, set and end silences, with the service running or not
     Silence(Box<silence::Command>),
+    /// Show what rules remember: counts, windows, silences and aggregations that wait
+    State(Box<state::Command>),
     /// Fill what rules remember from the past, before they go live or while they run; nothing is alerted
     Warm(Box<warm::Command>),
     /// Measure how fast rules decide events
@@ -125,6 +128,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
+        Command::State(command) => state(&command),
         Command::Warm(command) => warm(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
@@ -299,6 +303,14 @@ fn silence(command: silence::Command) -> anyhow::Result<i32> {
         }
         Ok(rule.cloned())
     })
+}
+
+fn state(command: &state::Command) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(command.config.as_deref(), true)?;
+    report(&problems);
+    let loader = loader(config.clone(), None, false)?;
+    command.run(&config, &loader)
 }
 
 fn warm(command: &warm::Command) -> anyhow::Result<i32> {

@@ -151,6 +151,16 @@ pub enum Record {
         /// When.
         gap: Gap,
     },
+    /// An event whose values will be counted.
+    Seen {
+        /// The rule.
+        rule: String,
+        /// The event's time.
+        time: EventTime,
+        /// What of it is counted.
+        #[serde(with = "as_text")]
+        fields: Document,
+    },
 }
 
 /// An event in the journal.
@@ -204,7 +214,11 @@ impl Record {
     pub fn must_be_safe(&self) -> bool {
         !matches!(
             self,
-            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. } | Self::TickAsOf { .. }
+            Self::Seen { .. }
+                | Self::Counts { .. }
+                | Self::Body { .. }
+                | Self::Tick { .. }
+                | Self::TickAsOf { .. }
         )
     }
 }
@@ -249,6 +263,11 @@ impl Engine {
                 if let Some(cell) = self.cells.get_mut(position) {
                     cell.count(counts);
                 }
+            }
+            Record::Seen { rule, time, fields } => {
+                let (position, entry) = self.program.find(&rule)?;
+                let keep = entry.rule.counted.as_ref()?.keep;
+                self.cells.get_mut(position)?.seen.add(time, fields, keep);
             }
             Record::Silence {
                 key,
@@ -342,6 +361,7 @@ impl Engine {
         self.silences.forget(now);
         self.last_tick = Some(now);
         self.watched = Some(time);
+        self.forget_daily(time);
     }
 
     fn forget_memory(&mut self, rule: &str) {

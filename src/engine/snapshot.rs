@@ -4,7 +4,7 @@ use super::aggregate::Group;
 use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::record::as_texts;
+use super::record::{as_text, as_texts};
 use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence, StoredEvent};
 use crate::event::{Document, EventTime, WallTime};
 use crate::rule::Verdict;
@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 
 /// The engine's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +32,16 @@ pub struct Snapshot {
     watched: Option<EventTime>,
     /// By rule: since when events have come without a gap.
     since: Vec<(String, EventTime)>,
+    /// By rule: what of the events it has seen is counted.
+    seen: Vec<(String, Vec<StoredSeen>)>,
+}
+
+/// What of an event is counted.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredSeen {
+    time: EventTime,
+    #[serde(with = "as_text")]
+    fields: Document,
 }
 
 /// An event that waits for its rule's hours.
@@ -103,8 +113,9 @@ impl Snapshot {
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
             // Older formats ended earlier. Nothing, and an empty list, are a zero.
-            2 => Ok(postcard::from_bytes(&[rest, &[0; 2][..]].concat())?),
-            1 => Ok(postcard::from_bytes(&[rest, &[0; 5][..]].concat())?),
+            3 => Ok(postcard::from_bytes(&[rest, &[0; 1][..]].concat())?),
+            2 => Ok(postcard::from_bytes(&[rest, &[0; 3][..]].concat())?),
+            1 => Ok(postcard::from_bytes(&[rest, &[0; 6][..]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -178,7 +189,22 @@ impl Engine {
                 .collect(),
             watched: self.watched,
             since: since.collect(),
+            seen: self.stored_seen(),
         }
+    }
+
+    fn stored_seen(&self) -> Vec<(String, Vec<StoredSeen>)> {
+        let counting = self.program.rules.iter().zip(&self.cells);
+        counting
+            .filter(|(entry, _)| entry.rule.counted.is_some())
+            .map(|(entry, cell)| {
+                let seen = cell.seen.iter().map(|(time, fields)| StoredSeen {
+                    time,
+                    fields: fields.clone(),
+                });
+                (entry.rule.name.clone(), seen.collect())
+            })
+            .collect()
     }
 
     /// An engine that goes on from a snapshot. Rules whose memory cannot be used start anew; the answer says which and why.
@@ -221,6 +247,19 @@ impl Engine {
             }
             cell.newest = memory.newest;
             cell.since = since.remove(&entry.rule.name);
+        }
+        for (rule, seen) in snapshot.seen {
+            let Some((position, entry)) = engine.program.find(&rule) else {
+                continue;
+            };
+            if let Some(counted) = &entry.rule.counted
+                && !fresh.contains(&rule)
+                && let Some(cell) = engine.cells.get_mut(position)
+            {
+                for StoredSeen { time, fields } in seen {
+                    cell.seen.add(time, fields, counted.keep);
+                }
+            }
         }
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
@@ -265,6 +304,8 @@ impl Engine {
         engine.last_tick = snapshot.last_tick;
         let last_tick = snapshot.last_tick.map(WallTime::as_event_time);
         engine.watched = snapshot.watched.or(last_tick);
+        let day = |watched: EventTime| watched.0.div_euclid(super::time::DAY);
+        engine.forgotten = engine.watched.map(day);
         (engine, reset)
     }
 }

@@ -100,7 +100,7 @@ impl Prepare for AsIs {
         (!matched.contains_key("drop"), Vec::new())
     }
 
-    fn prepare(&self, _rule: &Rule, matches: &mut Vec<Document>) -> Vec<String> {
+    fn prepare(&self, _rule: &Rule, matches: &mut Vec<Document>, _seen: &Seen) -> Vec<String> {
         matches.retain(|matched| !matched.contains_key("drop"));
         Vec::new()
     }
@@ -472,7 +472,10 @@ fn a_reload_keeps_what_means_the_same_and_drops_the_rest() {
     assert_eq!(
         notes,
         [
-            Note::RuleKept { rule: rule() },
+            Note::RuleMigrated {
+                rule: rule(),
+                edited: vec!["priority".to_owned()]
+            },
             Note::RuleGone { rule: every }
         ]
     );
@@ -480,10 +483,33 @@ fn a_reload_keeps_what_means_the_same_and_drops_the_rest() {
     assert_eq!(stage.engine.undelivered(), 2);
     assert_eq!(stage.event(&json!({"number": 3})).sent().len(), 1);
     stage.event(&json!({"number": 4}));
-    let notes = stage.reload(2, &[&BURST.replace("num_events: 3", "num_events: 2")]);
-    assert_eq!(notes, [Note::RuleReset { rule: rule() }]);
-    assert!(stage.event(&json!({"number": 5})).sent().is_empty());
-    assert_eq!(stage.event(&json!({"number": 6})).sent().len(), 1);
+    let two = BURST.replace("num_events: 3", "num_events: 2") + "\npriority: 1";
+    let edited = vec!["num_events".to_owned()];
+    let notes = stage.reload(2, &[&two]);
+    assert_eq!(
+        notes,
+        [Note::RuleMigrated {
+            rule: rule(),
+            edited
+        }]
+    );
+    assert_eq!(stage.event(&json!({"number": 5})).sent().len(), 1);
+    stage.event(&json!({"number": 6}));
+    let notes = stage.reload(3, &[&two.replace("minutes: 1", "minutes: 2")]);
+    let because = vec!["timeframe".to_owned()];
+    assert_eq!(
+        notes,
+        [Note::RuleReset {
+            rule: rule(),
+            because
+        }]
+    );
+    assert!(stage.event(&json!({"number": 7})).sent().is_empty());
+    assert_eq!(stage.event(&json!({"number": 8})).sent().len(), 1);
+    assert_eq!(
+        stage.reload(4, &[&two.replace("minutes: 1", "minutes: 2")]),
+        [Note::RuleKept { rule: rule() }]
+    );
 }
 
 #[test]

@@ -293,7 +293,13 @@ impl Decider {
             }
             counts.hits += 1;
             let verdict = self.verdict(position, filtered, memory);
-            if verdict != Verdict::Nothing {
+            // Events that trip nothing are counted all the same.
+            let counted = self
+                .rules
+                .rules
+                .get(position)
+                .is_some_and(|rule| rule.counted.is_some());
+            if verdict != Verdict::Nothing || counted {
                 tally.decisions.push(Decision {
                     rule: position,
                     time,

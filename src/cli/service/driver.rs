@@ -2,11 +2,14 @@
 
 use super::Finished;
 use super::decide::DecidedBatch;
+use super::look::Seen;
 use super::reports::Reports;
 use super::time::Time;
 use super::writer::Writer;
 use crate::alerter::sending::Ended;
-use crate::engine::{Coming, Delivery, Effect, Engine, Input, Memory, Outcome, Program, Record};
+use crate::engine::{
+    Coming, Delivery, Effect, Engine, Input, Look, Memory, Outcome, Program, Record,
+};
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
@@ -31,12 +34,20 @@ const RETRY_COMMIT: Duration = Duration::from_millis(500);
 /// What reaches the engine beside events.
 #[derive(Debug)]
 pub(super) enum Control {
-    /// Rules were loaded anew.
-    Program(Arc<Program>),
+    /// Rules were loaded anew; answered when the engine goes by them.
+    Program {
+        program: Arc<Program>,
+        done: oneshot::Sender<()>,
+    },
     /// An operator wants something; answered when it is journalled.
     Operator {
         input: Input,
         done: oneshot::Sender<()>,
+    },
+    /// What rules remember is asked for.
+    State {
+        look: Look,
+        done: oneshot::Sender<Seen>,
     },
     /// Rules are to remember the past; answered with their names when it is journalled.
     Warm {
@@ -239,15 +250,23 @@ impl Driver {
     fn apply_control(&mut self, control: Control, commit: &mut Commit) {
         let now = self.clock.now();
         match control {
-            Control::Program(program) => {
+            Control::Program { program, done } => {
                 self.engine
-                    .apply(Input::Program(program), now, &mut commit.outcome)
+                    .apply(Input::Program(program), now, &mut commit.outcome);
+                let _nobody_waits = done.send(());
             }
             Control::Operator { input, done } => {
                 self.engine.apply(input, now, &mut commit.outcome);
                 commit.operators.push(Box::new(|| {
                     let _gone = done.send(());
                 }));
+            }
+            Control::State { look, done } => {
+                let time = self.rule_time(now);
+                let rules = self.engine.views(&look, time, now);
+                let live = true;
+                let seen = Seen { live, time, rules };
+                commit.operators.push(Box::new(|| drop(done.send(seen))));
             }
             Control::Warm { memories, done } => {
                 let coming = Coming::Now(now);

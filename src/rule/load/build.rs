@@ -14,7 +14,7 @@ use crate::event::python;
 use crate::filter::{self, Filter, Mapping as FieldTypes};
 use crate::rule::time_field::{self, TimeField};
 use crate::rule::{
-    Aggregation, Common, Due, Hours, IndexPattern, IndexStyle, Outside, QueryKey, Rule,
+    Aggregation, Common, Counted, Due, Hours, IndexPattern, IndexStyle, Outside, QueryKey, Rule,
     RuleTypeEntry, Schedule,
 };
 use std::path::Path;
@@ -231,6 +231,7 @@ impl Builder<'_> {
                 .properties
                 .text("realert_key")
                 .unwrap_or_else(|| name.clone()),
+            counted: Counted::of(&self.properties, aggregation.as_ref()),
             aggregation,
             hours,
             alert_time_limit: service.alert_time_limit,

@@ -4,7 +4,7 @@
 //! one at a time, and stale cells are removed a few at a time.
 
 use crate::event::EventTime;
-use crate::rule::Key;
+use crate::rule::{Key, LOOKED_AT, Wanted};
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use serde::ser::SerializeSeq as _;
@@ -231,6 +231,16 @@ impl<C> Keyed<C> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &C)> {
         let entries = self.chunks.iter().flatten().flatten();
         entries.map(|entry| (&entry.key, &entry.cell))
+    }
+
+    /// The cells that somebody wants to see, and their keys.
+    pub(super) fn wanted(&self, wanted: &Wanted<'_>) -> Vec<(&Key, &C)> {
+        if wanted.key.is_none() {
+            return self.iter().take(LOOKED_AT).collect();
+        }
+        let keys = wanted.keys();
+        let found = keys.iter().filter_map(|key| self.entry(self.find(key)?));
+        found.map(|entry| (&entry.key, &entry.cell)).collect()
     }
 
     /// Every slot with its cell, in no order.
