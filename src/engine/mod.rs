@@ -49,6 +49,10 @@ use std::time::Duration;
 const RECENT_BODIES: usize = 65_536;
 const RECENT_BODIES_AGE: Duration = Duration::from_secs(300);
 
+/// Bytes of events that the rules together keep for later matches at most. Beyond, windows go on counting and keep no further events until some have left:
+/// a match then prints the newest of its events that is there, and `related_events` lacks some.
+const MOST_KEPT: u64 = 512 << 20;
+
 /// What holds for all rules.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -137,6 +141,8 @@ struct Cell {
     run: Counts,
     /// Not journalled yet: one record a rule and input is enough.
     unrecorded: Counts,
+    /// While the journal is replayed: what it says of the rule is about another version of it.
+    is_foreign: bool,
 }
 
 /// The state machine.
@@ -155,6 +161,8 @@ pub struct Engine {
     last_tick: Option<WallTime>,
     /// The positions of cells with unrecorded counts.
     counted: Vec<usize>,
+    /// Bytes of events that rules keep for later matches.
+    kept_bytes: u64,
 }
 
 impl Engine {
@@ -175,6 +183,7 @@ impl Engine {
             next_write: 1,
             last_tick: None,
             counted: Vec::new(),
+            kept_bytes: 0,
         }
     }
 
@@ -353,6 +362,7 @@ impl Engine {
             ));
         }
         let mut matches = Vec::new();
+        let kept = cell.make_room(self.kept_bytes);
         let evaluated = guarded(|| {
             cell.evaluator.on_event(
                 Some(&event),
@@ -362,6 +372,7 @@ impl Engine {
                 &mut matches,
             );
         });
+        self.kept_bytes = self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
         match evaluated {
             Ok(()) => self.all_matched(entry, position, &matches, now, out),
             Err(error) => self.failed(entry, position, &error, now, out),
@@ -422,6 +433,7 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.count_kept();
         // Before the tick, which begins a new interval.
         self.record_counts(out);
         out.records.push(Record::Tick { now });
@@ -509,6 +521,8 @@ impl Engine {
         out.notes
             .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
         self.program = program;
+        self.count_kept();
+        out.records.push(self.rules_record());
     }
 }
 
@@ -521,7 +535,14 @@ impl Cell {
             total: Counts::default(),
             run: Counts::default(),
             unrecorded: Counts::default(),
+            is_foreign: false,
         }
+    }
+
+    /// Tells the state whether there is room for more events. How much it keeps now.
+    fn make_room(&mut self, kept_by_all: u64) -> u64 {
+        self.evaluator.set_room(kept_by_all < MOST_KEPT);
+        self.evaluator.kept_bytes()
     }
 
     fn count(&mut self, counts: Counts) {

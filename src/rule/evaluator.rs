@@ -98,6 +98,16 @@ impl Evaluator {
         self.state.load(saved)
     }
 
+    /// Whether there is room to keep events for later matches.
+    pub fn set_room(&mut self, room: bool) {
+        self.state.set_room(room);
+    }
+
+    /// About how many bytes the events take that are kept for later matches.
+    pub fn kept_bytes(&self) -> u64 {
+        self.state.kept_bytes()
+    }
+
     /// How much is remembered.
     pub fn size(&self) -> StateSize {
         self.state.size()
