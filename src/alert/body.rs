@@ -103,6 +103,11 @@ impl Alert<'_> {
         Ok(())
     }
 
+    /// Whether elastalert2 prints a value as a tuple. Not what has waited in an aggregation: it comes back from Elasticsearch as a list.
+    pub(super) fn is_tuple(&self, field: &str, value: &Value) -> bool {
+        self.rule.aggregation.is_none() && self.rule.kind.is_tuple(field, value)
+    }
+
     fn write_fields(&self, matched: &Document, body: &mut String) {
         let mut fields: Vec<(&String, &Value)> = matched
             .iter()
@@ -113,7 +118,7 @@ impl Alert<'_> {
             body.push_str(key);
             body.push_str(": ");
             match value {
-                Value::Array(items) if self.rule.kind.is_tuple(key, value) => {
+                Value::Array(items) if self.is_tuple(key, value) => {
                     body.push_str(&python::tuple_repr(items));
                 }
                 Value::Array(_) | Value::Object(_) => FIELD_JSON.write_to(value, body),

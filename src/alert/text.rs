@@ -3,7 +3,6 @@
 use super::jinja::{Broken, Jinja};
 use super::lookup::ArgumentPath;
 use super::{Alert, Process, TextError};
-use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
 use crate::event::format::{Argument, Format, FormatError};
 use crate::event::{Document, python};
@@ -274,26 +273,17 @@ impl Fields {
 /// A tuple of ElastAlert's as the text it prints as.
 fn as_shown<'a>(alert: &Alert<'_>, path: &ArgumentPath, value: Cow<'a, Value>) -> Cow<'a, Value> {
     match value.as_array() {
-        Some(items) if alert.rule.kind.is_tuple(path.as_str(), &value) => {
+        Some(items) if alert.is_tuple(path.as_str(), &value) => {
             Cow::Owned(Value::String(python::tuple_repr(items)))
         }
         _ => value,
     }
 }
 
-/// Whether an option holds a secret of the service: whoever may write rules need not know it, and whoever gets alerts even less.
-pub(super) fn is_secret(name: &str) -> bool {
-    [SERVICE, ELASTICSEARCH]
-        .iter()
-        .chain(super::OPTIONS)
-        .flat_map(|table| table.iter())
-        .any(|option| option.secret && option.name == name)
-}
-
 /// A rule's property as a text prints it; `None` when absent, null or secret.
 pub(crate) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
     let node = properties.get(name).filter(|node| !node.is_null())?;
-    if is_secret(name) {
+    if properties.is_secret(name) {
         return None;
     }
     Some(match as_duration(node) {

@@ -2,8 +2,7 @@
 
 use crate::config::{OptionSpec, Properties, opt};
 use crate::event::time::parse_iso;
-use crate::event::{Document, Field, Timestamp, python};
-use crate::rule::Rule;
+use crate::event::{Timestamp, fuzzy_time, python};
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::{Offset, TimeZone};
 use serde_json::Value;
@@ -42,11 +41,26 @@ impl Times {
 
     /// The time that lies `back` before a match's timestamp; a value that is no time is printed as it is.
     pub fn pretty(&self, timestamp: &Value, back: Duration) -> String {
-        let Some(mut time) = timestamp.as_str().and_then(parse_iso) else {
+        let Some(mut time) = timestamp.as_str().and_then(|text| self.read(text)) else {
             return python::str(timestamp);
         };
         time.micros = time.event_time().minus(back).0;
         strftime(time, self.local.then_some(&self.zone), &self.format)
+    }
+
+    /// Reads a time, also as [`Times::local`] left it: with the name that the process's zone has at that time.
+    fn read(&self, text: &str) -> Option<Timestamp> {
+        let mut time = parse_iso(text).or_else(|| fuzzy_time::parse(text))?;
+        let name = text.rsplit(' ').next().unwrap_or_default();
+        if name.chars().all(char::is_alphabetic)
+            && let Ok(instant) = self.zone.to_timestamp(time.civil())
+            && let offset = self.zone.to_offset_info(instant)
+            && offset.abbreviation() == name
+        {
+            time.micros = instant.as_microsecond();
+            time.offset_seconds = offset.offset().seconds();
+        }
+        Some(time)
     }
 
     /// As `TimeEnhancement` prints it: always local, always in the default form. `None`: not a time.
@@ -54,13 +68,6 @@ impl Times {
         let time = parse_iso(timestamp.as_str()?)?;
         Some(strftime(time, Some(&self.zone), DEFAULT_FORMAT))
     }
-}
-
-/// The time of a match: what its `timestamp_field` holds, as text or as the rule's events have it.
-pub(super) fn match_time(rule: &Rule, matched: &Document) -> Option<Timestamp> {
-    let value = rule.time.path.get_some(matched)?;
-    let text = value.as_str().and_then(parse_iso);
-    text.or_else(|| rule.time.read(Field::Value(value)).ok())
 }
 
 /// Prints a time in a zone, or on the clock of its own offset.
@@ -128,6 +135,17 @@ mod tests {
         assert_eq!(
             times(true, DEFAULT_FORMAT).pretty(&json!(5), Duration::ZERO),
             "5"
+        );
+    }
+
+    #[test]
+    fn a_time_that_is_pretty_already_is_read_again() {
+        let times = times(true, DEFAULT_FORMAT);
+        let pretty = times.local(&json!("2026-03-02T00:01:02Z")).unwrap();
+        assert_eq!(pretty, "2026-03-02 09:01 JST");
+        assert_eq!(
+            times.pretty(&json!(pretty), Duration::from_secs(300)),
+            "2026-03-02 08:56 JST"
         );
     }
 

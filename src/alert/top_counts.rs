@@ -1,7 +1,6 @@
 //! `top_count_keys`: the values seen most often around a match.
 
 use super::lookup::ArgumentPath;
-use super::times::match_time;
 use crate::config::{OptionSpec, Properties, opt};
 use crate::event::{Document, EventTime, python};
 use crate::rule::Rule;
@@ -100,7 +99,8 @@ impl Counting {
         matched: &mut Document,
         documents: &dyn TopCounts,
     ) -> Result<(), String> {
-        let time = match_time(rule, matched)
+        let time = rule
+            .match_time(matched)
             .ok_or_else(|| format!("no top counts: the match has no time in {}", rule.time.path))?
             .event_time();
         let own: Vec<(&ArgumentPath, Value)> = self

@@ -40,6 +40,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
             .doc("What the message says: name and member of the match."),
         opt("gelf_http_headers")
             .kind(Kind::Map)
+            .secret()
             .doc("Headers, for http."),
         opt("gelf_timeout")
             .int()

@@ -1,14 +1,16 @@
 //! From a rule's `alert` option to its alerters.
 
-use super::{ALERTERS, Alerter, AlerterEntry, Build, find};
-use crate::alert::{Process, Template};
+use super::{ALERTERS, Alerter, AlerterEntry, Build, Secrets, find};
+use crate::alert::{Alert, Process, Template};
 use crate::config::{Data, Mapping, Node, Problem, Properties, check, unknown};
 use crate::engine::AlerterFacts;
+use crate::event::Document;
 use crate::rule::load::options::is_named_by_user;
+use std::fmt;
 use std::sync::Arc;
 
 /// One of a rule's alerters, and how alerts through it read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Exit {
     /// The name it has in the rule.
     pub name: &'static str,
@@ -16,9 +18,23 @@ pub struct Exit {
     pub alerter: Arc<dyn Alerter>,
     /// The rule's text options, overlaid by the alerter's own.
     pub template: Arc<Template>,
+    /// What must not be shown of it.
+    pub secrets: Secrets,
+}
+
+/// The name only: the rest may be secret.
+impl fmt::Debug for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exit({})", self.name)
+    }
 }
 
 impl Exit {
+    /// What the writeback document of an alert says about the alerter (`alert_info`), secrets masked.
+    pub fn info(&self, alert: &Alert<'_>) -> Document {
+        self.secrets.mask_document(self.alerter.info_for(alert))
+    }
+
     /// What the engine knows of it.
     pub fn facts(&self) -> AlerterFacts {
         AlerterFacts {
@@ -77,6 +93,7 @@ pub fn exits(
                     name: entry.name,
                     alerter: built.alerter,
                     template: Arc::new(template),
+                    secrets: Secrets::of(&properties, entry.options),
                 });
             }
             (alerter, template) => {
@@ -159,6 +176,7 @@ pub fn debug_exits(exits: &[Exit], build: &Build) -> Vec<Exit> {
             name: "debug",
             alerter: Arc::clone(&debug),
             template: Arc::clone(&exit.template),
+            secrets: exit.secrets.clone(),
         })
         .collect()
 }

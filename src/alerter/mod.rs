@@ -41,6 +41,7 @@ mod reason;
 mod recipients;
 mod requests;
 mod rocketchat;
+mod secrets;
 pub mod sending;
 mod servicenow;
 mod ses;
@@ -66,6 +67,7 @@ mod yzj;
 mod zabbix;
 
 pub use load::{Exit, debug_exits, exits};
+pub use secrets::Secrets;
 pub use transport::{Transport, World};
 
 use crate::alert::Alert;

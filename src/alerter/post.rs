@@ -19,6 +19,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
         opt("http_post_url")
             .texts()
             .required()
+            .secret()
             .doc("Where to post to, one URL or several."),
         opt("http_post_payload")
             .kind(Kind::Map)
@@ -30,7 +31,10 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
             .bool()
             .default("true without `http_post_payload`")
             .doc("Whether all members of the match are sent too."),
-        opt("http_post_headers").kind(Kind::Map).doc("Headers."),
+        opt("http_post_headers")
+            .kind(Kind::Map)
+            .secret()
+            .doc("Headers."),
         opt("http_post_proxy").doc("A proxy for https."),
         opt("http_post_timeout")
             .int()

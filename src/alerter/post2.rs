@@ -17,11 +17,11 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
     aliases: &[],
     doc: "Posts JSON made with Jinja templates, one request per match.",
     options: &[
-        opt("http_post2_url").texts().required().doc("Where to post to, one URL or several."),
+        opt("http_post2_url").texts().required().secret().doc("Where to post to, one URL or several."),
         opt("http_post2_payload").kind(Kind::AnyOf(&[Kind::Str, Kind::Map])).doc("The members to send, an object or a text that is one in JSON; keys and values are Jinja templates."),
         opt("http_post2_raw_fields").kind(Kind::Map).doc("Members to send as they are: name and field of the match."),
         opt("http_post2_all_values").bool().default("true without `http_post2_payload`").doc("Whether all members of the match are sent too."),
-        opt("http_post2_headers").kind(Kind::Map).doc("Headers; keys and values are Jinja templates."),
+        opt("http_post2_headers").kind(Kind::Map).secret().doc("Headers; keys and values are Jinja templates."),
         opt("http_post2_proxy").doc("A proxy for https."),
         opt("http_post2_timeout").int().default("10").doc("Seconds until a request is given up."),
         opt("http_post2_ca_certs").kind(CERTIFICATES).doc("`true`, or the PEM file of the authorities to trust."),

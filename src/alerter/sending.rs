@@ -321,14 +321,14 @@ pub async fn attempt(
         now,
         ticket: delivery.ticket.as_deref(),
     };
-    let failed = |error: SendError| super::reason::reason(&error);
+    let failed = |error: SendError| exit.secrets.mask_text(super::reason::reason(&error));
     match exit.alerter.deliver(&alert).await {
         Ok(ticket) => Ok(ticket),
         Err(SendError::Text(error)) => {
             // An alert whose text cannot be rendered is still an alert: it goes out with the reason and all fields.
             tracing::error!(rule = %alert.rule.name, alerter = exit.name, %error, "the alert's text cannot be rendered");
             let template =
-                plain_template(&alert.rule.name, &error).ok_or_else(|| error.to_string())?;
+                plain_template(&alert.rule.name, &error).ok_or_else(|| failed(error.into()))?;
             let plain = Alert {
                 template: &template,
                 ..alert

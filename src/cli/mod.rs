@@ -17,6 +17,7 @@ mod run;
 mod service;
 mod silence;
 pub mod test_rule;
+mod warm;
 
 use crate::alert::Process;
 use crate::alerter::World;
@@ -76,6 +77,8 @@ enum Command {
     },
     /// Show, set and end silences, with the service running or not
     Silence(Box<silence::Command>),
+    /// Fill what rules remember from the past, before they go live or while they run; nothing is alerted
+    Warm(Box<warm::Command>),
     /// Measure how fast rules decide events
     Bench(Box<bench::Args>),
     /// Make links by which this program is also elastalert, elastalert-test-rule and elastalert-create-index
@@ -114,6 +117,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
+        Command::Warm(command) => warm(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
     };
@@ -218,6 +222,14 @@ fn report_rules(loaded: &Loaded) {
         loaded.problems.len(),
     );
     tracing::info!(rules, disabled, problems, "loaded");
+    if loaded.show_disabled && disabled > 0 {
+        let names: Vec<&str> = loaded
+            .disabled
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect();
+        tracing::info!("Disabled rules are: {names:?}");
+    }
 }
 
 fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {
@@ -264,6 +276,14 @@ fn silence(command: silence::Command) -> anyhow::Result<i32> {
         }
         Ok(rule.cloned())
     })
+}
+
+fn warm(command: &warm::Command) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(command.config.as_deref(), true)?;
+    report(&problems);
+    let loader = loader(config.clone(), None, false)?;
+    command.run(&config, &loader)
 }
 
 fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> anyhow::Result<i32> {

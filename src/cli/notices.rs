@@ -4,7 +4,7 @@ use super::rules::{Loader, Preparing};
 use crate::alert::{Preparation, Template};
 use crate::alerter::notice::NoticeMail;
 use crate::alerter::sending::Outlet;
-use crate::alerter::{Exit, debug_exits, exits};
+use crate::alerter::{Exit, Secrets, debug_exits, exits};
 use crate::config::{Data, Mapping, Node, Problem, Properties, Span};
 use crate::engine::{NOTICES, Notices, ProgramRule};
 use crate::event::python;
@@ -48,6 +48,7 @@ impl Loader {
                         name: "email",
                         alerter: Arc::new(mail),
                         template: Arc::new(template),
+                        secrets: Secrets::default(),
                     },
                 ),
                 (mail, template) => {

@@ -44,6 +44,8 @@ pub(super) struct Loaded {
     pub(super) outlets: Outlets,
     /// Rules with `is_enabled: false`.
     pub(super) disabled: Vec<Disabled>,
+    /// Whether the log lists them (`show_disabled_rules`).
+    pub(super) show_disabled: bool,
     /// Everything wrong or worth knowing.
     pub(super) problems: Vec<Problem>,
     /// Every file that was read.
@@ -205,6 +207,7 @@ impl Loader {
             program: Arc::new(program),
             outlets,
             disabled: loaded.disabled,
+            show_disabled: self.config.show_disabled_rules,
             problems,
             files: loaded.files,
         }
@@ -285,7 +288,7 @@ impl Prepare for Preparing {
         let Some(exit) = self.outlet.exits.first() else {
             return Document::new();
         };
-        exit.alerter.info_for(&Alert {
+        exit.info(&Alert {
             id: "",
             rule,
             template: &exit.template,

@@ -2,7 +2,7 @@
 
 use super::rules::Loaded;
 use super::run::{Args, duration};
-use super::service::{self, Request, Running};
+use super::service::{self, Running, SilencesRequest as Request};
 use crate::config::service::Service as Config;
 use crate::event::WallTime;
 use crate::rule::Rule;
@@ -103,7 +103,7 @@ fn print(silences: &[Running], as_json: bool) {
     }
     let keys: Vec<_> = silences
         .iter()
-        .map(|silence| in_one_line(&silence.key))
+        .map(|silence| super::output::in_one_line(&silence.key))
         .collect();
     let width = keys.iter().map(|key| key.chars().count());
     let width = width.max().unwrap_or(0).max("KEY".len());
@@ -114,29 +114,17 @@ fn print(silences: &[Running], as_json: bool) {
     };
     row("KEY", "UNTIL", "COMMENT");
     for (silence, key) in silences.iter().zip(&keys) {
-        let comment = in_one_line(silence.comment.as_deref().unwrap_or_default());
+        let comment = super::output::in_one_line(silence.comment.as_deref().unwrap_or_default());
         row(key, &silence.until.to_text(), &comment);
     }
 }
 
-/// Keys hold what senders wrote: nothing in them may change what the terminal shows.
-fn in_one_line(text: &str) -> String {
-    let mut shown = String::new();
-    for character in text.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
 /// Asks the service that runs on the store, or the store itself when none does.
 fn ask(config: &Config, request: Request, now: WallTime) -> anyhow::Result<Vec<Running>> {
-    match service::ask(&config.store, &request)? {
-        Some(answer) => Ok(answer),
-        None => service::at_rest(config, request, now),
+    let asked = service::Request::Silences(request);
+    match (service::ask(&config.store, &asked)?, asked) {
+        (None, service::Request::Silences(request)) => service::at_rest(config, request, now),
+        (answer, _) => Ok(answer.unwrap_or_default()),
     }
 }
 
@@ -154,7 +142,8 @@ pub(super) fn run(
     let [rule] = loaded.rules.rules.as_slice() else {
         anyhow::bail!("--silence needs --rule with a rule that can be loaded");
     };
-    let key = rule.silence_key_of(args.silence_qk_value.as_deref());
+    let value = args.silence_qk_value.as_deref();
+    let key = rule.silence_key_of(value.filter(|value| !value.is_empty()));
     let now = super::clock::now();
     let until = now.plus(period);
     let comment = None;

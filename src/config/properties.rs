@@ -3,6 +3,7 @@
 use super::{Data, Mapping, Node, duration};
 use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Options by name. Reading one gives `None` when it is absent, null, or of another kind than asked for: the tables report the latter
@@ -10,6 +11,8 @@ use std::time::Duration;
 #[derive(Clone, Default)]
 pub struct Properties {
     map: Mapping,
+    /// The names of options that texts must not show.
+    secrets: Arc<[&'static str]>,
 }
 
 /// The names only: values may be secret.
@@ -24,7 +27,21 @@ impl fmt::Debug for Properties {
 impl Properties {
     /// Options from a checked mapping.
     pub fn new(map: Mapping) -> Self {
-        Self { map }
+        Self {
+            map,
+            secrets: Arc::default(),
+        }
+    }
+
+    /// The same, with the names of those that texts must not show.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Arc<[&'static str]>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// Whether an option is one that texts must not show.
+    pub fn is_secret(&self, name: &str) -> bool {
+        self.secrets.contains(&name)
     }
 
     /// The members as they are.
@@ -39,7 +56,10 @@ impl Properties {
         for (key, value) in over.iter() {
             map.set(key.clone(), value.clone());
         }
-        Self { map }
+        Self {
+            map,
+            secrets: Arc::clone(&self.secrets),
+        }
     }
 
     /// The node under a name, null included.

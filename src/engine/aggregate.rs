@@ -1,7 +1,7 @@
 //! Matches that wait to be sent together (`aggregation`).
 
 use super::AlertId;
-use crate::event::{Document, EventTime, WallTime, python};
+use crate::event::{Document, EventTime, Timestamp, WallTime, python};
 use crate::rule::{Aggregation, Due, Rule};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,7 +68,7 @@ impl Aggregates {
                     .filter(|value| !value.is_null())
                     .map(python::str),
             });
-        let match_time = rule.event_time(&document).ok();
+        let match_time = rule.match_time(&document).map(Timestamp::event_time);
         let deadline = match match_time {
             Some(time) if aggregation.compare_with_match_time => time,
             _ => now.as_event_time(),

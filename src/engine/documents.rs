@@ -6,6 +6,7 @@ use super::{
     AlertId, Counts, Effect, Engine, Index, NOTICES, Op, Options, Outcome, PendingAlert, Record,
     Write,
 };
+use crate::event::time::parse_iso;
 use crate::event::{Document, WallTime};
 use crate::rule::Rule;
 use serde_json::{Map, Value};
@@ -29,6 +30,8 @@ pub(super) fn document_id(alert: &AlertId, position: usize) -> Arc<str> {
 
 /// What an alert's documents say of how it went.
 struct AlertState<'a> {
+    /// Whether it is of a match that waits in an aggregation.
+    waits: bool,
     time: WallTime,
     sent: bool,
     /// `None`: no such field.
@@ -78,6 +81,7 @@ impl Engine {
         now: WallTime,
     ) -> Write {
         let state = AlertState {
+            waits: true,
             time: due,
             sent: false,
             exception: Some(Value::Null),
@@ -114,6 +118,7 @@ impl Engine {
             Some(error.map_or(Value::Null, Value::from))
         };
         let state = AlertState {
+            waits: false,
             time: alert.time,
             sent,
             exception,
@@ -170,7 +175,14 @@ impl Engine {
                 add_metadata(&entry.rule, &mut document);
             }
             if let Some(time) = entry.rule.time.path.get_some(matched) {
-                document.insert("match_time".to_owned(), time.clone());
+                // A nested time is an instant in a match and a text in what comes back from the store.
+                let instant = if state.waits || entry.rule.aggregation.is_none() {
+                    time.as_str().and_then(parse_iso)
+                } else {
+                    None
+                };
+                let time = instant.map_or_else(|| time.clone(), |time| time.to_text().into());
+                document.insert("match_time".to_owned(), time);
             }
         }
         if let Some(exception) = &state.exception {

@@ -190,7 +190,7 @@ pub enum Note {
         /// Why the last attempt failed.
         error: String,
     },
-    /// A tick found that a rule had been busy.
+    /// A tick: what a rule did since the one before.
     Ran {
         /// The rule.
         rule: String,

@@ -3,7 +3,7 @@
 use super::aggregate::Join;
 use super::failing::guarded;
 use super::program::ProgramRule;
-use super::silence::next_silence;
+use super::silence::{forget_at, next_silence};
 use super::{Counts, Engine, Index, Note, Op, Outcome, PendingAlert, Record, Silence, Write};
 use crate::event::{Document, WallTime, python};
 use crate::rule::{Match, Rule};
@@ -54,8 +54,9 @@ impl Engine {
             self.held_back(entry, position, key, out);
             return Ok(());
         }
-        if let Some((silence, forget)) = next_silence(rule, self.silences.get(&key), now) {
-            self.start_silence(&key, silence, forget, now, out);
+        if let Some(silence) = next_silence(rule, self.silences.get(&key), now) {
+            self.remember_silence(&key, silence, self.forget_at(&key, silence), out);
+            self.write_silence(&key, silence, now, out);
         }
         if let Some(cell) = self.cells.get(position) {
             document.insert("num_hits".to_owned(), cell.interval.hits.into());
@@ -131,7 +132,7 @@ impl Engine {
             .get(key)
             .is_none_or(|ours| ours.until <= until)
         {
-            self.remember_silence(key, silence, until, out);
+            self.remember_silence(key, silence, self.forget_at(key, silence), out);
         }
         let mut document = silence_document(key, silence, now);
         if let Some(comment) = comment {
@@ -163,19 +164,13 @@ impl Engine {
         }
     }
 
-    fn start_silence(
-        &mut self,
-        key: &str,
-        silence: Silence,
-        forget: WallTime,
-        now: WallTime,
-        out: &mut Outcome,
-    ) {
-        self.remember_silence(key, silence, forget, out);
-        self.write_silence(key, silence, now, out);
+    /// When a silence may be forgotten, given the rules that run.
+    pub(super) fn forget_at(&self, key: &str, silence: Silence) -> WallTime {
+        let rules = self.program.rules.iter().map(|entry| &*entry.rule);
+        forget_at(rules, key, silence)
     }
 
-    fn remember_silence(
+    pub(super) fn remember_silence(
         &mut self,
         key: &str,
         silence: Silence,

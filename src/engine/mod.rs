@@ -21,6 +21,8 @@ mod silence;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod time;
+mod warm;
 
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
@@ -31,10 +33,11 @@ pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
+pub use warm::{Coming, Memory};
 
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Match, Verdict};
+use crate::rule::{Decided, Decision, Evaluator, Gap, Match, Verdict};
 use aggregate::Aggregates;
 use failing::{Failing, guarded};
 use hashbrown::HashMap;
@@ -83,6 +86,11 @@ pub enum Input {
     Tick {
         /// Time spent on evaluating rules since the last tick.
         busy: Duration,
+    },
+    /// Events could not come until now: the program starts, the machine slept, the clock was set, or nothing could be taken.
+    Resumed {
+        /// Until when they came, by the rules' clock; `None`: as far as the engine remembers.
+        since: Option<EventTime>,
     },
     /// Something that waits for its time is due: see [`Engine::next_due`].
     Due,
@@ -133,6 +141,10 @@ struct Cell {
     evaluator: Evaluator,
     /// The newest event time seen.
     newest: Option<EventTime>,
+    /// Since when events have come without a gap that matters to it; `None`: always.
+    since: Option<EventTime>,
+    /// Until when it was watched in the past that it was warmed with.
+    warmed: Option<EventTime>,
     /// Since the last tick.
     interval: Counts,
     /// Since the store began.
@@ -159,6 +171,10 @@ pub struct Engine {
     next_alert: u64,
     next_write: u64,
     last_tick: Option<WallTime>,
+    /// Until when events have come, by the rules' clock.
+    watched: Option<EventTime>,
+    /// While an input is applied: what time it is for the rules, where that is not the time on the wall.
+    stream: Option<EventTime>,
     /// The positions of cells with unrecorded counts.
     counted: Vec<usize>,
     /// Bytes of events that rules keep for later matches.
@@ -182,6 +198,8 @@ impl Engine {
             next_alert: 0,
             next_write: 1,
             last_tick: None,
+            watched: None,
+            stream: None,
             counted: Vec::new(),
             kept_bytes: 0,
         }
@@ -192,6 +210,7 @@ impl Engine {
         match input {
             Input::Events(decided) => self.events(decided, now, out),
             Input::Tick { busy } => self.tick(now, busy, out),
+            Input::Resumed { since } => self.resumed(since, now, out),
             Input::Due => self.due(now, out),
             Input::Outcome(outcome) => self.delivered(outcome, now, out),
             Input::Silence {
@@ -224,12 +243,7 @@ impl Engine {
         {
             return;
         }
-        self.silences.set(key, silence, silence.until);
-        out.records.push(Record::Silence {
-            key: key.to_owned(),
-            silence,
-            forget: silence.until,
-        });
+        self.remember_silence(key, silence, self.forget_at(key, silence), out);
     }
 
     /// When [`Input::Due`] is wanted next.
@@ -347,6 +361,12 @@ impl Engine {
         let Some(cell) = self.cells.get_mut(position) else {
             return;
         };
+        if let Some(stream) = &mut self.stream
+            && time <= now.as_event_time().plus(self.options.future_tolerance)
+        {
+            *stream = time.max(*stream);
+        }
+        let rule_time = self.stream.unwrap_or(now.as_event_time());
         if let Verdict::Sample(sample) = &verdict {
             // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
             if let Err(left_out) = cell.in_time(time, now, &self.options) {
@@ -358,21 +378,17 @@ impl Engine {
                 time,
                 sample.clone(),
                 kept,
-                now,
+                rule_time,
             ));
         }
         let mut matches = Vec::new();
         let kept = cell.make_room(self.kept_bytes);
         let evaluated = guarded(|| {
-            cell.evaluator.on_event(
-                Some(&event),
-                time,
-                verdict,
-                now.as_event_time(),
-                &mut matches,
-            );
+            cell.evaluator
+                .on_event(Some(&event), time, verdict, rule_time, &mut matches);
         });
         self.kept_bytes = self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
+        cell.believe(entry, rule_time, &mut matches);
         match evaluated {
             Ok(()) => self.all_matched(entry, position, &matches, now, out),
             Err(error) => self.failed(entry, position, &error, now, out),
@@ -394,49 +410,6 @@ impl Engine {
             }
         }
         self.went_well(entry, now, out);
-    }
-
-    fn tick(&mut self, now: WallTime, busy: Duration, out: &mut Outcome) {
-        let program = Arc::clone(&self.program);
-        let start = self
-            .last_tick
-            .unwrap_or_else(|| now.minus(self.options.run_every));
-        let mut matches = Vec::new();
-        for (position, entry) in program.rules.iter().enumerate() {
-            self.let_in(entry, position, now, out);
-            if !self.runs(entry, now) {
-                continue;
-            }
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            matches.clear();
-            let ticked = guarded(|| cell.evaluator.on_tick(now.as_event_time(), &mut matches));
-            match ticked {
-                Ok(()) => self.all_matched(entry, position, &matches, now, out),
-                Err(error) => self.failed(entry, position, &error, now, out),
-            }
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            let counts = std::mem::take(&mut cell.interval);
-            if counts.hits > 0 || counts.matches > 0 {
-                self.write_status(&entry.rule, counts, (start, now), busy, out);
-                out.notes.push(Note::Ran {
-                    rule: entry.rule.name.clone(),
-                    start,
-                    end: now,
-                    counts,
-                    busy,
-                });
-            }
-        }
-        self.silences.forget(now);
-        self.last_tick = Some(now);
-        self.count_kept();
-        // Before the tick, which begins a new interval.
-        self.record_counts(out);
-        out.records.push(Record::Tick { now });
     }
 
     /// Counts, to be journalled with the input that led to it.
@@ -479,6 +452,7 @@ impl Engine {
     /// Goes on with other rules: those whose meaning is the same keep what they remember.
     fn reload(&mut self, program: Arc<Program>, now: WallTime, out: &mut Outcome) {
         self.reload_held(&program, now, out);
+        out.records.push(program.record());
         let mut old: HashMap<String, (u64, Cell)> = self
             .program
             .rules
@@ -491,6 +465,20 @@ impl Engine {
                 )
             })
             .collect();
+        // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
+        let gap = self.watched.map(|watched| Gap {
+            from: None,
+            to: watched.max(now.as_event_time()),
+        });
+        let begin = |entry: &ProgramRule, out: &mut Outcome| {
+            let mut cell = Cell::new(entry);
+            if let Some(gap) = gap {
+                cell.resume(entry, gap);
+                let rule = Some(entry.rule.name.clone());
+                out.records.push(Record::Resumed { rule, gap });
+            }
+            cell
+        };
         self.cells = program
             .rules
             .iter()
@@ -506,12 +494,12 @@ impl Engine {
                         Cell {
                             total: cell.total,
                             interval: cell.interval,
-                            ..Cell::new(entry)
+                            ..begin(entry, out)
                         }
                     }
                     None => {
                         out.notes.push(Note::RuleAdded { rule });
-                        Cell::new(entry)
+                        begin(entry, out)
                     }
                 }
             })
@@ -522,7 +510,6 @@ impl Engine {
             .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
         self.program = program;
         self.count_kept();
-        out.records.push(self.rules_record());
     }
 }
 
@@ -531,6 +518,8 @@ impl Cell {
         Self {
             evaluator: Evaluator::new(&entry.rule),
             newest: None,
+            since: None,
+            warmed: None,
             interval: Counts::default(),
             total: Counts::default(),
             run: Counts::default(),
@@ -549,26 +538,5 @@ impl Cell {
         self.interval.add(counts);
         self.total.add(counts);
         self.run.add(counts);
-    }
-
-    /// Whether an event may change windows: neither too late nor too far in the future. If not, what is to be counted.
-    fn in_time(&mut self, time: EventTime, now: WallTime, options: &Options) -> Result<(), Counts> {
-        if time > now.as_event_time().plus(options.future_tolerance) {
-            return Err(Counts {
-                future: 1,
-                ..Counts::default()
-            });
-        }
-        if self
-            .newest
-            .is_some_and(|newest| time < newest.minus(options.lateness))
-        {
-            return Err(Counts {
-                late: 1,
-                ..Counts::default()
-            });
-        }
-        self.newest = self.newest.max(Some(time));
-        Ok(())
     }
 }

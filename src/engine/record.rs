@@ -3,9 +3,9 @@
 use super::failing::{Resting, guarded};
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::{AlertId, Counts, Engine, Index, Op, PendingAlert, Silence, Write};
+use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
-use crate::rule::{Sample, Verdict};
+use crate::rule::{Gap, Sample, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub enum Record {
         sample: Sample,
         /// The event, when a later match may print it.
         event: Option<StoredEvent>,
-        /// The engine's clock.
-        now: WallTime,
+        /// The time for the rules.
+        now: EventTime,
     },
     /// A tick.
     Tick {
@@ -140,6 +140,22 @@ pub enum Record {
         /// Their names, and the fingerprints by which they keep their memory.
         rules: Vec<(String, u64)>,
     },
+    /// A tick at another time for the rules than on the wall.
+    TickAsOf {
+        /// The time for the rules.
+        time: EventTime,
+        /// The engine's clock.
+        now: WallTime,
+    },
+    /// A rule was told of the past.
+    Warmed(Memory),
+    /// Events could not come for a while.
+    Resumed {
+        /// The rule that begins; `None`: all.
+        rule: Option<String>,
+        /// When.
+        gap: Gap,
+    },
 }
 
 /// An event in the journal.
@@ -178,7 +194,7 @@ impl Record {
         time: EventTime,
         sample: Sample,
         event: Option<&RawEvent>,
-        now: WallTime,
+        now: EventTime,
     ) -> Self {
         Self::Hit {
             rule: rule.to_owned(),
@@ -193,7 +209,7 @@ impl Record {
     pub fn must_be_safe(&self) -> bool {
         !matches!(
             self,
-            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. }
+            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. } | Self::TickAsOf { .. }
         )
     }
 }
@@ -223,7 +239,7 @@ impl Engine {
                         event.as_ref(),
                         time,
                         Verdict::Sample(sample),
-                        now.as_event_time(),
+                        now,
                         &mut Vec::new(),
                     );
                 });
@@ -234,29 +250,12 @@ impl Engine {
                 }
             }
             Record::Rules { rules } => self.restore_rules(rules),
-            Record::Tick { now } => {
-                let program = Arc::clone(&self.program);
-                for (position, entry) in program.rules.iter().enumerate() {
-                    if !self.runs(entry, now) {
-                        continue;
-                    }
-                    let Some(cell) = self.cells.get_mut(position) else {
-                        continue;
-                    };
-                    cell.interval = Counts::default();
-                    if cell.is_foreign {
-                        continue;
-                    }
-                    let evaluator = &mut cell.evaluator;
-                    if guarded(|| evaluator.on_tick(now.as_event_time(), &mut Vec::new())).is_err()
-                    {
-                        self.reset(entry, position);
-                    }
-                }
-                self.silences.forget(now);
-                self.last_tick = Some(now);
-                self.count_kept();
+            Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
+            Record::TickAsOf { time, now } => self.restore_tick(time, now),
+            Record::Warmed(memory) => {
+                self.restore_memory(&memory);
             }
+            Record::Resumed { rule, gap } => self.note_gap(rule.as_deref(), gap),
             Record::Counts { rule, counts } => {
                 let (position, _) = self.program.find(&rule)?;
                 if let Some(cell) = self.cells.get_mut(position) {
@@ -335,6 +334,26 @@ impl Engine {
             }
         }
         None
+    }
+
+    fn restore_tick(&mut self, time: EventTime, now: WallTime) {
+        let program = Arc::clone(&self.program);
+        for (position, entry) in program.rules.iter().enumerate() {
+            if !self.runs(entry, now) {
+                continue;
+            }
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
+            cell.interval = Counts::default();
+            let evaluator = &mut cell.evaluator;
+            if guarded(|| evaluator.on_tick(time, &mut Vec::new())).is_err() {
+                self.reset(entry, position);
+            }
+        }
+        self.silences.forget(now);
+        self.last_tick = Some(now);
+        self.watched = Some(time);
     }
 
     fn forget_memory(&mut self, rule: &str) {

@@ -63,49 +63,64 @@ impl Silences {
     }
 }
 
-/// The silence a match starts, and when it may be forgotten; `None` when `realert` is zero.
+/// The silence a match starts; `None` when `realert` is zero.
 ///
-/// The arithmetic of `exponential_realert` is elastalert2's: whole seconds, the exponent grows when the next alert comes soon
-/// after the last silence and shrinks with quiet time.
-pub(super) fn next_silence(
-    rule: &Rule,
-    last: Option<Silence>,
-    now: WallTime,
-) -> Option<(Silence, WallTime)> {
+/// The arithmetic of `exponential_realert` is elastalert2's: the first silence is `realert` even if that is above the limit; then whole
+/// seconds, the exponent grows when the next alert comes soon after the last silence and shrinks with quiet time.
+pub(super) fn next_silence(rule: &Rule, last: Option<Silence>, now: WallTime) -> Option<Silence> {
     if rule.realert.is_zero() {
         return None;
     }
-    let Some(limit) = rule.exponential_realert else {
-        let until = now.plus(rule.realert);
-        return Some((Silence { until, exponent: 0 }, until));
+    let (Some(limit), Some(last)) = (rule.exponential_realert, last) else {
+        return Some(Silence {
+            until: now.plus(rule.realert),
+            exponent: 0,
+        });
     };
-    let base = rule.realert.as_secs_f64().floor();
-    let wait = |exponent: i32| base * 2f64.powi(exponent);
-    let mut exponent = 0;
-    if let Some(last) = last {
-        exponent = last.exponent;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "seconds since a silence, far below 2^53"
-        )]
-        let mut quiet = (now.0 - last.until.0).div_euclid(1_000_000) as f64;
-        if quiet < wait(exponent) {
-            exponent = exponent.saturating_add(1);
-        } else {
-            while quiet > wait(exponent) && exponent > 0 {
-                quiet -= wait(exponent);
-                exponent -= 1;
-            }
+    let wait = |exponent: i32| wait(rule, exponent);
+    let mut exponent = last.exponent;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds since a silence, far below 2^53"
+    )]
+    let mut quiet = (now.0 - last.until.0).div_euclid(1_000_000) as f64;
+    if quiet < wait(exponent) {
+        exponent = exponent.saturating_add(1);
+    } else {
+        while quiet > wait(exponent) && exponent > 0 {
+            quiet -= wait(exponent);
+            exponent -= 1;
         }
     }
-    let (until, exponent) = if wait(exponent) >= limit.as_secs_f64() {
-        (now.plus(limit), exponent - 1)
+    Some(if wait(exponent) >= limit.as_secs_f64() {
+        Silence {
+            until: now.plus(limit),
+            exponent: exponent - 1,
+        }
     } else {
-        (now.plus(seconds(wait(exponent))), exponent)
-    };
-    // After this much quiet time the exponent is back at zero and a new silence starts like a first one.
-    let forget = until.plus(seconds(wait(exponent + 2)));
-    Some((Silence { until, exponent }, forget))
+        Silence {
+            until: now.plus(seconds(wait(exponent))),
+            exponent,
+        }
+    })
+}
+
+/// When a silence may be forgotten: at its end, unless `exponential_realert` of a rule goes on from it. Then after so much quiet time that
+/// the exponent is back at zero and a new silence starts like a first one.
+pub(super) fn forget_at<'r>(
+    rules: impl Iterator<Item = &'r Rule>,
+    key: &str,
+    silence: Silence,
+) -> WallTime {
+    let exponents = rules
+        .filter(|rule| rule.exponential_realert.is_some() && key.starts_with(&rule.realert_key))
+        .map(|rule| wait(rule, silence.exponent.max(0).saturating_add(2)));
+    let quiet = exponents.fold(0.0, f64::max);
+    silence.until.plus(seconds(quiet))
+}
+
+fn wait(rule: &Rule, exponent: i32) -> f64 {
+    rule.realert.as_secs_f64().floor() * 2f64.powi(exponent)
 }
 
 fn seconds(seconds: f64) -> Duration {

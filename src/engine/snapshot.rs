@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 
 /// The engine's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Snapshot {
     held: Vec<StoredHeld>,
     tickets: Vec<(AlertId, String)>,
     failing: Vec<(String, u32, WallTime)>,
+    watched: Option<EventTime>,
+    /// By rule: since when events have come without a gap.
+    since: Vec<(String, EventTime)>,
 }
 
 /// An event that waits for its rule's hours.
@@ -124,8 +127,9 @@ impl Snapshot {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
-            // The first format ended before `held`: three empty lists are three zeros.
-            1 => Ok(postcard::from_bytes(&[rest, &[0, 0, 0]].concat())?),
+            // Older formats ended earlier. Nothing, and an empty list, are a zero.
+            2 => Ok(postcard::from_bytes(&[rest, &[0; 2][..]].concat())?),
+            1 => Ok(postcard::from_bytes(&[rest, &[0; 5][..]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -135,16 +139,6 @@ impl Engine {
     /// What an engine is made of that is to take over what this one journals: its options and its rules.
     pub fn origin(&self) -> (Options, Arc<Program>) {
         (self.options.clone(), Arc::clone(&self.program))
-    }
-
-    /// Tells a later reader of the journal under which rules it goes on.
-    pub(super) fn rules_record(&self) -> Record {
-        let rules = self.program.rules.iter();
-        Record::Rules {
-            rules: rules
-                .map(|entry| (entry.rule.name.clone(), entry.rule.state_fingerprint))
-                .collect(),
-        }
     }
 
     /// The journal goes on under these rules: those that are now as they were then begin to remember, others cannot use what follows.
@@ -170,7 +164,7 @@ impl Engine {
         for cell in &mut self.cells {
             cell.is_foreign = false;
         }
-        self.rules_record()
+        self.program.record()
     }
 
     /// Counts the bytes of kept events, some of which ticks let go.
@@ -184,6 +178,8 @@ impl Engine {
 
     /// Everything remembered now.
     pub fn snapshot(&self) -> Snapshot {
+        let since = self.program.rules.iter().zip(&self.cells);
+        let since = since.filter_map(|(entry, cell)| Some((entry.rule.name.clone(), cell.since?)));
         let rules = self
             .program
             .rules
@@ -245,6 +241,8 @@ impl Engine {
                     came: held.came,
                 })
                 .collect(),
+            watched: self.watched,
+            since: since.collect(),
         }
     }
 
@@ -262,6 +260,7 @@ impl Engine {
             .into_iter()
             .map(|memory| (memory.name.clone(), memory))
             .collect();
+        let mut since: HashMap<String, EventTime> = snapshot.since.into_iter().collect();
         for (entry, cell) in engine.program.rules.iter().zip(&mut engine.cells) {
             let Some(memory) = memories.remove(&entry.rule.name) else {
                 continue;
@@ -287,6 +286,7 @@ impl Engine {
                 continue;
             }
             cell.newest = memory.newest;
+            cell.since = since.remove(&entry.rule.name);
         }
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
@@ -330,6 +330,8 @@ impl Engine {
         engine.next_write = snapshot.next_write;
         engine.last_tick = snapshot.last_tick;
         engine.count_kept();
+        let last_tick = snapshot.last_tick.map(WallTime::as_event_time);
+        engine.watched = snapshot.watched.or(last_tick);
         (engine, reset)
     }
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 mod failing;
 mod held;
 mod tickets;
+mod time;
 
 const START: WallTime = WallTime(1_772_409_600_000_000);
 const SECOND: Duration = Duration::from_secs(1);
@@ -294,6 +295,30 @@ fn exponential_realert_stops_at_its_limit() {
         let out = stage.at(at).event(&json!({"number": at}));
         assert_eq!(out.silences(stage.now), [("r", lasts, exponent)], "{at}");
     }
+}
+
+#[test]
+fn the_first_silence_is_realert_even_above_the_limit_of_exponential_realert() {
+    let rule = "name: r\ntype: any\nrealert: {minutes: 10}\nexponential_realert: {minutes: 5}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    for (at, lasts, exponent) in [(0, 600, 0), (600, 300, 0), (901, 300, 0), (2402, 300, -1)] {
+        let out = stage.at(at).event(&json!({"number": at}));
+        assert_eq!(out.silences(stage.now), [("r", lasts, exponent)], "{at}");
+    }
+}
+
+#[test]
+fn exponential_realert_goes_on_from_a_silence_by_an_operator() {
+    let rule =
+        "name: r\ntype: any\nrealert: {minutes: 1}\nexponential_realert: {hours: 1}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    stage.apply(Input::Silence {
+        key: "r".to_owned(),
+        until: START.plus(secs(100)),
+        comment: None,
+    });
+    let out = stage.at(130).event(&json!({"number": 1}));
+    assert_eq!(out.silences(stage.now), [("r", 120, 1)]);
 }
 
 #[test]

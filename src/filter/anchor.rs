@@ -4,22 +4,34 @@
 //! events that do have a sign; those are for the matcher. What cannot be said this way (ranges, wildcards, negations) simply gives no anchor.
 
 use super::analysis::Analyzer;
+use super::literal::{self, Haystack};
 use super::mapping::{Exact, Kind, Reading, Source, Whole, may_be_date};
 use super::plan::{ByEvent, Leaf, Names, Plan, StringTest, Test};
+use super::values::Path;
 use crate::event::project::Item;
+use indexmap::IndexSet;
 use std::cmp::Reverse;
+use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 
 /// Any of these signs must be there; none: no event is picked.
 pub(super) type Anchor = Vec<Sign>;
 
-/// A mark on a value of a member.
+/// A mark on a value of a member, or on the whole event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Sign {
-    /// The member's full name, as [`super::Filter::fields`] gives it.
-    pub(super) place: Arc<str>,
-    /// What is seen on one of its values, lists opened.
+    pub(super) place: Place,
+    /// What is seen on one of the values there, lists opened.
     pub(super) mark: Mark,
+}
+
+/// Where a mark is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    /// The member with this full name, as [`super::Filter::fields`] gives it.
+    Member(Arc<str>),
+    /// The event's JSON text; only for marks that are a part of it.
+    Event,
 }
 
 /// What can be told of a value without knowing what type its field has.
@@ -33,16 +45,21 @@ pub(super) enum Mark {
     Whole(i64),
     /// A field of fractions reads this from it.
     Fraction(FractionKey),
+    /// Its text has this part, in capitals or not; see [`super::literal`].
+    Part(Box<str>),
     /// Dynamic mapping may take it for a date.
     DateLike,
+    /// It is not null.
+    Present,
 }
 
 impl Mark {
-    /// The length of its text, 0 without one.
-    pub(super) fn length(&self) -> usize {
+    /// How much it says: the length of its text, 0 without one; nothing when it only says that there is a value.
+    pub(super) fn weight(&self) -> Option<usize> {
         match self {
-            Self::Text(text) | Self::Word(text) => text.len(),
-            Self::Whole(_) | Self::Fraction(_) | Self::DateLike => 0,
+            Self::Text(text) | Self::Word(text) | Self::Part(text) => Some(text.len()),
+            Self::Whole(_) | Self::Fraction(_) => Some(0),
+            Self::DateLike | Self::Present => None,
         }
     }
 }
@@ -67,11 +84,18 @@ pub(super) fn anchors(plan: &Plan) -> Vec<Anchor> {
 }
 
 /// `current` is the member that is being typed by its own value.
-fn of(plan: &Plan, current: Option<&Arc<str>>) -> Vec<Anchor> {
+fn of(plan: &Plan, current: Option<&Place>) -> Vec<Anchor> {
     match plan {
         Plan::All | Plan::Not(_) | Plan::Nested { .. } => Vec::new(),
         Plan::None(_) => vec![Anchor::new()],
-        Plan::Every(plans) => plans.iter().flat_map(|plan| of(plan, current)).collect(),
+        Plan::Every(plans) => {
+            let mut anchors: Vec<Anchor> =
+                plans.iter().flat_map(|plan| of(plan, current)).collect();
+            if anchors.iter().any(|anchor| !is_vague(anchor)) {
+                anchors.retain(|anchor| !is_vague(anchor));
+            }
+            anchors
+        }
         Plan::AtLeast { count, of: plans } => at_least(*count, plans, current),
         // At least one, whatever the document says.
         Plan::TermsSet { of: plans, .. } => at_least(1, plans, current),
@@ -80,19 +104,31 @@ fn of(plan: &Plan, current: Option<&Arc<str>>) -> Vec<Anchor> {
     }
 }
 
-fn at_least(count: usize, plans: &[Plan], current: Option<&Arc<str>>) -> Vec<Anchor> {
+fn at_least(count: usize, plans: &[Plan], current: Option<&Place>) -> Vec<Anchor> {
     if count == 0 {
         return Vec::new();
     }
     let mut branches: Vec<Vec<Anchor>> = plans.iter().map(|plan| of(plan, current)).collect();
-    branches.sort_by_key(|branch| branch.iter().map(Vec::len).min().unwrap_or(usize::MAX));
+    let best = |branch: &Vec<Anchor>| {
+        let anchors = branch.iter().map(|anchor| (is_vague(anchor), anchor.len()));
+        anchors.min().unwrap_or((true, usize::MAX))
+    };
+    branches.sort_by_key(best);
     // So many cannot all fail.
     branches.truncate((branches.len() + 1).saturating_sub(count));
-    any(branches, |sign| sign.mark.length())
+    any(branches, |sign| sign.mark.weight())
+}
+
+/// Whether an anchor may be there because of a sign that says little.
+pub(super) fn is_vague(anchor: &Anchor) -> bool {
+    anchor.iter().any(|sign| sign.mark.weight().is_none())
 }
 
 /// What must be there when any of several branches must hold. Long texts are taken for rare ones.
-fn any<T: Clone>(mut branches: Vec<Vec<Vec<T>>>, length: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+fn any<T: Clone + Eq + Hash>(
+    mut branches: Vec<Vec<Vec<T>>>,
+    weight: impl Fn(&T) -> Option<usize>,
+) -> Vec<Vec<T>> {
     // These never hold.
     branches.retain(|branch| !branch.iter().any(Vec::is_empty));
     let ways = branches
@@ -104,7 +140,10 @@ fn any<T: Clone>(mut branches: Vec<Vec<Vec<T>>>, length: impl Fn(&T) -> usize) -
     let mut joint = vec![Vec::new()];
     for mut branch in branches {
         if ways > MOST {
-            branch.sort_by_key(|marks| (marks.len(), Reverse(marks.iter().map(&length).min())));
+            branch.sort_by_key(|marks| {
+                let lightest = marks.iter().map(&weight).min().flatten();
+                (lightest.is_none(), marks.len(), Reverse(lightest))
+            });
             branch.truncate(1);
         }
         if let [only] = &branch[..] {
@@ -118,59 +157,132 @@ fn any<T: Clone>(mut branches: Vec<Vec<Vec<T>>>, length: impl Fn(&T) -> usize) -
                 .collect();
         }
     }
+    for one in &mut joint {
+        let different: IndexSet<T> = one.drain(..).collect();
+        one.extend(different);
+    }
     joint
 }
 
-fn on_leaf(leaf: &Leaf, current: Option<&Arc<str>>) -> Vec<Anchor> {
+fn on_leaf(leaf: &Leaf, current: Option<&Place>) -> Vec<Anchor> {
     if leaf.field.null_value.is_some() {
         return Vec::new();
     }
-    let places: Vec<Arc<str>> = match (&leaf.field.sources, current) {
-        (Source::Paths(paths), _) => paths.iter().map(|path| path.as_str().into()).collect(),
-        (Source::Current, Some(place)) => vec![Arc::clone(place)],
+    let member = |path: &Path| Place::Member(path.as_str().into());
+    let places: Vec<Place> = match (&leaf.field.sources, current) {
+        (Source::Paths(paths), _) => paths.iter().map(member).collect(),
+        (Source::Current, Some(place)) => vec![place.clone()],
         (Source::Current, None) | (Source::Id | Source::Index, _) => return Vec::new(),
     };
     let at_places = |marks: Vec<Mark>| {
         let signs = marks.into_iter().flat_map(|mark| {
             places.iter().map(move |place| Sign {
-                place: Arc::clone(place),
+                place: place.clone(),
                 mark: mark.clone(),
             })
         });
         signs.collect()
     };
-    let marks = marks_for(&leaf.field.kind, &leaf.test);
+    let marks = if places == [Place::Event] {
+        marks_in_event(&leaf.field.kind, &leaf.test)
+    } else {
+        let marks = marks_for(&leaf.field.kind, &leaf.test);
+        // If nothing else, there must be a value.
+        if marks.is_empty() {
+            vec![vec![Mark::Present]]
+        } else {
+            marks
+        }
+    };
     marks.into_iter().map(at_places).collect()
 }
 
 fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
-    let Names::One { path, parent } = &by_event.names else {
-        return Vec::new();
+    let (place, parent, wanted_end) = match &by_event.names {
+        Names::One { path, parent } => (
+            Place::Member(path.as_str().into()),
+            parent
+                .as_ref()
+                .map(|(path, _)| Place::Member(path.as_str().into())),
+            parent.as_ref().map(|(_, end)| &**end),
+        ),
+        Names::Like(_) | Names::Below(_) => (Place::Event, Some(Place::Event), None),
     };
-    let place: Arc<str> = path.as_str().into();
-    let parent = parent
-        .as_ref()
-        .map(|(path, end)| (Arc::<str>::from(path.as_str()), end));
     let mut branches = Vec::new();
     for (at, variant) in by_event.variants.iter().enumerate() {
-        let mut branch = |plan: &Plan, place: &Arc<str>| {
-            branches.push(match plan {
-                Plan::None(_) => vec![Anchor::new()],
-                _ if by_event.mapping.is_date_candidate(at) => vec![vec![Sign {
-                    place: Arc::clone(place),
-                    mark: Mark::DateLike,
-                }]],
-                plan => of(plan, Some(place)),
+        let mut branch = |plan: &Plan, place: &Place| {
+            branches.push(match (plan, place) {
+                (Plan::None(_), _) => vec![Anchor::new()],
+                (_, Place::Member(_)) if by_event.mapping.is_date_candidate(at) => {
+                    vec![vec![Sign {
+                        place: place.clone(),
+                        mark: Mark::DateLike,
+                    }]]
+                }
+                (plan, place) => of(plan, Some(place)),
             });
         };
         branch(&variant.main, &place);
-        if let Some((parent, end)) = &parent {
-            for (_, plan) in variant.sub_fields.iter().filter(|(name, _)| name == *end) {
+        for (end, plan) in &variant.sub_fields {
+            if let Some(parent) = &parent
+                && wanted_end.is_none_or(|wanted| wanted == &**end)
+            {
                 branch(plan, parent);
             }
         }
     }
-    any(branches, |sign| sign.mark.length())
+    let mut anchors = any(branches, |sign| sign.mark.weight());
+    if let Names::Below(path) = &by_event.names {
+        // Whatever is below it, its own name is there.
+        let names: Vec<String> = path.as_str().split('.').map(str::to_owned).collect();
+        let part = literal::piece_of(&names, Haystack::Event);
+        anchors.extend(part.map(|part| {
+            vec![Sign {
+                place: Place::Event,
+                mark: Mark::Part(part),
+            }]
+        }));
+    }
+    anchors
+}
+
+/// What the text of an event must show for a test on any of its members to pass.
+fn marks_in_event(kind: &Kind, test: &Test) -> Vec<Vec<Mark>> {
+    match (kind, test) {
+        (_, Test::Never(_)) => vec![Vec::new()],
+        (kind, Test::AnyOf(tests)) => any(
+            tests
+                .iter()
+                .map(|test| marks_in_event(kind, test))
+                .collect(),
+            Mark::weight,
+        ),
+        (Kind::Text(analyzer), Test::Phrase(phrase)) if analyzer.only_cuts() => {
+            let terms = phrase.terms.iter().map(|(term, _)| term.to_string());
+            let pieces = terms.filter_map(|term| literal::piece_of(&[term], Haystack::Event));
+            pieces.map(|piece| vec![Mark::Part(piece)]).collect()
+        }
+        (kind, Test::Term(test)) if keeps_letters(kind) => parts(test, Haystack::Event),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the terms of a field are pieces of its texts, but for capitals.
+fn keeps_letters(kind: &Kind) -> bool {
+    match kind {
+        Kind::Text(analyzer) => analyzer.only_cuts(),
+        Kind::Keyword { normalizer, .. } => normalizer
+            .as_ref()
+            .is_none_or(|analyzer| analyzer.only_cuts()),
+        _ => false,
+    }
+}
+
+fn parts(test: &StringTest, haystack: Haystack) -> Vec<Vec<Mark>> {
+    let pieces = literal::pieces(test, haystack).into_iter();
+    pieces
+        .map(|pieces| pieces.into_iter().map(Mark::Part).collect())
+        .collect()
 }
 
 /// What a value must show to pass the test in a field of that type.
@@ -179,7 +291,7 @@ fn marks_for(kind: &Kind, test: &Test) -> Vec<Vec<Mark>> {
         (_, Test::Never(_)) => vec![Vec::new()],
         (kind, Test::AnyOf(tests)) => any(
             tests.iter().map(|test| marks_for(kind, test)).collect(),
-            Mark::length,
+            Mark::weight,
         ),
         (Kind::Text(analyzer), Test::Term(test)) if **analyzer == *STANDARD => match test {
             // Its terms have no capitals.
@@ -188,12 +300,20 @@ fn marks_for(kind: &Kind, test: &Test) -> Vec<Vec<Mark>> {
             }
             test => texts(test, Mark::Word),
         },
+        (kind, Test::Term(test)) if keeps_letters(kind) && !is_exact(kind) => {
+            parts(test, Haystack::Value)
+        }
         (Kind::Text(analyzer), Test::Phrase(phrase)) if **analyzer == *STANDARD => {
             let whole = phrase.terms.len() - usize::from(phrase.last_is_prefix);
             let words = phrase.terms.iter().take(whole);
             words
                 .map(|(word, _)| vec![Mark::Word(word.clone())])
                 .collect()
+        }
+        (Kind::Text(analyzer), Test::Phrase(phrase)) if analyzer.only_cuts() => {
+            let terms = phrase.terms.iter().map(|(term, _)| term.to_string());
+            let pieces = terms.filter_map(|term| literal::piece_of(&[term], Haystack::Value));
+            pieces.map(|piece| vec![Mark::Part(piece)]).collect()
         }
         (
             Kind::Keyword {
@@ -226,8 +346,19 @@ fn texts(test: &StringTest, mark: impl Fn(Box<str>) -> Mark) -> Vec<Vec<Mark>> {
         | StringTest::Wildcard { .. }
         | StringTest::Regexp { .. }
         | StringTest::Near { .. }
-        | StringTest::Between { .. } => Vec::new(),
+        | StringTest::Between { .. } => parts(test, Haystack::Value),
     }
+}
+
+/// Whether a value is compared as it is written.
+fn is_exact(kind: &Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Keyword {
+            normalizer: None,
+            ..
+        }
+    )
 }
 
 /// The analyzer whose terms are marks: that of nearly all texts.
@@ -278,12 +409,20 @@ mod tests {
             .map(|anchor| {
                 let mut signs: Vec<String> = anchor
                     .iter()
-                    .map(|sign| match &sign.mark {
-                        Mark::Text(text) => format!("{}={text:?}", sign.place),
-                        Mark::Word(word) => format!("{}~{word}", sign.place),
-                        Mark::Whole(number) => format!("{}={number}", sign.place),
-                        Mark::Fraction(_) => format!("{}=fraction", sign.place),
-                        Mark::DateLike => format!("{}=date", sign.place),
+                    .map(|sign| {
+                        let place = match &sign.place {
+                            Place::Member(name) => name,
+                            Place::Event => "*",
+                        };
+                        match &sign.mark {
+                            Mark::Text(text) => format!("{place}={text:?}"),
+                            Mark::Word(word) => format!("{place}~{word}"),
+                            Mark::Whole(number) => format!("{place}={number}"),
+                            Mark::Fraction(_) => format!("{place}=fraction"),
+                            Mark::Part(part) => format!("{place}*{part}"),
+                            Mark::DateLike => format!("{place}=date"),
+                            Mark::Present => format!("{place}=any"),
+                        }
                     })
                     .collect();
                 signs.sort();
@@ -326,15 +465,47 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_texts() {
+        check(r#"{"wildcard": {"a": "*Xyz*"}}"#, &["a*xyz"]);
+        check(
+            r#"{"query_string": {"query": "a.keyword:*\\\\Cmd.exe AND a.keyword:/.*abc/"}}"#,
+            &["a*\\cmd.exe|a.keyword*\\\\cmd.exe", "a*abc|a.keyword*abc"],
+        );
+        check(
+            r#"{"query_string": {"query": "*cmd\\/exec*"}}"#,
+            &["**exec"],
+        );
+        check(
+            r#"{"query_string": {"query": "exception"}}"#,
+            &["**exception"],
+        );
+    }
+
+    #[test]
+    fn a_value_must_be_there() {
+        check(r#"{"range": {"a": {"gte": 1}}}"#, &["a=any|a=date"]);
+        check(r#"{"wildcard": {"a": "x*"}}"#, &["a=any"]);
+        check(
+            r#"{"bool": {"should": [{"term": {"a": "x"}}, {"prefix": {"a": "y"}}]}}"#,
+            &["a=any|a~x"],
+        );
+        check(
+            r#"{"bool": {"filter": [{"range": {"a": {"gte": 1}}}, {"term": {"b": "x"}}]}}"#,
+            &["b~x"],
+        );
+        check(
+            r#"{"exists": {"field": "abc.user"}}"#,
+            &["**user|abc.user=any|abc.user=date"],
+        );
+    }
+
+    #[test]
     fn nothing_that_must_be_there() {
         for filter in [
             r#"{"match_all": {}}"#,
-            r#"{"range": {"a": {"gte": 1}}}"#,
-            r#"{"exists": {"field": "a"}}"#,
-            r#"{"wildcard": {"a": "x*"}}"#,
-            r#"{"query_string": {"query": "word"}}"#,
+            r#"{"query_string": {"query": "a*"}}"#,
+            r#"{"query_string": {"query": "500"}}"#,
             r#"{"bool": {"must_not": {"term": {"a": "x"}}}}"#,
-            r#"{"bool": {"should": [{"term": {"a": "x"}}, {"prefix": {"a": "y"}}]}}"#,
             r#"{"term": {"_index": "x"}}"#,
         ] {
             check(filter, &[]);

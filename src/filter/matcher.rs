@@ -49,16 +49,21 @@ impl Plan {
                 }) == Visit::Stop
             }
             Self::TermsSet { minimum, of } => {
-                let mut wanted = None;
+                // Of several numbers the least counts; a document without one does not match.
+                let mut wanted: Option<i64> = None;
                 each_reading(minimum, place, &mut |reading| {
-                    wanted = match reading {
-                        Reading::Whole(number) => usize::try_from(*number).ok(),
-                        _ => None,
-                    };
-                    Visit::Stop
+                    if let Some(number) = reading.count() {
+                        wanted = Some(wanted.map_or(number, |least| least.min(number)));
+                    }
+                    Visit::Continue
                 });
-                // A document without the number, or with less than one, does not match.
-                wanted.is_some_and(|count| count > 0 && at_least(count, of, place))
+                wanted.is_some_and(|count| {
+                    at_least(
+                        usize::try_from(count.max(1)).unwrap_or(usize::MAX),
+                        of,
+                        place,
+                    )
+                })
             }
         }
     }

@@ -11,6 +11,7 @@ mod dsl;
 mod explain;
 mod fuzzy;
 mod ip;
+mod literal;
 mod lucene;
 mod mapping;
 mod matcher;
@@ -35,7 +36,6 @@ use std::sync::Arc;
 pub use explain::{Clue, Explanation};
 pub use mapping::{Mapping, Rejected};
 pub use program::{Memory, Program, ProjectedEvent};
-pub use sieve::Candidates;
 
 /// A rule's filter, ready to decide.
 #[derive(Debug, Clone)]
@@ -65,15 +65,23 @@ impl Filter {
     /// What in it cannot be used, with its place.
     pub fn load(entries: &[Node], mapping: &Mapping) -> Result<Self, Vec<Problem>> {
         let mapping = Arc::new(mapping.clone());
-        let mut plans = Vec::new();
-        let mut problems = Vec::new();
+        let (mut queries, mut problems) = (Vec::new(), Vec::new());
         for entry in entries {
             let entry = entry
                 .get("query")
                 .filter(|inner| crate::event::python::is_truthy(&inner.to_value()))
                 .unwrap_or(entry);
-            match dsl::read(entry).and_then(|query| plan::compile(&query, &mapping)) {
+            match dsl::read(entry) {
+                Ok(query) => queries.push(query),
+                Err(found) => problems.extend(found),
+            }
+        }
+        let mut plans = Vec::new();
+        for query in &queries {
+            match plan::compile(query, &mapping) {
                 Ok(plan) => plans.push(plan),
+                // The entries stand side by side in a `bool`.
+                Err(_) if queries.iter().any(|other| plan::is_absent(other, &mapping)) => {}
                 Err(found) => problems.extend(found),
             }
         }

@@ -4,6 +4,7 @@
 //! looks at; the sieve says which filters could pick it; for those the conditions are decided, each at most once for an event. What a projection cannot
 //! decide (nested objects, names with `*`) is decided on the parsed document, for the filters that need it.
 
+use super::anchor::anchors;
 use super::mapping::{Field, Kind, Mapping, Source};
 use super::matcher::{self, Place, visit_text};
 use super::plan::{ByEvent, Leaf, Names, Plan, StringTest, Test, Variant};
@@ -28,6 +29,8 @@ pub struct Program {
     typings: Vec<Typing>,
     /// By filter: its condition.
     filters: Vec<ConditionId>,
+    /// How many of them the sieve looks for.
+    sifted: usize,
 }
 
 /// The number of a condition.
@@ -60,7 +63,11 @@ enum Probe {
         field: Arc<Field>,
         test: Test,
     },
-    Document(Plan),
+    Document {
+        plan: Plan,
+        /// Its number in the sieve.
+        number: usize,
+    },
 }
 
 /// Where values come from.
@@ -80,11 +87,13 @@ struct Typing {
     mapping: Arc<Mapping>,
 }
 
-/// What is known of one event so far. Kept and used again, so that the steady state allocates nothing.
+/// What is known of one event so far, begun by [`Program::sift`]. Kept and used again, so that the steady state allocates nothing.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// Counts events.
     event: u32,
+    /// Filters that could pick the event, and then documents that are worth parsing.
+    found: Candidates,
     /// By condition: the event for which it was decided, shifted by one, and whether it holds.
     conditions: Vec<u32>,
     /// By typing: the event, and the type found.
@@ -110,7 +119,7 @@ pub struct ProjectedEvent<'e> {
 
 impl Memory {
     /// Forgets the last event.
-    pub fn begin(&mut self) {
+    fn begin(&mut self) {
         self.document = None;
         self.event += 1;
         if self.event > u32::MAX >> 1 {
@@ -132,7 +141,14 @@ impl Program {
             .chain(others)
             .map(|filter| compiler.condition(&filter.plan, None))
             .collect();
-        let sieve = Sieve::of(filters.iter().copied(), &mut |name| compiler.slot(name));
+        let mut anchored: Vec<_> = filters.iter().map(|filter| anchors(&filter.plan)).collect();
+        for probe in &mut compiler.probes {
+            if let Probe::Document { plan, number } = probe {
+                *number = anchored.len();
+                anchored.push(anchors(plan));
+            }
+        }
+        let sieve = Sieve::of(&anchored, &mut |name| compiler.slot(name));
         Self {
             projector: Projector::new(fields, &compiler.names),
             sieve,
@@ -140,6 +156,7 @@ impl Program {
             leaves: compiler.probes,
             typings: compiler.typings,
             filters: conditions,
+            sifted: filters.len(),
         }
     }
 
@@ -165,15 +182,24 @@ impl Program {
         self.projector.project(bytes, into)
     }
 
-    /// Puts into `found` the filters that could pick an event, and nothing else.
-    pub fn sift(&self, event: &ProjectedEvent<'_>, found: &mut Candidates) {
-        self.sieve.sift(event, found);
-    }
-
-    /// Whether the filter of that number picks an event; `memory` is what is known of this event.
-    pub fn matches(&self, filter: usize, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
+    /// Begins with an event: finds the filters that could pick it.
+    pub fn sift(&self, event: &ProjectedEvent<'_>, memory: &mut Memory) {
+        memory.begin();
         memory.conditions.resize(self.conditions.len(), 0);
         memory.types.resize(self.typings.len(), (0, None));
+        self.sieve.sift(event, &mut memory.found);
+    }
+
+    /// The first filter from this number on that could pick the event; all between do not.
+    pub fn candidate(&self, from: usize, memory: &Memory) -> Option<usize> {
+        memory
+            .found
+            .next(from)
+            .filter(|filter| *filter < self.sifted)
+    }
+
+    /// Whether the filter of that number picks the event that [`Program::sift`] began with.
+    pub fn matches(&self, filter: usize, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
         let condition = self.filters.get(filter);
         condition.is_some_and(|condition| self.holds(*condition, event, memory))
     }
@@ -254,7 +280,10 @@ impl Probe {
                 field,
                 test,
             } => matcher::passes(field, test, event.now, &|visit| values.show(event, visit)),
-            Self::Document(plan) => {
+            Self::Document { plan, number } => {
+                if !memory.found.contains(*number) {
+                    return false;
+                }
                 let document = memory
                     .document
                     // What is no event was told when it was projected.
@@ -331,7 +360,10 @@ impl Compiler {
             Plan::All => Condition::Always,
             Plan::None(_) => Condition::Never,
             plan if !is_projectable(plan) => {
-                self.probes.push(Probe::Document(plan.clone()));
+                self.probes.push(Probe::Document {
+                    plan: plan.clone(),
+                    number: 0,
+                });
                 Condition::Document(self.probes.len() - 1)
             }
             Plan::Every(of) => Condition::Every(self.each(of, current)),

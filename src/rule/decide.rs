@@ -3,11 +3,12 @@
 //! Stateless, so that many threads can do it at once. What leaves here is small: counts, and for the few events that a rule's memory or an
 //! alert needs, what is needed of them.
 
+use super::pace::Pace;
 use super::{Counts, Observed, Rule, RuleSet, TimeField, Verdict};
 use crate::event::json::EventError;
 use crate::event::project::{Projected, ProjectedFields, Projection};
 use crate::event::{EventTime, FieldPath, Meta, RawEvent, WallTime};
-use crate::filter::{Candidates, Filter, Memory, Program, ProjectedEvent};
+use crate::filter::{Filter, Memory, Program, ProjectedEvent};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::{BTreeSet, HashMap};
@@ -61,7 +62,6 @@ pub struct Decider {
 #[derive(Debug, Default)]
 pub struct Workspace {
     projection: Projection,
-    candidates: Candidates,
     memory: Memory,
     /// By clock: the event's time, once somebody asked.
     times: Vec<Option<Option<EventTime>>>,
@@ -84,6 +84,8 @@ pub struct Bounds {
 struct Current<'e> {
     event: &'e RawEvent,
     index: Option<&'e str>,
+    /// By rule: whether it looks at the index.
+    selection: Option<&'e [bool]>,
     /// The event as decisions carry it, once somebody needs it.
     shared: Option<Arc<RawEvent>>,
 }
@@ -163,9 +165,34 @@ impl Decider {
         index: Option<&str>,
         now: WallTime,
     ) -> Decided {
+        self.decide_at(workspace, events, index, now, None)
+    }
+
+    /// The same for events that may be old, and what each of them led to. Date math means by now an event's own time when that is older than
+    /// `old`.
+    pub fn decide_stream(
+        &self,
+        workspace: &mut Workspace,
+        events: &[RawEvent],
+        index: Option<&str>,
+        now: WallTime,
+        old: EventTime,
+    ) -> (Decided, Pace) {
+        let mut pace = Pace::new(old);
+        let decided = self.decide_at(workspace, events, index, now, Some(&mut pace));
+        (decided, pace)
+    }
+
+    fn decide_at(
+        &self,
+        workspace: &mut Workspace,
+        events: &[RawEvent],
+        index: Option<&str>,
+        now: WallTime,
+        mut pace: Option<&mut Pace>,
+    ) -> Decided {
         let Workspace {
             projection,
-            candidates,
             memory,
             times,
             counts,
@@ -198,8 +225,13 @@ impl Decider {
             let current = Current {
                 event,
                 index,
+                selection: selection.as_deref(),
                 shared: None,
             };
+            times.fill(None);
+            let now = pace.as_mut().map_or(now, |pace| {
+                pace.begin(self.any_time(projected, times)).unwrap_or(now)
+            });
             let filtered = ProjectedEvent {
                 projected,
                 bytes: &event.bytes,
@@ -207,13 +239,11 @@ impl Decider {
                 id: meta.and_then(|meta| meta.id.as_deref()),
                 now,
             };
-            memory.begin();
-            self.program.sift(&filtered, candidates);
-            times.fill(None);
-            let positions = candidates
-                .iter()
-                .filter(|position| is_selected(selection.as_deref(), *position));
-            self.decide_event(positions, current, &filtered, memory, times, &mut tally);
+            self.program.sift(&filtered, memory);
+            self.decide_event(current, &filtered, memory, times, &mut tally);
+            if let Some(pace) = &mut pace {
+                pace.end(&mut tally);
+            }
         }
         let decisions = tally.decisions;
         let counts = touched
@@ -231,7 +261,6 @@ impl Decider {
     /// Decides an event for the rules whose filters could pick it.
     fn decide_event(
         &self,
-        candidates: impl Iterator<Item = usize>,
         mut current: Current<'_>,
         filtered: &ProjectedEvent<'_>,
         memory: &mut Memory,
@@ -239,8 +268,12 @@ impl Decider {
         tally: &mut Tally<'_>,
     ) {
         let Bounds { start, end } = self.bounds;
-        for position in candidates {
-            if !self.program.matches(position, filtered, memory) {
+        let mut next = 0;
+        while let Some(position) = self.program.candidate(next, memory) {
+            next = position + 1;
+            if !is_selected(current.selection, position)
+                || !self.program.matches(position, filtered, memory)
+            {
                 continue;
             }
             let Some(counts) = tally.of(position) else {
@@ -293,7 +326,24 @@ impl Decider {
         event: Projected<'_>,
         times: &mut [Option<Option<EventTime>>],
     ) -> Option<EventTime> {
-        let clock = *self.clock_of.get(position)?;
+        self.time_by(*self.clock_of.get(position)?, event, times)
+    }
+
+    /// An event's time by the first clock that can tell it.
+    fn any_time(
+        &self,
+        event: Projected<'_>,
+        times: &mut [Option<Option<EventTime>>],
+    ) -> Option<EventTime> {
+        (0..self.clocks.len()).find_map(|clock| self.time_by(clock, event, times))
+    }
+
+    fn time_by(
+        &self,
+        clock: usize,
+        event: Projected<'_>,
+        times: &mut [Option<Option<EventTime>>],
+    ) -> Option<EventTime> {
         let known = times.get_mut(clock)?;
         if known.is_none() {
             let (time, slot) = self.clocks.get(clock)?;
@@ -305,10 +355,10 @@ impl Decider {
 }
 
 /// What has been found so far in a batch.
-struct Tally<'w> {
-    counts: &'w mut [Counts],
-    touched: &'w mut Vec<usize>,
-    decisions: Vec<Decision>,
+pub(super) struct Tally<'w> {
+    pub(super) counts: &'w mut [Counts],
+    pub(super) touched: &'w mut Vec<usize>,
+    pub(super) decisions: Vec<Decision>,
 }
 
 impl Tally<'_> {

@@ -1,7 +1,8 @@
 //! One rule at work: its type's two halves put together.
 
-use super::{Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict};
-use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent};
+use super::{Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict};
+use crate::event::time::parse_iso;
+use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent, Timestamp, fuzzy_time};
 use crate::filter::FilterEvent;
 use std::sync::Arc;
 
@@ -35,6 +36,16 @@ impl Rule {
         let field = self.time.path.get_some(document);
         let field = field.map_or(Field::Missing, Field::Value);
         self.time.read(field).map(|time| time.event_time())
+    }
+
+    /// The time in a match, which is written anew there ([`Rule::match_document`]) and perhaps by enhancements; however the rule's events
+    /// have it.
+    pub fn match_time(&self, matched: &Document) -> Option<Timestamp> {
+        let value = self.time.path.get_some(matched)?;
+        let text = value
+            .as_str()
+            .and_then(|text| parse_iso(text).or_else(|| fuzzy_time::parse(text)));
+        text.or_else(|| self.time.read(Field::Value(value)).ok())
     }
 }
 
@@ -72,6 +83,11 @@ impl Evaluator {
         self.state.tick(now, out);
     }
 
+    /// Events could not come for a while, or the clock was set back.
+    pub fn resume(&mut self, gap: &Gap) {
+        self.state.resume(gap);
+    }
+
     /// An event of the time before the rule began to run, at `start`.
     pub fn learn(
         &mut self,
@@ -83,6 +99,16 @@ impl Evaluator {
         if let Verdict::Sample(sample) = verdict {
             self.state.learn(&hit(event, time, sample), start);
         }
+    }
+
+    /// Values that the rule's fields had before `start`, in the order of its type's fields.
+    pub fn know(&mut self, values: Vec<serde_json::Value>, start: EventTime) {
+        let sample = Sample {
+            key: super::Key::All,
+            values,
+        };
+        let time = start.minus(std::time::Duration::from_micros(1));
+        self.state.learn(&hit(None, time, sample), start);
     }
 
     /// What is remembered, in a form [`Evaluator::load`] reads.
@@ -106,6 +132,14 @@ impl Evaluator {
     /// About how many bytes the events take that are kept for later matches.
     pub fn kept_bytes(&self) -> u64 {
         self.state.kept_bytes()
+    }
+
+    /// Takes over what [`Evaluator::save`] gave elsewhere: what was learnt from the past adds to what is known, windows are replaced.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used; nothing is changed then.
+    pub fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
+        self.state.absorb(saved)
     }
 
     /// How much is remembered.

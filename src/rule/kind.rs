@@ -3,13 +3,14 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{Key, QueryKey, TimeField};
+use super::{Gap, Key, QueryKey, TimeField};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,6 +76,21 @@ pub trait RuleType: Debug + Send + Sync {
         false
     }
 
+    /// What of the past is known when the rule begins ([`RuleState::learn`]); `None`: the type learns nothing.
+    fn learning(&self) -> Option<Learning> {
+        None
+    }
+
+    /// How long events must have been watched before a match can be believed; `None`: what is remembered says so itself.
+    fn horizon(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Whether a match stands even if some of the events within [`RuleType::horizon`] are not known: more of them could not undo it.
+    fn is_certain(&self, _matched: &Match) -> bool {
+        false
+    }
+
     /// What the type adds to an alert's text after `alert_text` (ElastAlert's `get_match_str`); empty for none. `times` prints the time
     /// found in a match, moved back by a duration, as the rule wants times printed.
     fn text(&self, _matched: &Document, _times: &dyn Fn(&Value, Duration) -> String) -> String {
@@ -85,6 +101,17 @@ pub trait RuleType: Debug + Send + Sync {
     fn is_tuple(&self, _member: &str, _value: &Value) -> bool {
         false
     }
+}
+
+/// What of the past a type knows when its rule begins: the values of fields, or of combinations of fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learning {
+    /// How far back.
+    pub window: Duration,
+    /// Each field or combination, by its places in [`RuleType::fields`].
+    pub terms: Vec<Range<usize>>,
+    /// Whether an index has the values in `.keyword` of the field.
+    pub keyword: bool,
 }
 
 /// What a rule type is shown of an event.
@@ -135,6 +162,10 @@ pub trait RuleState: Send {
     /// Time passed without an event.
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>);
 
+    /// Events could not come for a while. Silence in that time means nothing; when the clock was set back, what only time had put into
+    /// windows must not stand in the future.
+    fn resume(&mut self, _gap: &Gap) {}
+
     /// An event of the time before `start`, when the rule began to run: what it shows is known and matches nothing.
     fn learn(&mut self, _hit: &Hit, _start: EventTime) {}
 
@@ -143,6 +174,11 @@ pub trait RuleState: Send {
 
     /// Takes over a saved state; an error says in words why it cannot be used.
     fn load(&mut self, saved: &[u8]) -> Result<(), String>;
+
+    /// Takes over a state that was filled from the past, elsewhere.
+    fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
+        self.load(saved)
+    }
 
     /// Keys remembered, and events held, for metrics.
     fn size(&self) -> StateSize;

@@ -4,12 +4,14 @@ mod blocks;
 mod counts;
 mod decide;
 mod evaluator;
+mod gap;
 mod hours;
 mod index;
 mod key;
 mod kind;
 pub mod load;
 mod match_document;
+mod pace;
 mod saved;
 mod schedule;
 mod time_expression;
@@ -20,13 +22,15 @@ mod window;
 pub use counts::Counts;
 pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
+pub use gap::Gap;
 pub use hours::{Hours, Outside};
 pub use index::{IndexPattern, IndexStyle};
 pub use key::{Key, QueryKey};
 pub use kind::{
-    Built, Common, Hit, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, Verdict,
+    Built, Common, Hit, Learning, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry,
+    Sample, StateSize, Verdict,
 };
+pub use pace::{Pace, Passing};
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
 

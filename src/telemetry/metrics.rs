@@ -84,6 +84,7 @@ pub struct Metrics {
     queue_batches: Gauge,
     queue_bytes: Gauge,
     journal_commit: Histogram,
+    ticks: Counter,
     deliveries: Family<Delivery, Counter>,
     rule_events_skipped: Family<RuleSkip, Counter>,
     rule_alerts: Family<Rule, Counter>,
@@ -150,6 +151,7 @@ impl Metrics {
             Unit::Seconds,
             journal_commit.clone(),
         );
+        let ticks = register!("tripline_ticks", "Times that rules were told the time");
         let deliveries = register!(
             "tripline_deliveries",
             "Deliveries of alerts, by alerter and outcome"
@@ -192,6 +194,7 @@ impl Metrics {
             queue_batches,
             queue_bytes,
             journal_commit,
+            ticks,
             deliveries,
             rule_events_skipped,
             rule_alerts,
@@ -283,6 +286,11 @@ impl Metrics {
     /// One group commit of the journal took this long.
     pub fn journal_committed(&self, took: Duration) {
         self.journal_commit.observe(took.as_secs_f64());
+    }
+
+    /// Rules were told the time.
+    pub fn ticked(&self) {
+        self.ticks.inc();
     }
 
     /// One attempt to deliver an alert ended; `outcome` is one of a few fixed words such as `sent`, `retry`, `failed`.

@@ -4,9 +4,11 @@
 
 mod metrics;
 mod rate_limit;
+mod statsd;
 
 pub use metrics::{InputMetrics, Metrics, OpenConnection, RuleMetrics, SkipReason};
 pub use rate_limit::{Allowed, RateLimit};
+pub use statsd::{RuleRun, Statsd};
 
 use crate::event::WallTime;
 use std::sync::Arc;

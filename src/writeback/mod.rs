@@ -15,6 +15,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod values;
 
 pub use crate::config::{Credentials, EsConfig};
 pub use backoff::Backoff;

@@ -263,16 +263,22 @@ impl Pages<'_> {
     }
 }
 
-/// The hits of an answer with their sort values.
-fn take_hits(client: &Client, answer: &mut Value) -> Result<Vec<(Hit, Value)>, EsError> {
-    if let Some(failure) = answer.pointer("/_shards/failures/0/reason") {
-        return Err(EsError::Status {
+/// An answer without some of the shards is none.
+pub(super) fn all_shards(client: &Client, answer: &Value) -> Result<(), EsError> {
+    match answer.pointer("/_shards/failures/0/reason") {
+        None => Ok(()),
+        Some(failure) => Err(EsError::Status {
             host: client.host().to_owned(),
             status: 503,
             kind: "some shards failed".to_owned(),
             reason: failure.to_string(),
-        });
+        }),
     }
+}
+
+/// The hits of an answer with their sort values.
+fn take_hits(client: &Client, answer: &mut Value) -> Result<Vec<(Hit, Value)>, EsError> {
+    all_shards(client, answer)?;
     let Some(Value::Array(hits)) = answer.pointer_mut("/hits/hits").map(Value::take) else {
         return Err(client.odd("a search without hits"));
     };

@@ -1,6 +1,7 @@
 //! `kill -9` at random points under load: nothing acknowledged is lost, and nothing is alerted twice but what was under way.
 
 use crate::process::{Home, JSON, PATIENCE, post, wait_for};
+use crate::support::dice::Dice;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -33,18 +34,7 @@ const RULES: [(&str, &str); 5] = [
     ),
 ];
 
-/// Repeatable chance (SplitMix64).
-struct Dice(u64);
-
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-
     /// Goes on at a random moment.
     fn pause(&mut self, longest: Duration) {
         let nanoseconds = self.below(u64::try_from(longest.as_nanos()).unwrap());

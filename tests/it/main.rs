@@ -12,6 +12,7 @@
 mod alerter_docs;
 mod crash;
 mod create_index;
+mod filters_live;
 mod golden;
 mod hostile;
 #[path = "inputs_http.rs"]
@@ -32,16 +33,21 @@ mod process;
 mod real_rules;
 mod requests;
 mod scenario;
+mod secrets;
 mod service;
+mod service_options;
 mod silence;
 mod smtp;
 #[path = "inputs_stdin.rs"]
 mod stdin;
+mod store;
 mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;
 mod test_rule;
 mod tidy;
+mod time;
+mod warm;
 #[path = "inputs_web.rs"]
 mod web;
 mod writeback;

@@ -11,7 +11,6 @@ pub(super) use options::OPTIONS;
 pub use shorten::ShortLink;
 
 use super::lookup::ArgumentPath;
-use super::times::match_time;
 use crate::config::{Problem, Properties};
 use crate::event::{Document, Timestamp};
 use crate::rule::Rule;
@@ -140,7 +139,8 @@ impl Discover {
 
     /// The link of a match, relative to its program and whole.
     fn link(&self, rule: &Rule, matched: &Document) -> Result<(String, String), String> {
-        let time = match_time(rule, matched)
+        let time = rule
+            .match_time(matched)
             .ok_or_else(|| format!("no link: the match has no time in {}", rule.time.path))?;
         let relative = self.relative(time, matched);
         let link = match &self.base {

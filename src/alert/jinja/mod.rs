@@ -13,7 +13,6 @@ mod urlize;
 mod values;
 
 use super::TextError;
-use super::text::is_secret;
 use crate::config::Properties;
 use crate::event::Document;
 use minijinja::value::Value;
@@ -76,7 +75,7 @@ impl Jinja {
                 .mapping()
                 .iter()
                 .map(|(key, node)| (key.key_text(), node))
-                .filter(|(key, _)| !is_secret(key))
+                .filter(|(key, _)| !properties.is_secret(key))
                 .map(|(key, node)| (key.into(), values::of_option(node)))
                 .collect(),
         })

@@ -160,6 +160,7 @@ fn outlet(name: &str, alerter: &Arc<dyn Alerter>) -> Outlet {
             name: "fake",
             alerter: Arc::clone(alerter),
             template: Arc::new(template),
+            secrets: crate::alerter::Secrets::default(),
         }],
         short_links: None,
     }

@@ -1,11 +1,14 @@
 //! The operator's door to the running service: a socket in the store's folder that takes one JSON line and answers one.
 
 use super::driver::Control;
-use super::silences::{Plan, Request, Running, plan};
+use super::silences::{self, Plan, plan};
+use super::warm;
 use crate::store::documents::Documents;
 use crate::telemetry::Clock;
 use anyhow::Context as _;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
@@ -15,12 +18,26 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+/// What can be asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::cli) enum Request {
+    /// Something about silences. The answer lists them, if that was asked.
+    Silences(silences::Request),
+    /// Rules are to remember the past that is in this file of the store's folder. The answer names those that do.
+    Warm {
+        /// Its name.
+        file: String,
+    },
+}
 
 /// The answer.
 #[derive(Debug, Serialize, Deserialize)]
 struct Answer {
     error: Option<String>,
-    running: Vec<Running>,
+    answer: Value,
 }
 
 /// What the answers come from.
@@ -28,13 +45,17 @@ struct Answer {
 pub(super) struct Door {
     pub(super) engine: mpsc::Sender<Control>,
     pub(super) documents: Arc<Documents>,
+    /// The store's folder.
+    pub(super) store: PathBuf,
     pub(super) clock: Clock,
 }
 
 /// A request is no longer than this.
 const LONGEST: u64 = 64 * 1024;
-/// How long a client may take, and how long it waits.
+/// How long a client may take to ask.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to answer: a large memory has to be read and journalled.
+const ANSWER: Duration = Duration::from_secs(120);
 
 fn socket(store: &Path) -> PathBuf {
     store.join("control.sock")
@@ -61,7 +82,7 @@ pub(super) fn serve(store: &Path, door: Door) -> anyhow::Result<JoinHandle<()>> 
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        clients.spawn(tokio::time::timeout(PATIENCE, answer(stream, door.clone())));
+                        clients.spawn(answer(stream, door.clone()));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "an operator could not connect");
@@ -77,29 +98,41 @@ pub(super) fn serve(store: &Path, door: Door) -> anyhow::Result<JoinHandle<()>> 
 async fn answer(mut stream: UnixStream, door: Door) -> io::Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
-    tokio::io::BufReader::new(read.take(LONGEST))
-        .read_line(&mut line)
-        .await?;
+    let mut asking = tokio::io::BufReader::new(read.take(LONGEST));
+    timeout(PATIENCE, asking.read_line(&mut line)).await??;
     let answered = match serde_json::from_str(&line) {
         Ok(request) => door.answer(request).await,
         Err(error) => Err(error.into()),
     };
     let answer = match answered {
-        Ok(running) => Answer {
+        Ok(answer) => Answer {
             error: None,
-            running,
+            answer,
         },
         Err(error) => Answer {
             error: Some(format!("{error:#}")),
-            running: Vec::new(),
+            answer: Value::Null,
         },
     };
     let answer = serde_json::to_string(&answer)? + "\n";
-    write.write_all(answer.as_bytes()).await
+    timeout(PATIENCE, write.write_all(answer.as_bytes())).await?
 }
 
 impl Door {
-    async fn answer(&self, request: Request) -> anyhow::Result<Vec<Running>> {
+    async fn answer(&self, request: Request) -> anyhow::Result<Value> {
+        Ok(match request {
+            Request::Silences(request) => serde_json::to_value(self.silences(request).await?)?,
+            Request::Warm { file } => {
+                let store = self.store.clone();
+                let reading = tokio::task::spawn_blocking(move || warm::left(&store, &file));
+                let memories = reading.await??;
+                let taken = self.tell(|done| Control::Warm { memories, done }).await?;
+                serde_json::to_value(taken)?
+            }
+        })
+    }
+
+    async fn silences(&self, request: silences::Request) -> anyhow::Result<Vec<silences::Running>> {
         let in_force = self.tell(|done| Control::Silences { done }).await?;
         let (documents, now) = (Arc::clone(&self.documents), self.clock.now());
         let planning =
@@ -125,11 +158,19 @@ impl Door {
     }
 }
 
-/// Asks the service that runs on a store. The silences, when they were asked for; `None`: no service runs there.
+/// Whether somebody listens on a store.
+pub(super) fn is_served(store: &Path) -> bool {
+    StdStream::connect(socket(store)).is_ok()
+}
+
+/// Asks the service that runs on a store; `None`: no service runs there.
 ///
 /// # Errors
 /// It runs, but could not do what was asked.
-pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Option<Vec<Running>>> {
+pub(in crate::cli) fn ask<T: DeserializeOwned>(
+    store: &Path,
+    request: &Request,
+) -> anyhow::Result<Option<T>> {
     let mut stream = match StdStream::connect(socket(store)) {
         Ok(stream) => stream,
         Err(error)
@@ -145,7 +186,7 @@ pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Opt
         }
         Err(error) => return Err(error).context("the running service cannot be reached"),
     };
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(ANSWER))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_string(request)? + "\n";
     stream.write_all(line.as_bytes())?;
@@ -156,8 +197,10 @@ pub(in crate::cli) fn ask(store: &Path, request: &Request) -> anyhow::Result<Opt
     match serde_json::from_str(&line).context("the running service did not answer")? {
         Answer {
             error: None,
-            running,
-        } => Ok(Some(running)),
+            answer,
+        } => Ok(Some(
+            serde_json::from_value(answer).context("the running service answered otherwise")?,
+        )),
         Answer {
             error: Some(error), ..
         } => anyhow::bail!("the running service: {error}"),

@@ -4,7 +4,7 @@ use crate::event::json::parse_document;
 use crate::event::{Meta, RawEvent};
 use crate::input::Batch;
 use crate::input::index_name::IndexName;
-use crate::rule::{Decided, Decider, Workspace};
+use crate::rule::{Decided, Decider, Pace, Workspace};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,15 +18,15 @@ pub(super) struct DecidedBatch {
     /// Its place in the order of arrival.
     pub(super) number: u64,
     pub(super) batch: Batch,
-    decided: Option<Decided>,
+    decided: Option<(Decided, Option<Pace>)>,
     rejected: Vec<(usize, crate::event::json::EventError)>,
     /// Time spent deciding.
     pub(super) took: Duration,
 }
 
 impl DecidedBatch {
-    /// What the engine gets; once.
-    pub(super) fn take_decided(&mut self) -> Option<Decided> {
+    /// What the engine gets, and in a run over a stream when its events were; once.
+    pub(super) fn take_decided(&mut self) -> Option<(Decided, Option<Pace>)> {
         self.decided.take()
     }
 
@@ -57,13 +57,14 @@ struct Queue {
 }
 
 /// Starts the threads. They end when the queue is empty and nothing more comes: every input has ended, or they are `stopping`, since a
-/// standard input that says nothing cannot be made to end.
+/// standard input that says nothing cannot be made to end. In a run over a stream, events older than `old` when they come are of another time.
 pub(super) fn start(
     threads: usize,
     batches: mpsc::Receiver<Batch>,
     decider: &Arc<ArcSwap<Decider>>,
     decided: &mpsc::Sender<DecidedBatch>,
     stopping: CancellationToken,
+    old: Option<Duration>,
 ) -> std::io::Result<Vec<JoinHandle<()>>> {
     let queue = Arc::new(Mutex::new(Queue {
         batches,
@@ -81,7 +82,7 @@ pub(super) fn start(
                 .spawn(move || {
                     let mut workspace = Workspace::default();
                     while let Some((number, batch)) = next(&queue, &runtime) {
-                        let batch = decide(&decider.load(), &mut workspace, number, batch);
+                        let batch = decide(&decider.load(), &mut workspace, number, batch, old);
                         if decided.blocking_send(batch).is_err() {
                             break;
                         }
@@ -120,6 +121,7 @@ fn decide(
     workspace: &mut Workspace,
     number: u64,
     mut batch: Batch,
+    old: Option<Duration>,
 ) -> DecidedBatch {
     let started = Instant::now();
     let origin = Arc::clone(&batch.origin);
@@ -129,12 +131,20 @@ fn decide(
         }
         index.fixed()
     });
-    let mut decided = decider.decide_in(workspace, &batch.events, index, batch.received);
+    let (events, now) = (&batch.events, batch.received);
+    let (mut decided, pace) = match old {
+        None => (decider.decide_in(workspace, events, index, now), None),
+        Some(old) => {
+            let old = now.minus(old).as_event_time();
+            let (decided, pace) = decider.decide_stream(workspace, events, index, now, old);
+            (decided, Some(pace))
+        }
+    };
     let rejected = std::mem::take(&mut decided.rejected);
     DecidedBatch {
         number,
         batch,
-        decided: Some(decided),
+        decided: Some((decided, pace)),
         rejected,
         took: started.elapsed(),
     }

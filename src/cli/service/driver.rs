@@ -3,8 +3,11 @@
 use super::Finished;
 use super::decide::DecidedBatch;
 use super::reports::Reports;
+use super::time::Time;
 use super::writer::Writer;
-use crate::engine::{Delivery, DeliveryOutcome, Effect, Engine, Input, Outcome, Program, Record};
+use crate::engine::{
+    Coming, Delivery, DeliveryOutcome, Effect, Engine, Input, Memory, Outcome, Program, Record,
+};
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
@@ -35,6 +38,11 @@ pub(super) enum Control {
     Operator {
         input: Input,
         done: oneshot::Sender<()>,
+    },
+    /// Rules are to remember the past; answered with their names when it is journalled.
+    Warm {
+        memories: Vec<Memory>,
+        done: oneshot::Sender<Vec<String>>,
     },
     /// The silences in force are asked for: their keys and ends. Answered when the documents written so far can be read.
     Silences {
@@ -68,6 +76,7 @@ pub(super) struct Driver {
     pub(super) reports: Reports,
     pub(super) gauge: IntakeGauge,
     pub(super) clock: Clock,
+    pub(super) time: Time,
     pub(super) run_every: Duration,
     /// Batches that came before an earlier one.
     pub(super) early: BTreeMap<u64, DecidedBatch>,
@@ -96,10 +105,10 @@ enum Wake {
 
 /// What one commit answers for.
 #[derive(Default)]
-struct Commit {
-    outcome: Outcome,
+pub(super) struct Commit {
+    pub(super) outcome: Outcome,
     answered: Vec<(DecidedBatch, usize)>,
-    operators: Vec<oneshot::Sender<()>>,
+    operators: Vec<Box<dyn FnOnce() + Send>>,
 }
 
 impl Driver {
@@ -110,6 +119,7 @@ impl Driver {
         let mut deadline = None;
         let mut commit = Commit::default();
         self.engine.resume(&mut commit.outcome);
+        self.begin(&mut commit);
         self.finish(&mut commit).await;
         let deliveries = self.channels.deliveries.clone();
         loop {
@@ -119,6 +129,9 @@ impl Driver {
                 .next_due()
                 .map(|due| tokio::time::Instant::now() + due.since(wall));
             let may_take = self.engine.undelivered() < MOST_UNDELIVERED;
+            if may_take {
+                self.look(wall, &mut commit);
+            }
             let channels = &mut self.channels;
             // All branches lose nothing when another wins: `recv`, `reserve`, `changed` and `sleep_until` are cancel safe.
             let wake = tokio::select! {
@@ -142,7 +155,10 @@ impl Driver {
                 Wake::Tick => {
                     // Ticks that were missed while the journal could not be written are not made up for.
                     tick = (tick + self.run_every).max(tokio::time::Instant::now());
-                    self.tick(&mut commit);
+                    // While nothing is taken, silence means nothing: the watch finds the gap afterwards.
+                    if may_take {
+                        self.tick(&mut commit);
+                    }
                 }
                 Wake::Due => self
                     .engine
@@ -158,7 +174,7 @@ impl Driver {
                 break;
             }
         }
-        self.tick(&mut commit);
+        self.last_tick(&mut commit);
         self.finish(&mut commit).await;
         self.close();
         Finished {
@@ -196,10 +212,7 @@ impl Driver {
         let started = Instant::now();
         let now = self.clock.now();
         let accepted = batch.batch.events.len().saturating_sub(batch.rejected());
-        if let Some(decided) = batch.take_decided() {
-            self.engine
-                .apply(Input::Events(decided), now, &mut commit.outcome);
-        }
+        self.take_decided(&mut batch, now, commit);
         if let Some(fingerprint) = batch.batch.fingerprint {
             self.engine
                 .apply(Input::Body(fingerprint), now, &mut commit.outcome);
@@ -226,7 +239,14 @@ impl Driver {
             }
             Control::Operator { input, done } => {
                 self.engine.apply(input, now, &mut commit.outcome);
-                commit.operators.push(done);
+                commit.operators.push(Box::new(|| {
+                    let _gone = done.send(());
+                }));
+            }
+            Control::Warm { memories, done } => {
+                let coming = Coming::Now(now);
+                let taken = self.engine.warm(memories, coming, &mut commit.outcome);
+                commit.operators.push(Box::new(|| drop(done.send(taken))));
             }
             Control::Silences { done } => {
                 let silences = self.engine.silences(now);
@@ -239,13 +259,6 @@ impl Driver {
                 }
             }
         }
-    }
-
-    fn tick(&mut self, commit: &mut Commit) {
-        self.reports.waiting(&self.gauge);
-        let busy = std::mem::take(&mut self.busy);
-        self.engine
-            .apply(Input::Tick { busy }, self.clock.now(), &mut commit.outcome);
     }
 
     /// Commits, then lets effects and answers go.
@@ -297,8 +310,8 @@ impl Driver {
                 }
             }
         }
-        for done in commit.operators.drain(..) {
-            let _gone = done.send(());
+        for answer in commit.operators.drain(..) {
+            answer();
         }
         self.snapshot_if_long();
     }

@@ -9,18 +9,23 @@
 mod control;
 mod decide;
 mod driver;
+mod jumps;
 mod reload;
 mod reports;
 mod silences;
 mod start;
 mod state;
 mod stop;
+pub(super) mod stream;
 mod summary;
+mod time;
+mod warm;
 mod writer;
 
-pub(super) use control::ask;
-pub(super) use silences::{Request, Running, at_rest};
+pub(super) use control::{Request, ask};
+pub(super) use silences::{Request as SilencesRequest, Running, at_rest};
 pub(super) use state::options;
+pub(super) use warm::{WarmedBy, warm};
 
 use super::rules::{Loaded, Loader};
 use super::run::Args;
@@ -37,6 +42,8 @@ use reports::Reports;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use stream::Stream;
+use time::Time;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -77,6 +84,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     };
     let mut state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
     start::adopt_silences(&config, &mut state, clock.now()).await;
+    start::learn(&config, &loaded.program, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
     let rules = loaded.running();
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
@@ -107,6 +115,16 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     };
     let inputs = Inputs::start(startup, &shutdown).await?;
 
+    let only_stdin = args.stdin && !inputs.listens();
+    let stream = only_stdin.then(|| {
+        let Config {
+            run_every,
+            lateness,
+            future_tolerance,
+            ..
+        } = config;
+        Stream::new(run_every, lateness, future_tolerance, clock.now())
+    });
     let no_more_batches = CancellationToken::new();
     let filters = decide::start(
         filter_threads(),
@@ -114,6 +132,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         &decider,
         &decided_sender,
         no_more_batches.clone(),
+        stream.as_ref().map(|_| config.lateness),
     )?;
     drop(decided_sender);
     let driver = Driver {
@@ -133,8 +152,10 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             dead_letters,
             clock.clone(),
             args.verbose,
+            start::statsd(&config),
         ),
         clock: clock.clone(),
+        time: Time::new(clock.now(), config.run_every, stream),
         run_every: config.run_every,
         early: BTreeMap::new(),
         next: 0,
@@ -152,6 +173,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         let door = control::Door {
             engine: control.clone(),
             documents,
+            store: config.store.clone(),
             clock: clock.clone(),
         };
         control::serve(&config.store, door)
@@ -174,7 +196,6 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
 
     readiness.send_replace(Readiness::Ready);
     start::announce_ready(args, &inputs, web.first())?;
-    let only_stdin = args.stdin && !inputs.listens();
     let ended = stop::wait(signals, inputs, only_stdin, &shutdown).await;
 
     // From here on: nothing new comes in, what came in is decided and committed, alerts get a last chance, state is written.

@@ -7,7 +7,9 @@ use crate::event::json::EventError;
 use crate::input::IntakeGauge;
 use crate::input::dead_letter::{DeadLetters, Reason, Rejected};
 use crate::store::JournalError;
-use crate::telemetry::{Allowed, Clock, Metrics, RateLimit, RuleMetrics, SkipReason};
+use crate::telemetry::{
+    Allowed, Clock, Metrics, RateLimit, RuleMetrics, RuleRun, SkipReason, Statsd,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub(super) struct Reports {
     clock: Clock,
     /// `--verbose`: one line per busy rule and tick.
     verbose: bool,
+    /// `statsd_host`.
+    statsd: Option<Statsd>,
     rules: HashMap<String, PerRule>,
     journal_failed: RateLimit,
     not_told: RateLimit,
@@ -34,7 +38,35 @@ struct PerRule {
     metrics: RuleMetrics,
     silenced: RateLimit,
     held: RateLimit,
+    left_out: [LeftOut; 3],
 }
+
+/// Events that were left out for one reason.
+struct LeftOut {
+    reason: SkipReason,
+    problem: &'static str,
+    told: RateLimit,
+    /// How many were not told yet.
+    untold: u64,
+}
+
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// Why events are left out, in the order of [`Counts`].
+const LEFT_OUT: [(SkipReason, &str); 3] = [
+    (
+        SkipReason::Late,
+        "events later than `lateness` allows were left out of the rule's window",
+    ),
+    (
+        SkipReason::Future,
+        "events further ahead of the clock than `future_tolerance` allows were left out of the rule's window",
+    ),
+    (
+        SkipReason::NoTimestamp,
+        "events without a usable timestamp_field were left out",
+    ),
+];
 
 impl Reports {
     pub(super) fn new(
@@ -42,12 +74,14 @@ impl Reports {
         dead_letters: DeadLetters,
         clock: Clock,
         verbose: bool,
+        statsd: Option<Statsd>,
     ) -> Self {
         Self {
             metrics,
             dead_letters,
             clock,
             verbose,
+            statsd,
             rules: HashMap::new(),
             journal_failed: RateLimit::new(1, Duration::from_secs(10)),
             not_told: RateLimit::new(1, Duration::from_secs(60)),
@@ -57,12 +91,18 @@ impl Reports {
         }
     }
 
-    fn rule(&mut self, rule: &str) -> &PerRule {
+    fn rule(&mut self, rule: &str) -> &mut PerRule {
         self.rules
             .entry(rule.to_owned())
             .or_insert_with(|| PerRule {
                 metrics: self.metrics.rule(rule),
-                silenced: RateLimit::new(1, Duration::from_secs(60)),
+                silenced: RateLimit::new(1, A_MINUTE),
+                left_out: LEFT_OUT.map(|(reason, problem)| LeftOut {
+                    reason,
+                    problem,
+                    told: RateLimit::new(1, A_MINUTE),
+                    untold: 0,
+                }),
                 held: RateLimit::new(1, Duration::from_secs(60)),
             })
     }
@@ -101,6 +141,16 @@ impl Reports {
         }
     }
 
+    /// A clock was set, the machine slept, or this process stood still.
+    pub(super) fn jumped(&self, since: WallTime, now: WallTime) {
+        let (since, now) = (since.to_text(), now.to_text());
+        tracing::warn!(
+            since,
+            now,
+            "no events could come for a while, or the clock was set: silence in that time counts for nothing"
+        );
+    }
+
     /// No snapshot could be made.
     pub(super) fn snapshot_failed(&self, error: &SnapshotError) {
         tracing::error!(%error, "no snapshot; the journal is kept");
@@ -117,8 +167,9 @@ impl Reports {
         }
     }
 
-    /// Batches and bytes that wait.
-    pub(super) fn waiting(&self, gauge: &IntakeGauge) {
+    /// Rules are told the time; batches and bytes wait.
+    pub(super) fn ticks(&self, gauge: &IntakeGauge) {
+        self.metrics.ticked();
         if let Some((batches, bytes)) = gauge.read() {
             self.metrics.queue(batches, bytes);
         }
@@ -248,31 +299,37 @@ impl Reports {
         }
     }
 
+    /// Events that a rule picked and could not look at: counted at once, told once a minute.
+    fn left_out(&mut self, rule: &str, counts: Counts) {
+        let now = self.clock.now();
+        let per_rule = self.rule(rule);
+        for (count, left_out) in [counts.late, counts.future, counts.untimed]
+            .into_iter()
+            .zip(&mut per_rule.left_out)
+            .filter(|(count, _)| *count > 0)
+        {
+            per_rule.metrics.skipped(left_out.reason, count);
+            left_out.untold += count;
+            if left_out.told.allow(now).is_some() {
+                let count = std::mem::take(&mut left_out.untold);
+                tracing::warn!(rule, count, "{}", left_out.problem);
+            }
+        }
+    }
+
     fn ran(&mut self, rule: &str, start: WallTime, end: WallTime, counts: Counts, busy: Duration) {
         self.rule(rule)
             .metrics
             .interval(counts.hits, counts.matches, busy);
-        for (count, reason, problem) in [
-            (
-                counts.late,
-                SkipReason::Late,
-                "events too late for the rule's window were left out",
-            ),
-            (
-                counts.future,
-                SkipReason::Future,
-                "events from the future were left out of the rule's window",
-            ),
-            (
-                counts.untimed,
-                SkipReason::NoTimestamp,
-                "events without a usable timestamp_field were left out",
-            ),
-        ] {
-            if count > 0 {
-                self.rule(rule).metrics.skipped(reason, count);
-                tracing::warn!(rule, count, "{problem}");
-            }
+        self.left_out(rule, counts);
+        if let Some(statsd) = &self.statsd {
+            statsd.ran(&RuleRun {
+                rule,
+                took: busy,
+                hits: counts.hits,
+                matches: counts.matches,
+                alerts: counts.alerts,
+            });
         }
         if self.verbose {
             let Counts {

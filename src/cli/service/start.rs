@@ -2,13 +2,15 @@
 
 use super::state::State;
 use crate::cli::run::Args;
+use crate::cli::warm;
+use crate::config::EsConfig;
 use crate::config::service::Service as Config;
-use crate::engine::{Outcome, Silence};
+use crate::engine::{Coming, Outcome, Program, Silence};
 use crate::event::WallTime;
 use crate::input::Inputs;
 use crate::input::dead_letter::DeadLetters;
 use crate::store::documents::Documents;
-use crate::telemetry::{Clock, Metrics, Readiness};
+use crate::telemetry::{Clock, Metrics, Readiness, Statsd};
 use crate::web::{Pages, Web};
 use crate::writeback::{Client, Forwarder, Trace};
 use anyhow::Context as _;
@@ -69,6 +71,14 @@ pub(super) async fn web(
     Ok(servers)
 }
 
+/// The statsd server, if one is configured and there.
+pub(super) fn statsd(config: &Config) -> Option<Statsd> {
+    let host = config.statsd_host.as_deref()?;
+    Statsd::new(host, &config.statsd_instance_tag)
+        .inspect_err(|error| tracing::error!(host, %error, "statsd gets nothing"))
+        .ok()
+}
+
 /// At the first start of a store: silences that another program, or another machine, wrote to Elasticsearch hold here as well.
 pub(super) async fn adopt_silences(config: &Config, state: &mut State, now: WallTime) {
     let (true, Some(elasticsearch), Some(durable)) =
@@ -109,6 +119,40 @@ pub(super) async fn adopt_silences(config: &Config, state: &mut State, now: Wall
             count = silences.len(),
             "silences taken over from Elasticsearch"
         );
+    }
+}
+
+/// Rules that know values and know none yet ask Elasticsearch, if there is one, for those of the past.
+pub(super) async fn learn(config: &Config, program: &Program, state: &mut State, now: WallTime) {
+    let knows_nothing = |rule: &str| {
+        let mut totals = state.engine.totals();
+        totals.any(|(name, _, size)| name == rule && size.events == 0)
+    };
+    let rules = program.rules.iter().filter_map(|entry| {
+        let learning = entry.rule.kind.learning()?;
+        let (es, _) = EsConfig::of_rule(&entry.rule.properties);
+        (es.is_some() && knows_nothing(&entry.rule.name)).then_some((&entry.rule, learning))
+    });
+    let mut memories = Vec::new();
+    for (rule, learning) in rules.collect::<Vec<_>>() {
+        let name = &rule.name;
+        match warm::baseline(rule, &learning, config, now).await {
+            Ok((memory, values)) => {
+                tracing::info!(rule = name, values, "values of the past are known");
+                memories.push(memory);
+            }
+            Err(error) => tracing::warn!(
+                rule = name,
+                "values of the past are not known, so that each is new when it first comes: {error:#}"
+            ),
+        }
+    }
+    let mut out = Outcome::default();
+    state.engine.warm(memories, Coming::Later, &mut out);
+    if let Some(durable) = &mut state.durable
+        && let Err(error) = durable.journal.commit(&out.records)
+    {
+        tracing::warn!(%error, "values of the past will be asked for again at the next start");
     }
 }
 

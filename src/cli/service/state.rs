@@ -60,8 +60,9 @@ pub(super) fn open(
     let (engine, journal, is_new) =
         recover_engine(directory, options, program, &documents).with_context(context)?;
     let retention = Retention {
+        keep: config.store_limits.keep,
+        max_size: config.store_limits.max_size as u64,
         alert_time_limit: config.alert_time_limit,
-        ..Retention::default()
     };
     let writer = Writer::start(
         directory,
@@ -84,8 +85,8 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         run_every: config.run_every,
         lateness: config.lateness,
         future_tolerance: config.future_tolerance,
-        retry_first: Duration::from_secs(5),
-        retry_longest: Duration::from_secs(300),
+        retry_first: config.retry.first,
+        retry_longest: config.retry.longest,
         add_metadata: config.add_metadata_alert,
         replace_dots: config.replace_dots_in_field_names,
         instance,

@@ -6,10 +6,10 @@
 
 mod console;
 mod hits;
-mod range;
+pub(super) mod range;
 mod replay;
-mod source;
-mod timed;
+pub(super) mod source;
+pub(super) mod timed;
 mod written;
 
 pub use source::Source;

@@ -11,9 +11,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// A span of time: later than `start`, not later than `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Range {
-    pub(super) start: WallTime,
-    pub(super) end: WallTime,
+pub(in crate::cli) struct Range {
+    pub(in crate::cli) start: WallTime,
+    pub(in crate::cli) end: WallTime,
     asked_for: AskedFor,
 }
 
@@ -64,6 +64,15 @@ impl Range {
         }
     }
 
+    /// Between two times.
+    pub(in crate::cli) fn between(start: WallTime, end: WallTime) -> Self {
+        Self {
+            start,
+            end,
+            asked_for: AskedFor::Start,
+        }
+    }
+
     /// What a rule is run over: unless the arguments say how long, one with a `timeframe` needs a little more than that.
     pub(super) fn for_run(self, rule: &Rule) -> Self {
         match rule.properties.duration("timeframe") {
@@ -76,7 +85,11 @@ impl Range {
     }
 }
 
-fn time(text: &str, now: WallTime) -> anyhow::Result<WallTime> {
+/// A time of the command line: ISO 8601, or `NOW`.
+///
+/// # Errors
+/// It is none.
+pub(in crate::cli) fn time(text: &str, now: WallTime) -> anyhow::Result<WallTime> {
     if text == "NOW" {
         return Ok(now);
     }

@@ -34,7 +34,7 @@ pub trait Source {
 ///
 /// # Errors
 /// There is none, or it cannot be used.
-pub(super) fn server(rule: &Rule) -> anyhow::Result<Box<dyn Source>> {
+pub(in crate::cli) fn server(rule: &Rule) -> anyhow::Result<Box<dyn Source>> {
     let (config, problems) = EsConfig::of_rule(&rule.properties);
     if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
         anyhow::bail!("Elasticsearch cannot be used: {problem}");
@@ -80,7 +80,7 @@ impl Source for Server {
 }
 
 /// The query for a rule's documents in a span of time.
-pub(super) fn request(rule: &Rule, range: Range, page_size: u32) -> Request {
+pub(in crate::cli) fn request(rule: &Rule, range: Range, page_size: u32) -> Request {
     let filters = match rule.properties.value("filter") {
         Some(Value::Array(filters)) => filters,
         Some(Value::Null) | None => Vec::new(),

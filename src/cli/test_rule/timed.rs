@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Where events come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::cli) enum Origin {
     /// From the rule's index: alerts show it.
     Index,
     /// From a file or pipe: there is no index to show.
@@ -19,34 +19,36 @@ pub(super) enum Origin {
 
 /// Events, and the time of each.
 #[derive(Debug, Default)]
-pub(super) struct Timed {
-    pub(super) times: Vec<EventTime>,
-    pub(super) events: Vec<RawEvent>,
+pub(in crate::cli) struct Timed {
+    pub(in crate::cli) times: Vec<EventTime>,
+    pub(in crate::cli) events: Vec<RawEvent>,
 }
 
 /// What was found in documents. They are counted from 1.
 #[derive(Debug, Default)]
-pub(super) struct Read {
-    pub(super) timed: Timed,
+pub(in crate::cli) struct Read {
+    pub(in crate::cli) timed: Timed,
     /// The first document without a usable time.
-    pub(super) untimed: Option<(usize, TimeError)>,
+    pub(in crate::cli) untimed: Option<(usize, TimeError)>,
+    /// How many there are of those.
+    pub(in crate::cli) untimed_count: u64,
     /// Documents that are none.
-    pub(super) broken: Vec<(usize, EventError)>,
+    pub(in crate::cli) broken: Vec<(usize, EventError)>,
 }
 
 impl Timed {
-    pub(super) fn len(&self) -> u64 {
+    pub(in crate::cli) fn len(&self) -> u64 {
         self.events.len() as u64
     }
 
     /// The first and the last time.
-    pub(super) fn bounds(&self) -> Option<(EventTime, EventTime)> {
+    pub(in crate::cli) fn bounds(&self) -> Option<(EventTime, EventTime)> {
         let (first, last) = (self.times.iter().min()?, self.times.iter().max()?);
         Some((*first, *last))
     }
 
     /// Sorts by time; events of one time stay in their order.
-    pub(super) fn sort(&mut self) {
+    pub(in crate::cli) fn sort(&mut self) {
         if self.times.is_sorted() {
             return;
         }
@@ -58,7 +60,7 @@ impl Timed {
     }
 
     /// Documents that a search found, in its order.
-    pub(super) fn of_hits(rule: &Rule, hits: &[Hit]) -> Self {
+    pub(in crate::cli) fn of_hits(rule: &Rule, hits: &[Hit]) -> Self {
         let mut timed = Self::default();
         for hit in hits {
             let value = rule.time.path.get_some(&hit.source);
@@ -86,7 +88,7 @@ impl Timed {
 }
 
 /// Finds time and id of each document.
-pub(super) fn read(rule: &Rule, documents: &[Bytes]) -> Read {
+pub(in crate::cli) fn read(rule: &Rule, documents: &[Bytes]) -> Read {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let size = documents.len().div_ceil(threads).max(1);
     let parts: Vec<Read> = std::thread::scope(|scope| {
@@ -107,6 +109,7 @@ pub(super) fn read(rule: &Rule, documents: &[Bytes]) -> Read {
     for mut part in parts {
         all.timed.append(&mut part.timed);
         all.broken.append(&mut part.broken);
+        all.untimed_count += part.untimed_count;
         all.untimed = all.untimed.or(part.untimed);
     }
     all
@@ -130,6 +133,7 @@ fn read_part(rule: &Rule, before: usize, documents: &[Bytes]) -> Read {
             Ok(time) => read.timed.times.push(time.event_time()),
             Err(error) => {
                 read.untimed.get_or_insert((number, error));
+                read.untimed_count += 1;
                 continue;
             }
         }

@@ -17,7 +17,7 @@ use super::{
     Data, Environment, Mapping, Node, OptionSpec, Problem, Properties, SourceFile, Span, check,
     unknown, yaml,
 };
-use options::{DEAD_LETTER, ELASTICSEARCH, SERVICE, STORE, WEB};
+use options::{DEAD_LETTER, ELASTICSEARCH, RETRY, SERVICE, STORE, WEB};
 use reader::Reader;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -69,6 +69,16 @@ pub struct Service {
     pub inputs: Vec<InputConfig>,
     /// `store.path`.
     pub store: PathBuf,
+    /// `store.keep`, `store.max_size`.
+    pub store_limits: StoreLimits,
+    /// `retry`.
+    pub retry: RetryConfig,
+    /// `statsd_host`; `None`: no gauges are sent.
+    pub statsd_host: Option<String>,
+    /// `statsd_instance_tag`.
+    pub statsd_instance_tag: String,
+    /// `show_disabled_rules`.
+    pub show_disabled_rules: bool,
     /// `web.listen`.
     pub web: Option<SocketAddr>,
     /// `future_tolerance`.
@@ -77,6 +87,47 @@ pub struct Service {
     pub lateness: Duration,
     /// `dead_letter`.
     pub dead_letter: DeadLetterConfig,
+}
+
+/// How much the store keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// How long documents are kept.
+    pub keep: Duration,
+    /// The size of all documents, in bytes.
+    pub max_size: usize,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            keep: Duration::from_secs(30 * 86_400),
+            max_size: 1 << 30,
+        }
+    }
+}
+
+/// `retry:`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// The wait after the first failure; each further one doubles it.
+    pub first: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl RetryConfig {
+    /// Without any wait a service that is down would be asked without end.
+    const SHORTEST: Duration = Duration::from_millis(100);
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(5),
+            longest: Duration::from_secs(300),
+        }
+    }
 }
 
 /// `dead_letter:`
@@ -184,10 +235,25 @@ impl Service {
             .get("inputs")
             .and_then(Node::as_seq)
             .map(<[Node]>::to_vec);
-        let store = reader
-            .object("store", STORE, |store| store.path("path"))
-            .flatten();
+        let store = reader.object("store", STORE, |store| {
+            let limits = StoreLimits::default();
+            let limits = StoreLimits {
+                keep: store.properties.duration("keep").unwrap_or(limits.keep),
+                max_size: store.size("max_size", limits.max_size),
+            };
+            (store.path("path"), limits)
+        });
+        let (store, store_limits) = store.unwrap_or_default();
         let store = store.unwrap_or_else(|| default_store(file, environment));
+        let retry = reader.object("retry", RETRY, |retry| {
+            let defaults = RetryConfig::default();
+            let wait = |name, default| retry.properties.duration(name).unwrap_or(default);
+            let first = wait("first", defaults.first).max(RetryConfig::SHORTEST);
+            RetryConfig {
+                first,
+                longest: wait("longest", defaults.longest).max(first),
+            }
+        });
         let buffer_time = duration(reader, "buffer_time", 15);
         let web = (Ipv4Addr::LOCALHOST, 8557).into();
         let dead_letter = reader.object("dead_letter", DEAD_LETTER, |reader| DeadLetterConfig {
@@ -233,6 +299,20 @@ impl Service {
                 max_size: DeadLetterConfig::MAX_SIZE,
             }),
             store,
+            store_limits,
+            retry: retry.unwrap_or_default(),
+            statsd_host: reader
+                .properties
+                .text("statsd_host")
+                .filter(|host| !host.is_empty()),
+            statsd_instance_tag: reader
+                .properties
+                .text("statsd_instance_tag")
+                .unwrap_or_default(),
+            show_disabled_rules: reader
+                .properties
+                .bool("show_disabled_rules")
+                .unwrap_or(true),
         }
     }
 

@@ -7,8 +7,7 @@ const PORT: Kind = Kind::AnyOf(&[Kind::Int, Kind::Str]);
 pub(super) const SIZE: Kind = Kind::AnyOf(&[Kind::Int, Kind::Str]);
 
 const NOT_POLLED: &str = "events come in by themselves, nothing is queried";
-const OWN_METRICS: &str = "metrics are served at /metrics";
-const NEVER_DISABLED: &str = "a rule that cannot be loaded is left out with an error, the others run; errors while running disable no rule";
+const NEVER_DISABLED: &str = "a rule that cannot be loaded is left out with an error, the others run; one that fails while running rests for a while and goes on";
 
 /// How Elasticsearch or OpenSearch is reached. Rules may have these too.
 pub const ELASTICSEARCH: &[OptionSpec] = &[
@@ -30,7 +29,7 @@ pub const ELASTICSEARCH: &[OptionSpec] = &[
     opt("es_api_key_file").doc("File that holds the API key."),
     opt("es_url_prefix").doc("Path before every request's path."),
     opt("es_conn_timeout").number().default("20").doc("Seconds a request may take."),
-    opt("headers").kind(Kind::Map).doc("Further headers of every request."),
+    opt("headers").kind(Kind::Map).secret().doc("Further headers of every request."),
     opt("aws_region").doc("AWS region of the domain."),
     opt("profile").no_effect("requests are not signed for AWS").doc("AWS profile."),
     opt("es_send_get_body_as").no_effect(NOT_POLLED).doc("How queries are sent."),
@@ -45,11 +44,12 @@ pub const SERVICE: &[OptionSpec] = &[
     opt("run_every").duration().default("{minutes: 1}").doc("The tick: how often quiet periods are noticed, and status documents written."),
     opt("buffer_time").duration().default("{minutes: 15}").doc("The window of aggregating rule types, and the default of lateness."),
     opt("alert_time_limit").duration().default("{days: 2}").doc("How long a failed alert is tried again."),
+    opt("retry").kind(Kind::Map).doc("When a failed alert is tried again: {first: {seconds: 5}, longest: {minutes: 5}}."),
     opt("writeback_index").default("elastalert_status").doc("The name of the writeback indices."),
     opt("replace_dots_in_field_names").bool().default("false").doc("Whether dots in field names become underscores in writeback documents."),
     opt("add_metadata_alert").bool().default("false").doc("Whether writeback documents carry the rule's category, description, owner and priority."),
     opt("inputs").kind(Kind::List(&Kind::Any)).doc("Where events come in; default: http on 127.0.0.1:8555 and tcp on 127.0.0.1:8556."),
-    opt("store").kind(Kind::Map).doc("Where state is kept: {path: FOLDER}; default: $STATE_DIRECTORY, else tripline-state beside this file."),
+    opt("store").kind(Kind::Map).doc("Where state is kept, and how long: {path: FOLDER, keep: {days: 30}, max_size: 1GiB}."),
     opt("web").kind(Kind::Map).doc("Where metrics and health are served: {listen: ADDRESS}."),
     opt("future_tolerance").duration().default("{minutes: 5}").doc("How far ahead of the clock an event's time may be."),
     opt("lateness").duration().default("buffer_time").doc("How much older than the newest event an event may be."),
@@ -63,12 +63,12 @@ pub const SERVICE: &[OptionSpec] = &[
     opt("string_multi_field_name").kind(Kind::Any).no_effect(NOT_POLLED).doc("The suffix of raw string fields in queries."),
     opt("skip_invalid").kind(Kind::Any).no_effect(NEVER_DISABLED).doc("Whether bad rules are skipped."),
     opt("disable_rules_on_error").kind(Kind::Any).no_effect(NEVER_DISABLED).doc("Whether an error disables a rule."),
-    opt("show_disabled_rules").kind(Kind::Any).no_effect("disabled rules are listed once at start").doc("Whether each poll lists the disabled rules."),
+    opt("show_disabled_rules").bool().default("true").doc("Whether the log lists the rules with `is_enabled: false`, at the start and after each reload."),
     opt("notify_email").texts().doc("Who is told by mail when a rule fails or cannot be loaded any more."),
     opt("notify_alert").kind(Kind::Any).doc("Alerters, as under `alert`, that tell the same; their options stand in this file."),
     opt("notify_all_errors").bool().default("false").doc("Whether they tell every error, failed deliveries too."),
-    opt("statsd_host").kind(Kind::Any).no_effect(OWN_METRICS).doc("The statsd server."),
-    opt("statsd_instance_tag").kind(Kind::Any).no_effect(OWN_METRICS).doc("The instance's tag at statsd."),
+    opt("statsd_host").doc("The statsd server that gets each rule's gauges every run_every: a host, or host:port; port 8125 without."),
+    opt("statsd_instance_tag").doc("The tag `elastalert_instance` of these gauges."),
     opt("logging").kind(Kind::Any).no_effect("it configures Python's logging; logs go to stderr, see --log-format").doc("Python's logging configuration."),
 ];
 
@@ -139,7 +139,29 @@ pub(super) const AUTH: &[OptionSpec] = &[
 ];
 
 /// `store:`
-pub(super) const STORE: &[OptionSpec] = &[opt("path").required().doc("The folder.")];
+pub(super) const STORE: &[OptionSpec] = &[
+    opt("path").doc("The folder; default: $STATE_DIRECTORY, else tripline-state beside this file."),
+    opt("keep")
+        .duration()
+        .default("{days: 30}")
+        .doc("How long documents are kept; those that are still needed stay."),
+    opt("max_size")
+        .kind(SIZE)
+        .default("1GiB")
+        .doc("Beyond this the oldest documents are dropped; those that are still needed stay."),
+];
+
+/// `retry:`
+pub(super) const RETRY: &[OptionSpec] = &[
+    opt("first")
+        .duration()
+        .default("{seconds: 5}")
+        .doc("How long after the first failure, at least 100 ms; each further one doubles it."),
+    opt("longest")
+        .duration()
+        .default("{minutes: 5}")
+        .doc("The longest wait between two attempts."),
+];
 
 /// `web:`
 pub(super) const WEB: &[OptionSpec] = &[opt("listen")

@@ -85,6 +85,16 @@ impl Analyzer {
         self.tokenizer == Tokenizer::Keyword
     }
 
+    /// Whether its terms are pieces of the text, but for capitals.
+    pub(super) fn only_cuts(&self) -> bool {
+        self.filters.iter().all(|filter| match filter {
+            TokenFilter::Lowercase | TokenFilter::EnglishStop | TokenFilter::EnglishPossessive => {
+                true
+            }
+            TokenFilter::Uppercase | TokenFilter::PorterStem => false,
+        })
+    }
+
     /// Shows the terms of a text in order.
     pub(super) fn each(&self, text: &str, visit: &mut dyn FnMut(&str, u32) -> Visit) -> Visit {
         let mut position = 0;

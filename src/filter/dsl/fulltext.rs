@@ -124,6 +124,21 @@ impl Reader {
         let mut matching = self.match_options(MatchMode::Words, &mut options, node);
         let slop = options.count("slop", self).unwrap_or(0);
         matching.slop = u32::try_from(slop).unwrap_or(u32::MAX);
+        match kind {
+            MultiKind::EachField(MatchMode::WordsPrefix) if slop > 0 => {
+                self.malformed(node, "[multi_match] type \"bool_prefix\" has no \"slop\"");
+            }
+            MultiKind::CrossFields
+            | MultiKind::EachField(MatchMode::Phrase | MatchMode::PhrasePrefix)
+                if matching.fuzzy.is_some() =>
+            {
+                self.malformed(
+                    node,
+                    "[multi_match] types \"cross_fields\", \"phrase\" and \"phrase_prefix\" have no \"fuzziness\"",
+                );
+            }
+            _ => {}
+        }
         let lenient = map.get("lenient").is_some().then_some(matching.lenient);
         options.ignore(&["tie_breaker", "_name"]);
         options.boost(self);

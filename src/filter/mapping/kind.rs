@@ -23,6 +23,9 @@ pub(in crate::filter) enum Kind {
         /// Whether fractions are cut off and texts of digits are read.
         coerce: bool,
     },
+    UnsignedLong {
+        coerce: bool,
+    },
     Float(Exact),
     Boolean,
     Date(Arc<DateFormat>),
@@ -70,6 +73,7 @@ pub(in crate::filter) struct Span64 {
 pub(in crate::filter) enum Reading<'v> {
     Text(Cow<'v, str>),
     Whole(i64),
+    Unsigned(u64),
     Float(f64),
     Boolean(bool),
     /// Milliseconds since 1970 UTC; nanoseconds for `date_nanos`.
@@ -88,6 +92,29 @@ pub(in crate::filter) enum Reading<'v> {
 /// Why a value does not fit a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::filter) struct Unfit;
+
+impl Reading<'_> {
+    /// The number it comes to when it says how many, fractions cut off.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a fraction is cut off, and nobody counts beyond 64 bits"
+    )]
+    pub(in crate::filter) fn count(&self) -> Option<i64> {
+        match self {
+            Self::Whole(number) | Self::Date(number) => Some(*number),
+            Self::Unsigned(number) => Some(i64::try_from(*number).unwrap_or(i64::MAX)),
+            Self::Float(number) => Some(*number as i64),
+            Self::Boolean(value) => Some((*value).into()),
+            Self::Text(_)
+            | Self::Ip(_)
+            | Self::Numbers(_)
+            | Self::Floats(..)
+            | Self::Ips(..)
+            | Self::Present
+            | Self::Nothing => None,
+        }
+    }
+}
 
 impl Whole {
     pub(in crate::filter) fn limits(self) -> Span64 {
@@ -143,6 +170,7 @@ impl Kind {
                 Whole::Integer => "integer",
                 Whole::Long => "long",
             },
+            Self::UnsignedLong { .. } => "unsigned_long",
             Self::Float(exact) => match exact {
                 Exact::Double => "double",
                 Exact::Float => "float",
@@ -159,6 +187,19 @@ impl Kind {
             Self::Object | Self::Disabled => "object",
             Self::Nested => "nested",
         }
+    }
+
+    /// Whether it holds numbers that can be counted with, dates and booleans among them.
+    pub(in crate::filter) fn is_counted(&self) -> bool {
+        matches!(
+            self,
+            Self::Whole { .. }
+                | Self::UnsignedLong { .. }
+                | Self::Float(_)
+                | Self::Boolean
+                | Self::Date(_)
+                | Self::DateNanos(_)
+        )
     }
 
     /// What a value (no list, no null) becomes in a field of this type.
@@ -183,6 +224,7 @@ impl Kind {
                 }))
             }
             Self::Whole { whole, coerce } => read_whole(*whole, *coerce, value),
+            Self::UnsignedLong { coerce } => read_unsigned(*coerce, value),
             Self::Float(exact) => {
                 let number = match value {
                     Item::Text(text) if text.is_empty() => return Ok(Reading::Nothing),
@@ -223,6 +265,22 @@ fn is_longer(text: &str, most: usize) -> bool {
     text.len() > most && text.encode_utf16().count() > most
 }
 
+fn read_unsigned<'v>(coerce: bool, value: Item<'_>) -> Result<Reading<'v>, Unfit> {
+    let text = match value {
+        Item::Text("") if coerce => return Ok(Reading::Nothing),
+        Item::Text(text) if coerce => text,
+        Item::Number(text) => text,
+        _ => return Err(Unfit),
+    };
+    let (number, cut) = whole(text).map_err(|_| Unfit)?;
+    if cut && !coerce {
+        return Err(Unfit);
+    }
+    u64::try_from(number)
+        .map(Reading::Unsigned)
+        .map_err(|_| Unfit)
+}
+
 fn read_whole<'v>(of: Whole, coerce: bool, value: Item<'_>) -> Result<Reading<'v>, Unfit> {
     let text = match value {
         Item::Text(text) if text.is_empty() && coerce => return Ok(Reading::Nothing),
@@ -256,6 +314,10 @@ fn read_date(format: &DateFormat, value: Item<'_>, unit: i128) -> Result<i64, Un
         _ => return Err(Unfit),
     };
     let instant = format.instant(text, false, &Zone::UTC).ok_or(Unfit)?;
+    // Nanoseconds are kept from 1970 on only.
+    if unit == 1 && instant < 0 {
+        return Err(Unfit);
+    }
     i64::try_from(instant.div_euclid(unit)).map_err(|_| Unfit)
 }
 

@@ -290,6 +290,7 @@ impl Field {
             Kind::Text(_)
             | Kind::Keyword { .. }
             | Kind::Whole { .. }
+            | Kind::UnsignedLong { .. }
             | Kind::Float(_)
             | Kind::Boolean
             | Kind::Date(_)

@@ -90,7 +90,8 @@ impl Reader {
                     normalizer,
                 }
             }
-            "long" | "unsigned_long" => whole(Whole::Long),
+            "long" => whole(Whole::Long),
+            "unsigned_long" => Kind::UnsignedLong { coerce },
             "integer" => whole(Whole::Integer),
             "short" => whole(Whole::Short),
             "byte" => whole(Whole::Byte),

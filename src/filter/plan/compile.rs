@@ -7,6 +7,7 @@ use super::super::mapping::{Field, Kind, Mapping, Whole};
 use super::super::regexp::{self, RegexpError};
 use super::super::values::Path;
 use super::super::wildcard::Wildcard;
+use super::absent::is_absent_bool;
 use super::field::{Build, Scope, Target};
 use super::ranges::{FieldError, normalized, range, term, terms};
 use super::words::{Built, boolean, near, words};
@@ -163,6 +164,9 @@ impl Compiler {
     }
 
     fn bool(&mut self, parts: &Bool) -> Plan {
+        if is_absent_bool(parts, &self.scope.mapping) {
+            return NOT_THERE;
+        }
         let mut must = self.queries(&parts.must);
         must.extend(self.queries(&parts.filter));
         let should = self.queries(&parts.should);
@@ -283,19 +287,39 @@ impl Compiler {
             .map(|value| self.test(name, span, &|kind| term(kind, value, false)))
             .collect();
         match self.scope.target(minimum_field) {
-            Some(Target::Mapped(minimum)) => Plan::TermsSet { minimum, of },
-            Some(_) => Plan::TermsSet {
+            Some(Target::Mapped(minimum)) if minimum.kind.is_counted() => {
+                Plan::TermsSet { minimum, of }
+            }
+            Some(Target::Mapped(field))
+                if field.kind != Kind::Object && field.kind != Kind::Nested =>
+            {
+                let error = FieldError::new(format!(
+                    "field {minimum_field:?}: \"minimum_should_match_field\" takes a number field, not {}",
+                    field.kind.name()
+                ));
+                self.problem(span, &error, "E0206");
+                NOT_THERE
+            }
+            Some(Target::ByEvent(_) | Target::LikeByEvent(_)) => Plan::TermsSet {
                 minimum: Arc::new(Field::number(minimum_field)),
                 of,
             },
-            None => Plan::None("the mapping has no field for the minimum"),
+            Some(Target::Mapped(_)) | None => {
+                let error = FieldError::new(format!(
+                    "the mapping has no field {minimum_field:?} for \"minimum_should_match_field\""
+                ));
+                self.problem(span, &error, "E0206");
+                NOT_THERE
+            }
         }
     }
 
     fn nested(&mut self, path: &str, query: &Query, ignore_unmapped: bool, span: &Span) -> Plan {
         let field = match self.scope.target(path) {
             Some(Target::Mapped(field)) if field.kind == Kind::Nested => field,
-            _ if ignore_unmapped => return Plan::None("the mapping has no such nested object"),
+            found if ignore_unmapped && !matches!(found, Some(Target::Mapped(_))) => {
+                return Plan::None("the mapping has no such nested object");
+            }
             _ => {
                 let error = FieldError::new(format!("[nested] {path:?} is no nested object in the mapping"))
                     .help("events have nested objects only where an explicit mapping says \"type\": \"nested\"");

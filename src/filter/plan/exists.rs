@@ -1,6 +1,7 @@
 //! `exists`: whether a field, an object or any field like a pattern has a value.
 
 use super::super::mapping::{Field, Kind, Source};
+use super::super::values::name_matches;
 use super::compile::{Compiler, NOT_THERE, Strictness};
 use super::field::Target;
 use super::ranges::FieldError;
@@ -14,6 +15,14 @@ impl Compiler {
         if name == "*" {
             let error = FieldError::new("exists cannot ask for every field at once")
                 .help("name a field, or leave the clause out");
+            self.problem(span, &error, "E0206");
+            return NOT_THERE;
+        }
+        if name.contains('*') && name_matches(name, "_field_names") {
+            let error = FieldError::new(format!(
+                "exists cannot ask for {name:?}, which takes in the server's own \"_field_names\""
+            ))
+            .help("write more of the name");
             self.problem(span, &error, "E0206");
             return NOT_THERE;
         }

@@ -1,5 +1,6 @@
 //! A filter resolved against a mapping: which places of a document are looked at, and which values there count.
 
+mod absent;
 mod compile;
 mod exists;
 mod field;
@@ -17,6 +18,7 @@ use super::values::Path;
 use indexmap::IndexSet;
 use std::sync::Arc;
 
+pub(super) use absent::is_absent;
 pub(super) use compile::compile;
 pub(super) use strings::StringTest;
 pub(super) use test::{Phrase, Test};

@@ -40,11 +40,65 @@ pub(super) fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), Fiel
             _ => Err(out_of_range(&text)),
         },
         Err(NumberError::OutOfRange) => Err(out_of_range(&text)),
-        Err(NumberError::NotANumber) => Err(FieldError::new(format!(
-            "{text:?} is not a number, and the field holds numbers"
-        ))
-        .help("compare with a number, or use the field's text form if it has one")),
+        Err(NumberError::NotANumber) => Err(not_a_number(&text)),
     }
+}
+
+/// A value for `unsigned_long` cut toward zero, and whether something was cut off.
+fn unsigned_bound(value: &Scalar) -> Result<(u64, bool), FieldError> {
+    let text = match value {
+        Scalar::Float(number) => format!("{number}"),
+        value => value.text(),
+    };
+    match whole(&text) {
+        Ok((number, cut)) => match u64::try_from(number) {
+            Ok(number) if number > 0 || !cut || is_positive(value) => Ok((number, cut)),
+            _ => Err(out_of_range(&text)),
+        },
+        Err(NumberError::OutOfRange) => Err(out_of_range(&text)),
+        Err(NumberError::NotANumber) => Err(not_a_number(&text)),
+    }
+}
+
+pub(super) fn unsigned_term(value: &Scalar) -> Outcome {
+    if has_fraction(value) {
+        return Ok(Test::Never("the field holds whole numbers only"));
+    }
+    let (number, _) = unsigned_bound(value)?;
+    Ok(Test::Unsigned {
+        first: number,
+        last: number,
+    })
+}
+
+pub(super) fn unsigned_range(range: &Range) -> Outcome {
+    let (mut first, mut last) = (0, u64::MAX);
+    let nothing = Ok(Test::Never("no whole number is in the range"));
+    if let Some(value) = &range.lower {
+        let (number, cut) = unsigned_bound(value)?;
+        match number.checked_add((cut || !range.includes_lower).into()) {
+            Some(number) => first = number,
+            None => return nothing,
+        }
+    }
+    if let Some(value) = &range.upper {
+        let (number, cut) = unsigned_bound(value)?;
+        match number.checked_sub((!cut && !range.includes_upper).into()) {
+            Some(number) => last = number,
+            None => return nothing,
+        }
+    }
+    if first > last {
+        return nothing;
+    }
+    Ok(Test::Unsigned { first, last })
+}
+
+fn not_a_number(text: &str) -> FieldError {
+    FieldError::new(format!(
+        "{text:?} is not a number, and the field holds numbers"
+    ))
+    .help("compare with a number, or use the field's text form if it has one")
 }
 
 fn out_of_range(text: &str) -> FieldError {
@@ -96,13 +150,7 @@ pub(super) fn finite(kind: &Kind, exact: Exact, value: &Scalar) -> Result<f64, F
         Scalar::Boolean(_) => None,
         value => double(&value.text()),
     };
-    let number = number.ok_or_else(|| {
-        FieldError::new(format!(
-            "{:?} is not a number, and the field holds numbers",
-            value.text()
-        ))
-        .help("compare with a number, or use the field's text form if it has one")
-    })?;
+    let number = number.ok_or_else(|| not_a_number(&value.text()))?;
     let kept = if matches!(exact, Exact::Scaled(_)) {
         number
     } else {

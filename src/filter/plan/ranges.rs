@@ -4,7 +4,10 @@ use super::super::date::{DateExpression, DateFormat, Rounding, Zone};
 use super::super::dsl::{Range, Relation, Scalar};
 use super::super::ip;
 use super::super::mapping::Kind;
-use super::numbers::{boolean, finite, float_range, has_fraction, whole_bound, whole_range};
+use super::numbers::{
+    boolean, finite, float_range, has_fraction, unsigned_range, unsigned_term, whole_bound,
+    whole_range,
+};
 use super::strings::StringTest;
 use super::test::{Bound, DateTest, RangeTest, Test};
 use crate::event::WallTime;
@@ -58,6 +61,7 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
                 last: number,
             }),
         },
+        Kind::UnsignedLong { .. } => unsigned_term(value),
         Kind::Float(exact) => {
             let value = exact.round(finite(kind, *exact, value)?);
             let bound = Bound {
@@ -184,6 +188,7 @@ pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
             }))
         }
         Kind::Whole { whole, .. } => whole_range(*whole, range),
+        Kind::UnsignedLong { .. } => unsigned_range(range),
         Kind::Float(exact) => float_range(kind, *exact, range),
         Kind::Boolean => {
             let first = match &range.lower {

@@ -23,6 +23,11 @@ pub(in crate::filter) enum Test {
         last: i64,
     },
     WholeOneOf(Arc<HashSet<i64>>),
+    /// Numbers of `unsigned_long` fields, both bounds included.
+    Unsigned {
+        first: u64,
+        last: u64,
+    },
     Float {
         lower: Bound,
         upper: Bound,
@@ -119,6 +124,9 @@ impl Test {
             (Self::WholeOneOf(wanted), Reading::Boolean(value)) => {
                 wanted.contains(&i64::from(*value))
             }
+            (Self::Unsigned { first, last }, Reading::Unsigned(value)) => {
+                (first..=last).contains(&value)
+            }
             (Self::Float { lower, upper }, Reading::Float(value)) => {
                 let above = if lower.includes {
                     *value >= lower.value
@@ -145,7 +153,11 @@ impl Test {
     pub(super) fn cost(&self) -> usize {
         match self {
             Self::Never(_) => 0,
-            Self::Exists | Self::Whole { .. } | Self::WholeOneOf(_) | Self::Float { .. } => 1,
+            Self::Exists
+            | Self::Whole { .. }
+            | Self::WholeOneOf(_)
+            | Self::Unsigned { .. }
+            | Self::Float { .. } => 1,
             Self::Term(test) => test.cost(),
             Self::Ip { .. } | Self::Date(_) | Self::Range(_) => 3,
             Self::Phrase(_) => 4,
@@ -237,6 +249,8 @@ impl fmt::Display for Test {
                     if sorted.len() > 8 { ", …" } else { "" }
                 )
             }
+            Self::Unsigned { first, last } if first == last => write!(f, "is {first}"),
+            Self::Unsigned { first, last } => write!(f, "is from {first} to {last}"),
             Self::Float { lower, upper } if lower.value.to_bits() == upper.value.to_bits() => {
                 write!(f, "is {}", lower.value)
             }

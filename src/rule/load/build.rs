@@ -16,6 +16,7 @@ use crate::rule::{
     RuleTypeEntry, Schedule,
 };
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Builds a rule. One that cannot run comes with an error, and its options.
@@ -48,7 +49,13 @@ pub(super) fn build(
     if let Some(entry) = entry {
         problems.extend(known::check(&written.options, &complete, &tables, entry));
     }
-    let properties = Properties::new(references::resolve(&complete));
+    let secrets = secrets(loader);
+    let is_text = |name: &str| {
+        let tables = loader.text_options.iter().copied();
+        tables.flatten().any(|option| option.name == name)
+    };
+    let resolved = references::resolve(&complete, is_text, |name| secrets.contains(&name));
+    let properties = Properties::new(resolved).with_secrets(secrets);
     let mut builder = Builder {
         loader,
         properties,
@@ -124,6 +131,15 @@ fn printable(properties: &Properties, path: &Path, realert: Duration) -> Propert
         .map(|(name, value)| (text(name), value))
         .collect();
     properties.overlaid(&Mapping(lacking))
+}
+
+/// The options of alerters and of the service that hold secrets: whoever gets alerts need not know them.
+fn secrets(loader: &Loader<'_>) -> Arc<[&'static str]> {
+    let tables = [SERVICE, ELASTICSEARCH].into_iter();
+    let tables = tables.chain(loader.text_options.iter().copied());
+    let tables = tables.chain(loader.alerter_options.iter().copied());
+    let options = tables.flatten().filter(|option| option.secret);
+    options.map(|option| option.name).collect()
 }
 
 struct Builder<'a> {

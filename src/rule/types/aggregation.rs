@@ -9,7 +9,7 @@ use super::source::time_document;
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Fields};
 use crate::rule::window::Window;
-use crate::rule::{Common, Hit, Key, QueryKey, Sample, StateSize};
+use crate::rule::{Common, Gap, Hit, Key, QueryKey, Sample, StateSize};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -300,6 +300,11 @@ impl Aggregation {
             documents,
             value: self.groups.value(id),
         })
+    }
+
+    /// The clock may have been set back.
+    pub(super) fn resume(&mut self, gap: &Gap) {
+        self.now = self.now.map(|now| now.min(gap.to));
     }
 
     pub(super) fn size(&self) -> StateSize {

@@ -45,8 +45,17 @@ impl Bounds {
 
     /// Whether a value is outside.
     pub(super) fn are_violated_by(&self, value: f64) -> bool {
+        self.is_above(value) || self.is_below(value)
+    }
+
+    /// Whether a value is above the upper bound.
+    pub(super) fn is_above(&self, value: f64) -> bool {
         self.max.as_ref().is_some_and(|max| value > max.value)
-            || self.min.as_ref().is_some_and(|min| value < min.value)
+    }
+
+    /// Whether a value is below the lower bound.
+    pub(super) fn is_below(&self, value: f64) -> bool {
+        self.min.as_ref().is_some_and(|min| value < min.value)
     }
 
     /// As the texts of alerts show them.

@@ -9,8 +9,8 @@ use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, TimeField, Verdict, saved,
+    Built, Common, Gap, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry,
+    Sample, StateSize, TimeField, Verdict, saved,
 };
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -413,6 +413,17 @@ impl RuleState for State {
         };
         self.clean(now, out);
         self.sweep(PER_TICK);
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        if gap.breaks(self.settings.timeframe) {
+            for (slot, cell) in self.saved.cells.slots_and_cells() {
+                cell.first = cell.first.and(Some(gap.to));
+                if self.settings.min.is_some() {
+                    self.due.set(slot, cell.due(&self.settings));
+                }
+            }
+        }
     }
 
     fn save(&self) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use super::aggregation::{Aggregation, Evaluated, Plan, SavedAggregation};
 use super::buckets::BucketWindow;
 use crate::event::EventTime;
-use crate::rule::{Hit, Match, RuleState, StateSize, saved};
+use crate::rule::{Gap, Hit, Match, RuleState, StateSize, saved};
 use std::sync::Arc;
 
 /// What a type makes of an evaluated group.
@@ -52,6 +52,10 @@ impl<E: Evaluate> RuleState for State<E> {
                 .iter()
                 .filter_map(|group| self.settings.check(group, now)),
         );
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        self.aggregation.resume(gap);
     }
 
     fn save(&self) -> Vec<u8> {

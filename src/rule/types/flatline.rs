@@ -10,7 +10,7 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,18 @@ impl Cell {
         while self.window.pop_older(self.newest, timeframe).is_some() {}
     }
 
+    /// The clock was set back: a placeholder of the time to come was none. Whether an event is left.
+    fn set_back(&mut self, now: EventTime) -> bool {
+        let Some(newest) = self.window.newest().map(|item| item.time) else {
+            return false;
+        };
+        if self.newest > now && matches!(self.newest_item, NewestItem::Placeholder) {
+            self.newest = newest.max(now);
+        }
+        self.first = self.first.min(self.newest);
+        true
+    }
+
     /// When a tick will find too few events, if none comes before.
     fn due(&self, settings: &Settings) -> Option<EventTime> {
         if settings.threshold <= 0 {
@@ -334,6 +346,27 @@ impl RuleState for State {
                 let due = cell.due(&settings);
                 self.due.set(slot, due);
             }
+        }
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        let Saved { cells, ticks } = &mut self.saved;
+        let mut forgotten = Vec::new();
+        if gap.is_back() {
+            ticks.set_back(gap.to);
+        }
+        for (slot, cell) in cells.slots_and_cells() {
+            if gap.is_back() && !cell.set_back(gap.to) {
+                forgotten.push(slot);
+                continue;
+            }
+            if gap.breaks(self.settings.timeframe) {
+                cell.first = gap.to;
+            }
+            self.due.set(slot, cell.due(&self.settings));
+        }
+        for slot in forgotten {
+            self.forget(slot);
         }
     }
 

@@ -233,6 +233,15 @@ impl<C> Keyed<C> {
         entries.map(|entry| (&entry.key, &entry.cell))
     }
 
+    /// Every slot with its cell, in no order.
+    pub(super) fn slots_and_cells(&mut self) -> impl Iterator<Item = (Slot, &mut C)> {
+        let entries = self.chunks.iter_mut().flatten().enumerate();
+        entries.filter_map(|(at, entry)| {
+            let slot = Slot(u32::try_from(at).unwrap_or(u32::MAX));
+            entry.as_mut().map(|entry| (slot, &mut entry.cell))
+        })
+    }
+
     /// Looks at the next `count` cells, round and round, and gives back the slots of those that are stale, which the caller removes.
     pub(super) fn stale(
         &mut self,
@@ -469,6 +478,11 @@ impl Rounds {
         self.count += 1;
         while self.latest.pop_if(|(_, time)| *time <= now).is_some() {}
         self.latest.push((self.count, now));
+    }
+
+    /// The clock was set back: rounds of the time to come have not been.
+    pub(super) fn set_back(&mut self, now: EventTime) {
+        self.latest.retain(|(_, time)| *time <= now);
     }
 
     /// How many there were.

@@ -5,7 +5,7 @@
 use super::aggregation::{self, Evaluated, Plan};
 use super::bounds::{Bounds, NumberFormat};
 use super::evaluation::{self, Evaluate};
-use super::metric::{self, Metric, metric_value};
+use super::metric::{self, Metric, MetricKind, metric_value};
 use super::{no_advice, source};
 use crate::config::{Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
@@ -75,6 +75,26 @@ impl RuleType for MetricAggregation {
         let plan = &self.0.plan;
         let metric = || event.fields.field(plan.depth()).to_value();
         Verdict::Sample(plan.sample(event.fields, metric))
+    }
+
+    fn horizon(&self) -> Option<Duration> {
+        Some(self.0.plan.window)
+    }
+
+    fn is_certain(&self, matched: &Match) -> bool {
+        let value = matched.added.get(&self.0.name);
+        let Some(value) = value.and_then(python::number_value) else {
+            return false;
+        };
+        match self.0.metric.kind {
+            MetricKind::Max | MetricKind::ValueCount | MetricKind::Cardinality => {
+                self.0.bounds.is_above(value)
+            }
+            MetricKind::Min => self.0.bounds.is_below(value),
+            MetricKind::Avg | MetricKind::Sum | MetricKind::Percentile(_) | MetricKind::Matches => {
+                false
+            }
+        }
     }
 
     fn state(&self) -> Box<dyn RuleState> {

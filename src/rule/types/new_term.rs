@@ -7,8 +7,8 @@ use super::source::{self, elements};
 use crate::config::{Data, Kind, Node, Problem, Properties, TEXTS, opt};
 use crate::event::{Document, EventTime, Field, FieldPath, python};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, Verdict, saved,
+    Built, Common, Hit, Key, Learning, Match, Observed, QueryKey, RuleState, RuleType,
+    RuleTypeEntry, Sample, StateSize, Verdict, saved,
 };
 use indexmap::IndexSet;
 use serde_json::Value;
@@ -36,8 +36,8 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
             .doc("How much of the past one query asks for."),
         opt("use_keyword_postfix")
             .bool()
-            .no_effect("there is no index to ask for the values of the past, so the field's own values are learnt")
-            .doc("Whether .keyword is put behind the field's name in the query for known values."),
+            .default("true")
+            .doc("Whether .keyword is put behind the field's name when an index is asked for known values."),
         source::TERMS_QUERY,
         source::TERMS_SIZE,
         source::MIN_DOC_COUNT,
@@ -65,6 +65,8 @@ struct Settings {
     terms: Vec<Term>,
     fields: Vec<FieldPath>,
     window: Duration,
+    /// `use_keyword_postfix`.
+    keyword: bool,
     alert_on_missing_field: bool,
     /// `use_terms_query`: the name of the one field, and of the time field.
     terms_query: Option<(String, String)>,
@@ -117,6 +119,7 @@ fn build(properties: &Properties, common: &Common) -> Built {
         terms,
         fields,
         window: properties.duration("terms_window_size").unwrap_or(month),
+        keyword: properties.bool("use_keyword_postfix").unwrap_or(true),
         alert_on_missing_field: properties.bool("alert_on_missing_field").unwrap_or(false),
         terms_query,
     }))))
@@ -159,6 +162,21 @@ impl RuleType for NewTerm {
         Verdict::Sample(Sample {
             key: Key::All,
             values,
+        })
+    }
+
+    fn learning(&self) -> Option<Learning> {
+        let mut end = 0;
+        let terms = self.0.terms.iter().filter_map(|term| {
+            let start = end;
+            end += term.width;
+            // ElastAlert asks for a field named like the whole key, and learns nothing.
+            term.joined.is_none().then_some(start..end)
+        });
+        Some(Learning {
+            window: self.0.window,
+            terms: terms.collect(),
+            keyword: self.0.keyword,
         })
     }
 
@@ -302,6 +320,20 @@ impl RuleState for State {
             return Err("the saved state is about other fields".to_owned());
         }
         self.known = known;
+        Ok(())
+    }
+
+    fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
+        let before = std::mem::take(&mut self.known);
+        self.known = before.iter().map(|_| Known::default()).collect();
+        let loaded = self.load(saved);
+        if loaded.is_err() {
+            self.known = before;
+            return loaded;
+        }
+        for (known, before) in self.known.iter_mut().zip(before) {
+            known.extend(before);
+        }
         Ok(())
     }
 

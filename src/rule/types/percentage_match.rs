@@ -90,6 +90,10 @@ impl RuleType for PercentageMatch {
         Verdict::Sample(self.0.plan.sample(event.fields, passes))
     }
 
+    fn horizon(&self) -> Option<Duration> {
+        Some(self.0.plan.window)
+    }
+
     fn state(&self) -> Box<dyn RuleState> {
         evaluation::state(&self.0)
     }

@@ -12,7 +12,7 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde_json::Value;
@@ -207,6 +207,10 @@ impl RuleState for State {
         self.cells.tick(&settings.spike, now, |key, spike| {
             out.push(settings.matched(key, &spike));
         });
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        self.cells.resume(&self.settings.spike, gap);
     }
 
     fn save(&self) -> Vec<u8> {

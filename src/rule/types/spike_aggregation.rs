@@ -15,7 +15,7 @@ use crate::config::{Problem, Properties};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
     Verdict, saved,
 };
 use serde_json::Value;
@@ -99,6 +99,11 @@ impl RuleType for SpikeAggregation {
         let plan = &self.0.plan;
         let metric = || event.fields.field(plan.depth()).to_value();
         Verdict::Sample(plan.sample(event.fields, metric))
+    }
+
+    fn horizon(&self) -> Option<Duration> {
+        // The first samples of the reference window are whole only when the metric's window is.
+        Some(self.0.plan.window + self.0.spike.timeframe * 2)
     }
 
     fn state(&self) -> Box<dyn RuleState> {
@@ -186,6 +191,11 @@ impl RuleState for State {
         for group in self.aggregation.tick(now) {
             self.sample(&group, out);
         }
+    }
+
+    fn resume(&mut self, gap: &Gap) {
+        self.aggregation.resume(gap);
+        self.cells.resume(&self.settings.spike, gap);
     }
 
     fn save(&self) -> Vec<u8> {

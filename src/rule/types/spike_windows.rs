@@ -7,7 +7,7 @@ use super::keyed::{Deadlines, Keyed, Slot};
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, RawEvent};
 use crate::rule::window::{Documents, Item, KeptEvent, Window};
-use crate::rule::{Common, Key, StateSize};
+use crate::rule::{Common, Gap, Key, StateSize};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::collections::VecDeque;
@@ -225,6 +225,11 @@ impl Ticks {
         }
     }
 
+    /// The clock was set back: ticks of the time to come have not been.
+    fn set_back(&mut self, now: EventTime) {
+        while self.times.pop_back_if(|time| *time > now).is_some() {}
+    }
+
     fn latest(&self) -> Option<EventTime> {
         self.times.back().copied()
     }
@@ -282,6 +287,20 @@ impl Windows {
         self.cur.insert(time, item);
         self.newest = self.newest.max(time);
         self.move_on(ticks, timeframe, documents);
+    }
+
+    /// The clock was set back: placeholders of the time to come were none.
+    fn set_back(&mut self, now: EventTime, ticks: &Ticks) {
+        let newest = self.cur.newest().map_or(now, |item| item.time.max(now));
+        self.newest = self.newest.min(newest);
+        let gone = self
+            .reference
+            .newest()
+            .map_or(now, |item| item.time.max(now));
+        self.reference_newest = self.reference_newest.min(gone);
+        self.emptied = self.emptied.min(now);
+        self.born = self.born.min(ticks.count());
+        self.seen = self.seen.min(ticks.count());
     }
 
     /// Lets what is too old for one window go to the next.
@@ -550,6 +569,33 @@ impl Cells {
                 found(key, spike);
             }
             self.due.set(slot, due);
+        }
+    }
+
+    /// Events could not come for a while: both windows must fill anew before they are compared.
+    pub(super) fn resume(&mut self, settings: &SpikeSettings, gap: &Gap) {
+        let Saved {
+            cells,
+            ticks,
+            filled_once,
+            now,
+            ..
+        } = &mut self.saved;
+        if gap.is_back() {
+            *now = now.map(|now| now.min(gap.to));
+            ticks.set_back(gap.to);
+        }
+        let breaks = gap.breaks(settings.timeframe);
+        *filled_once &= !breaks;
+        for (slot, cell) in cells.slots_and_cells() {
+            if let Some(windows) = cell.windows.as_mut().filter(|_| gap.is_back()) {
+                windows.set_back(gap.to, ticks);
+            }
+            if breaks {
+                cell.first = cell.first.and(Some(gap.to));
+            }
+            // The next tick finds out whether it need be looked at.
+            self.due.set(slot, Some(NEVER));
         }
     }
 

@@ -19,16 +19,6 @@ pub struct Retention {
     pub alert_time_limit: Duration,
 }
 
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            keep: Duration::from_secs(30 * 86_400),
-            max_size: 1 << 30,
-            alert_time_limit: Duration::from_secs(2 * 86_400),
-        }
-    }
-}
-
 /// What was removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {

@@ -3,7 +3,14 @@ mod model;
 use super::*;
 use crate::engine::Op;
 use serde_json::json;
+use std::time::Duration;
 use tempfile::TempDir;
+
+const A_MONTH: Retention = Retention {
+    keep: Duration::from_secs(30 * 86_400),
+    max_size: 1 << 30,
+    alert_time_limit: Duration::from_secs(2 * 86_400),
+};
 
 const DAY: i64 = 86_400_000_000;
 /// 2018-04-06T05:07:14Z.
@@ -281,7 +288,7 @@ fn old_documents_go_unless_they_still_matter() {
         ),
     ]);
     documents.apply(&writes, Commit::Lazy).unwrap();
-    let retention = Retention::default();
+    let retention = A_MONTH;
     let first = documents.remove_old(NOW, &retention, 3).unwrap();
     assert_eq!(first.documents, 3);
     let second = documents.remove_old(NOW, &retention, 3).unwrap();
@@ -316,7 +323,7 @@ fn a_store_too_large_loses_its_oldest_status_documents_first() {
     let size = documents.size().unwrap();
     let mut retention = Retention {
         max_size: size - 1,
-        ..Retention::default()
+        ..A_MONTH
     };
     assert_eq!(
         documents

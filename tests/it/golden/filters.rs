@@ -8,7 +8,8 @@ use tripline::event::project::Projection;
 use tripline::event::{WallTime, time};
 use tripline::filter::{Candidates, Filter, FilterEvent, Mapping, Memory, Program, ProjectedEvent};
 
-fn node(value: &Value) -> Node {
+/// JSON as the loader has it.
+pub(crate) fn node(value: &Value) -> Node {
     let data = match value {
         Value::Null => Data::Null,
         Value::Bool(value) => Data::Bool(*value),
@@ -35,25 +36,30 @@ fn node(value: &Value) -> Node {
 }
 
 /// An index: the mapping its documents taught, and the documents it took.
-struct Index {
-    mapping: Mapping,
-    documents: Vec<Option<Map<String, Value>>>,
-    name: String,
-    now: WallTime,
+pub(crate) struct Index {
+    pub(crate) mapping: Mapping,
+    pub(crate) documents: Vec<Option<Map<String, Value>>>,
+    pub(crate) name: String,
+    pub(crate) now: WallTime,
+}
+
+/// The mapping an index of a file begins with.
+pub(crate) fn mapping(file: &Value) -> Mapping {
+    match &file["mapping"] {
+        Value::String(name) if name == "dynamic" => Mapping::dynamic(),
+        Value::String(name) if name == "logstash" => Mapping::logstash(),
+        explicit => {
+            let mut whole = Map::new();
+            whole.insert("mappings".to_owned(), explicit.clone());
+            whole.insert("settings".to_owned(), file["settings"].clone());
+            Mapping::explicit(&node(&Value::Object(whole))).unwrap()
+        }
+    }
 }
 
 impl Index {
     fn new(file: &Value) -> Self {
-        let mut mapping = match &file["mapping"] {
-            Value::String(name) if name == "dynamic" => Mapping::dynamic(),
-            Value::String(name) if name == "logstash" => Mapping::logstash(),
-            explicit => {
-                let mut whole = Map::new();
-                whole.insert("mappings".to_owned(), explicit.clone());
-                whole.insert("settings".to_owned(), file["settings"].clone());
-                Mapping::explicit(&node(&Value::Object(whole))).unwrap()
-            }
-        };
+        let mut mapping = mapping(file);
         let documents = file["docs"]
             .as_array()
             .unwrap()
@@ -83,7 +89,7 @@ impl Index {
     }
 
     /// What the filter says of each document; `None` for documents the index refused.
-    fn answer(&self, filter: &Value) -> Result<Vec<Option<bool>>, String> {
+    pub(crate) fn answer(&self, filter: &Value) -> Result<Vec<Option<bool>>, String> {
         let filter = self.load(filter)?;
         let matches = |(at, document): (usize, &Option<Map<String, Value>>)| {
             let id = at.to_string();
@@ -191,7 +197,7 @@ fn difference(case: &Value, index: &Index, found: &Result<Vec<Option<bool>>, Str
 fn together() {
     let mut left_out = 0;
     let mut projection = Projection::default();
-    let (mut candidates, mut memory) = (Candidates::default(), Memory::default());
+    let mut memory = Memory::default();
     for file in cases("filters") {
         let mut index = Index::new(&file.value);
         for known in [true, false] {
@@ -223,10 +229,9 @@ fn together() {
                     id: event.id,
                     now: event.now,
                 };
-                memory.begin();
-                program.sift(&projected, &mut candidates);
+                program.sift(&projected, &mut memory);
                 for (number, (case, filter)) in filters.iter().enumerate() {
-                    let candidate = candidates.contains(number);
+                    let candidate = program.candidate(number, &memory) == Some(number);
                     left_out += usize::from(!candidate);
                     let picks = program.matches(number, &projected, &mut memory);
                     assert!(

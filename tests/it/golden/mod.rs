@@ -5,7 +5,7 @@
 
 mod alerters;
 mod create_index;
-mod filters;
+pub(crate) mod filters;
 mod matches;
 mod service;
 mod service_test_rule;

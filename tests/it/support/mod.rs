@@ -1,4 +1,5 @@
 //! What several doors' tests need.
 
+pub mod dice;
 pub mod http;
 pub mod server;

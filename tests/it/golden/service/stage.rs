@@ -197,7 +197,8 @@ impl<'c> Stage<'c> {
             if entry[0].as_str().unwrap().ends_with("_silence") {
                 let document = &entry[1];
                 let until = wall(document["until"].as_str().unwrap());
-                let exponent = i32::try_from(document["exponent"].as_i64().unwrap()).unwrap();
+                let exponent = document["exponent"].as_i64().unwrap_or(0);
+                let exponent = i32::try_from(exponent).unwrap();
                 let silence = Silence { until, exponent };
                 let key = document["rule_name"].as_str().unwrap();
                 self.engine
@@ -212,10 +213,21 @@ impl<'c> Stage<'c> {
         };
         if let Some(period) = value("--silence") {
             let start = wall(self.case["start"].as_str().unwrap());
-            let minutes: u64 = period.strip_prefix("minutes=").unwrap().parse().unwrap();
+            let (unit, number) = period.split_once('=').unwrap();
+            let seconds = match unit {
+                "weeks" => 604_800,
+                "days" => 86_400,
+                "hours" => 3_600,
+                "minutes" => 60,
+                "seconds" => 1,
+                unit => panic!("--silence: no unit {unit:?}"),
+            };
+            let until = start.plus(Duration::from_secs(
+                seconds * number.parse::<u64>().unwrap(),
+            ));
             let rule = Arc::clone(&self.program.rules[0].rule);
-            let key = rule.silence_key_of(value("--silence_qk_value"));
-            let until = start.plus(Duration::from_secs(minutes * 60));
+            let value = value("--silence_qk_value").filter(|value| !value.is_empty());
+            let key = rule.silence_key_of(value);
             self.apply(
                 Input::Silence {
                     key,

@@ -1,0 +1,146 @@
+//! Time in the engine: ticks, events too late or from the future, and times during which none could come.
+
+use super::failing::guarded;
+use super::{Cell, Counts, Engine, Input, Note, Options, Outcome, ProgramRule, Record};
+use crate::event::{EventTime, WallTime};
+use crate::rule::{Gap, Match};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Engine {
+    /// Takes one input in while it is another time for the rules than on the wall: old events are looked at as of their own time. A batch moves
+    /// that time on to its newest event.
+    pub fn apply_as_of(&mut self, input: Input, time: EventTime, now: WallTime, out: &mut Outcome) {
+        self.stream = Some(time);
+        self.apply(input, now, out);
+        self.stream = None;
+    }
+
+    /// Until when events have come, by the rules' clock.
+    pub fn watched(&self) -> Option<EventTime> {
+        self.watched
+    }
+
+    pub(super) fn tick(&mut self, now: WallTime, busy: Duration, out: &mut Outcome) {
+        let program = Arc::clone(&self.program);
+        let rule_time = self.stream.unwrap_or(now.as_event_time());
+        let (last, end) = match self.stream {
+            None => (self.last_tick, now),
+            Some(time) => (self.watched.map(|last| WallTime(last.0)), WallTime(time.0)),
+        };
+        let start = last.unwrap_or_else(|| end.minus(self.options.run_every));
+        let mut matches = Vec::new();
+        for (position, entry) in program.rules.iter().enumerate() {
+            self.let_in(entry, position, now, out);
+            if !self.runs(entry, now) {
+                continue;
+            }
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
+            matches.clear();
+            let ticked = guarded(|| cell.evaluator.on_tick(rule_time, &mut matches));
+            cell.believe(entry, rule_time, &mut matches);
+            match ticked {
+                Ok(()) => self.all_matched(entry, position, &matches, now, out),
+                Err(error) => self.failed(entry, position, &error, now, out),
+            }
+            let Some(cell) = self.cells.get_mut(position) else {
+                continue;
+            };
+            let counts = std::mem::take(&mut cell.interval);
+            if counts.hits > 0 || counts.matches > 0 {
+                self.write_status(&entry.rule, counts, (start, end), busy, out);
+            }
+            out.notes.push(Note::Ran {
+                rule: entry.rule.name.clone(),
+                start,
+                end,
+                counts,
+                busy,
+            });
+        }
+        self.silences.forget(now);
+        self.last_tick = Some(now);
+        self.watched = Some(rule_time);
+        // Before the tick, which begins a new interval.
+        self.record_counts(out);
+        out.records.push(match self.stream {
+            None => Record::Tick { now },
+            Some(time) => Record::TickAsOf { time, now },
+        });
+    }
+
+    /// Events come again: what was not watched must not be taken for silence.
+    pub(super) fn resumed(&mut self, since: Option<EventTime>, now: WallTime, out: &mut Outcome) {
+        let gap = Gap {
+            from: since.or(self.watched),
+            to: self.stream.unwrap_or(now.as_event_time()),
+        };
+        self.note_gap(None, gap);
+        out.records.push(Record::Resumed { rule: None, gap });
+    }
+
+    /// Tells a rule, or all, of a gap.
+    pub(super) fn note_gap(&mut self, rule: Option<&str>, gap: Gap) {
+        for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
+            if rule.is_none_or(|rule| rule == entry.rule.name) {
+                let from = gap.from.max(cell.warmed);
+                cell.resume(entry, Gap { from, ..gap });
+            }
+        }
+        if rule.is_none() {
+            self.watched = Some(gap.to);
+        }
+    }
+}
+
+impl Cell {
+    pub(super) fn resume(&mut self, entry: &ProgramRule, gap: Gap) {
+        self.evaluator.resume(&gap);
+        let horizon = entry.rule.kind.horizon();
+        if horizon.is_some_and(|horizon| gap.breaks(horizon)) {
+            self.since = Some(gap.to);
+        }
+        if gap.is_back() {
+            // Events of the time that comes again are not late.
+            self.newest = self.newest.map(|newest| newest.min(gap.to));
+        }
+    }
+
+    /// Leaves only matches that do not rest on windows that were never full.
+    pub(super) fn believe(&self, entry: &ProgramRule, now: EventTime, matches: &mut Vec<Match>) {
+        let (Some(since), Some(horizon)) = (self.since, entry.rule.kind.horizon()) else {
+            return;
+        };
+        if now < since.plus(horizon) {
+            matches.retain(|matched| entry.rule.kind.is_certain(matched));
+        }
+    }
+
+    /// Whether an event may change windows: neither too late nor too far in the future. If not, what is to be counted.
+    pub(super) fn in_time(
+        &mut self,
+        time: EventTime,
+        now: WallTime,
+        options: &Options,
+    ) -> Result<(), Counts> {
+        if time > now.as_event_time().plus(options.future_tolerance) {
+            return Err(Counts {
+                future: 1,
+                ..Counts::default()
+            });
+        }
+        if self
+            .newest
+            .is_some_and(|newest| time < newest.minus(options.lateness))
+        {
+            return Err(Counts {
+                late: 1,
+                ..Counts::default()
+            });
+        }
+        self.newest = self.newest.max(Some(time));
+        Ok(())
+    }
+}

@@ -1,0 +1,279 @@
+//! Random documents and random filters, put both to a real OpenSearch and to us.
+//!
+//! `TRIPLINE_LIVE_SEED` repeats a run (it is printed), `TRIPLINE_LIVE_ROUNDS` asks for more of them (default 3, one per kind of mapping; a
+//! round is an index of 40 documents and 400 filters).
+//!
+//! Left out is what one document cannot answer: limits on how many terms a server tries (`max_expansions`, `rewrite: top_terms_N`), scores
+//! (`min_score`), scripts and joins; there are few enough words that the default limits are never met. `now` is only asked for in ways that
+//! the second of the answer does not change, as documents have dates that are years old.
+
+mod lucene;
+mod queries;
+mod recorded;
+mod values;
+
+use crate::golden::filters::{Index, node};
+use crate::support::dice::Dice;
+use crate::support::http::{block_on, request};
+use crate::support::server::{opensearch, unique};
+use futures_util::StreamExt as _;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tripline::event::WallTime;
+use tripline::filter::Mapping;
+
+const DOCUMENTS: usize = 40;
+const FILTERS: usize = 400;
+/// How many disagreements are printed.
+const SHOWN: usize = 100;
+
+/// What to make an index of and ask it.
+struct Round {
+    /// The kind of mapping, for messages.
+    kind: String,
+    /// What the index is made with.
+    create: Value,
+    /// The same for us.
+    mapping: Mapping,
+    documents: Vec<Map<String, Value>>,
+    filters: Vec<Value>,
+}
+
+impl Round {
+    fn random(kind: u64, dice: &mut Dice) -> Self {
+        let (kind, create, mapping) = match kind % 3 {
+            0 => ("dynamic", json!({}), Mapping::dynamic()),
+            1 => {
+                let create = json!({"mappings": recorded::logstash_template()});
+                ("logstash", create, Mapping::logstash())
+            }
+            _ => {
+                let (mapping, settings) = values::explicit();
+                let create = json!({"mappings": mapping, "settings": settings});
+                let mapping = Mapping::explicit(&node(&create)).unwrap();
+                ("explicit", create, mapping)
+            }
+        };
+        let document = if kind == "explicit" {
+            values::typed_document
+        } else {
+            values::document
+        };
+        Self {
+            kind: kind.to_owned(),
+            create,
+            mapping,
+            documents: (0..DOCUMENTS).map(|_| document(dice)).collect(),
+            filters: (0..FILTERS).map(|_| queries::filter(dice)).collect(),
+        }
+    }
+}
+
+/// What a server answered: which documents, or why none.
+type Answer = Result<Vec<Option<bool>>, String>;
+
+struct Server {
+    url: String,
+    index: String,
+    client: reqwest::Client,
+}
+
+impl Server {
+    /// Makes the index and puts the documents into it; which it took.
+    async fn fill(&self, round: &Round) -> Vec<Result<(), String>> {
+        let mut create = round.create.clone();
+        if create.get("settings").is_none() {
+            create["settings"] = json!({});
+        }
+        create["settings"]["number_of_shards"] = json!(1);
+        create["settings"]["number_of_replicas"] = json!(0);
+        let (status, answer) =
+            request("PUT", &format!("{}/{}", self.url, self.index), Some(create)).await;
+        assert_eq!(status, 200, "{answer}");
+        let mut lines = String::new();
+        for (at, document) in round.documents.iter().enumerate() {
+            lines.push_str(&json!({"index": {"_id": at.to_string()}}).to_string());
+            lines.push('\n');
+            lines.push_str(&Value::Object(document.clone()).to_string());
+            lines.push('\n');
+        }
+        let url = format!("{}/{}/_bulk?refresh=true", self.url, self.index);
+        let sent = self
+            .client
+            .post(url)
+            .header("content-type", "application/x-ndjson")
+            .body(lines)
+            .send()
+            .await
+            .unwrap();
+        let answer: Value = serde_json::from_str(&sent.text().await.unwrap()).unwrap();
+        answer["items"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{answer}"))
+            .iter()
+            .map(|item| match &item["index"]["error"] {
+                Value::Null => Ok(()),
+                error => Err(error.to_string()),
+            })
+            .collect()
+    }
+
+    async fn ask(&self, filter: &Value, taken: &[bool]) -> Answer {
+        let entries: Vec<Value> = filter
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| match entry.get("query") {
+                Some(inner) if inner.as_object().is_some_and(|inner| !inner.is_empty()) => {
+                    inner.clone()
+                }
+                _ => entry.clone(),
+            })
+            .collect();
+        let body = json!({"size": 1000, "_source": false, "query": {"bool": {"filter": {"bool": {"must": entries}}}}});
+        let url = format!("{}/{}/_search", self.url, self.index);
+        let sent = self
+            .client
+            .post(url)
+            .header("content-type", "application/json")
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap();
+        let answer: Value = serde_json::from_str(&sent.text().await.unwrap()).unwrap();
+        let Some(hits) = answer["hits"]["hits"].as_array() else {
+            let cause = &answer["error"]["root_cause"][0];
+            return Err(if cause.is_null() {
+                answer.to_string()
+            } else {
+                cause.to_string()
+            });
+        };
+        assert_eq!(answer["_shards"]["failed"], 0, "{answer}");
+        let mut found: Vec<Option<bool>> =
+            taken.iter().map(|taken| taken.then_some(false)).collect();
+        for hit in hits {
+            found[hit["_id"].as_str().unwrap().parse::<usize>().unwrap()] = Some(true);
+        }
+        Ok(found)
+    }
+}
+
+/// Compares one round; the disagreements.
+async fn compare(url: &str, round: Round) -> Vec<String> {
+    tripline::tls::install_provider();
+    let server = Server {
+        url: url.to_owned(),
+        index: unique("live"),
+        client: reqwest::Client::new(),
+    };
+    let mut disagreements = Vec::new();
+    let kind = &round.kind;
+    let taken = server.fill(&round).await;
+    let mut mapping = round.mapping.clone();
+    let mut documents = Vec::new();
+    for (document, answer) in round.documents.iter().zip(&taken) {
+        let ours = mapping.learn(document);
+        if ours.is_ok() != answer.is_ok() {
+            let shown = Value::Object(document.clone());
+            disagreements.push(format!(
+                "[{kind}] document {shown}\nserver {answer:?}\nours {ours:?}"
+            ));
+        }
+        documents.push(answer.is_ok().then(|| document.clone()));
+    }
+    mapping.close();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let index = Index {
+        mapping,
+        documents,
+        name: server.index.clone(),
+        now: WallTime(i64::try_from(now.as_micros()).unwrap()),
+    };
+    let taken: Vec<bool> = taken.iter().map(Result::is_ok).collect();
+    let answers: Vec<Answer> = futures_util::stream::iter(&round.filters)
+        .map(|filter| server.ask(filter, &taken))
+        .buffered(4)
+        .collect()
+        .await;
+    for (filter, answer) in round.filters.iter().zip(&answers) {
+        let ours = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| index.answer(filter)))
+            .unwrap_or_else(|_| Ok(Vec::new()));
+        let difference = match (answer, &ours) {
+            (Err(_), Err(_)) => continue,
+            (Ok(theirs), Ok(ours)) if theirs == ours => continue,
+            // What is refused by name is not compared.
+            (_, Err(ours)) if ours.contains("E0203") => continue,
+            // We check it even where a server would never come to use it.
+            (Ok(_), Err(ours)) if ours.contains("minimum_should_match takes") => continue,
+            (Err(theirs), Ok(_)) => format!("error expected: {theirs}"),
+            (Ok(_), Err(ours)) => format!("error where none is: {ours}"),
+            (Ok(theirs), Ok(ours)) => {
+                let pairs = theirs.iter().zip(ours).zip(&index.documents);
+                let wrong: Vec<String> = pairs
+                    .filter(|((theirs, ours), _)| theirs != ours)
+                    .map(|((theirs, _), document)| {
+                        format!(
+                            "\n  {theirs:?}: {}",
+                            Value::Object(document.clone().unwrap_or_default())
+                        )
+                    })
+                    .collect();
+                let few: String = wrong
+                    .iter()
+                    .take(2)
+                    .map(|line| line.chars().take(900).collect::<String>())
+                    .collect();
+                format!("{} documents differ:{few}", wrong.len())
+            }
+        };
+        disagreements.push(format!("[{kind}] {filter}\n{difference}"));
+    }
+    request("DELETE", &format!("{url}/{}", server.index), None).await;
+    disagreements
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap())
+}
+
+#[test]
+fn filters_live() {
+    let Some(url) = opensearch() else { return };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seed = setting("TRIPLINE_LIVE_SEED").unwrap_or_else(|| u64::from(now.subsec_nanos()));
+    let rounds = setting("TRIPLINE_LIVE_ROUNDS").unwrap_or(3);
+    println!("TRIPLINE_LIVE_SEED={seed} TRIPLINE_LIVE_ROUNDS={rounds}");
+    let mut dice = Dice(seed);
+    let (mut compared, mut disagreements) = (0, Vec::new());
+    let mut recorded = recorded::Files::read();
+    for at in 0..rounds {
+        // The second three of six rounds are about recorded filters with something changed in them.
+        let round = if at % 6 < 3 {
+            Round::random(at, &mut dice)
+        } else {
+            recorded.changed(&mut dice)
+        };
+        compared += round.filters.len();
+        disagreements.extend(block_on(compare(url, round)));
+    }
+    println!(
+        "{compared} filters compared, {} disagreements",
+        disagreements.len()
+    );
+    let mut kinds = BTreeMap::<&str, usize>::new();
+    for text in &disagreements {
+        *kinds.entry(text.split(']').next().unwrap()).or_default() += 1;
+    }
+    let shown: Vec<&str> = disagreements
+        .iter()
+        .take(SHOWN)
+        .map(String::as_str)
+        .collect();
+    assert!(
+        disagreements.is_empty(),
+        "seed {seed}: {kinds:?}\n{}",
+        shown.join("\n\n")
+    );
+}
