@@ -147,6 +147,12 @@ impl Decider {
         names.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
+    /// The rules whose filters must be asked for every event, since nothing can be said of an event that they pick.
+    pub fn asked_for_every_event(&self) -> impl Iterator<Item = &Rule> {
+        let positions = self.program.unsifted();
+        positions.filter_map(|position| self.rules.rules.get(position).map(Arc::as_ref))
+    }
+
     /// The rules.
     pub fn rules(&self) -> &Arc<RuleSet> {
         &self.rules

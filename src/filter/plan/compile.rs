@@ -64,6 +64,10 @@ impl Compiler {
             Clause::MatchNone => Plan::None("match_none"),
             Clause::Bool(parts) => self.bool(parts),
             Clause::Wrapped(inner) => self.query(inner),
+            Clause::Boosting { positive, negative } => {
+                self.query(negative);
+                self.query(positive)
+            }
             Clause::AnyOf(queries) => Plan::any(self.queries(queries)),
             Clause::Term {
                 field,
@@ -179,7 +183,10 @@ impl Compiler {
                 return Plan::None("it only excludes, and adjust_pure_negative is false");
             }
         }
-        boolean(must, should, must_not, parts.minimum_should_match.as_ref())
+        // Where the server puts "everything else" beside nothing but exclusions, it forgets how many must match.
+        let forgets = must.is_empty() && should.is_empty();
+        let minimum = parts.minimum_should_match.as_ref();
+        boolean(must, should, must_not, minimum.filter(|_| !forgets))
     }
 
     /// A test on one field by name.
