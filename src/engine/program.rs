@@ -1,7 +1,7 @@
 //! The rules as the engine runs them: each with its alerters' descriptions and the steps before an alert.
 
-use super::{NOTICES, Notices};
 use super::Record;
+use super::{NOTICES, Notices};
 use crate::event::{Document, WallTime};
 use crate::rule::{Rule, RuleSet};
 use std::collections::HashMap;

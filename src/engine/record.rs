@@ -346,6 +346,9 @@ impl Engine {
                 continue;
             };
             cell.interval = Counts::default();
+            if cell.is_foreign {
+                continue;
+            }
             let evaluator = &mut cell.evaluator;
             if guarded(|| evaluator.on_tick(time, &mut Vec::new())).is_err() {
                 self.reset(entry, position);
@@ -353,6 +356,7 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.count_kept();
         self.watched = Some(time);
     }
 

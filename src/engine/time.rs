@@ -62,6 +62,7 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.count_kept();
         self.watched = Some(rule_time);
         // Before the tick, which begins a new interval.
         self.record_counts(out);

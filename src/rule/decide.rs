@@ -11,6 +11,7 @@ use crate::event::{EventTime, FieldPath, Meta, RawEvent, WallTime};
 use crate::filter::{Filter, Memory, Program, ProjectedEvent};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -396,7 +397,8 @@ impl Current<'_> {
                 id: Some(id),
             };
             Arc::new(RawEvent {
-                bytes: self.event.bytes.clone(),
+                // A rule may remember the event for long: a part of the batch would keep all of it in memory.
+                bytes: Bytes::copy_from_slice(&self.event.bytes),
                 meta: Some(Arc::new(meta)),
             })
         });
