@@ -324,6 +324,7 @@ impl Engine {
 
     /// After a restart: what was under way when the program ended is tried again, under the same alert id.
     pub fn resume(&mut self, out: &mut Outcome) {
+        out.records.push(self.end_restore());
         for cell in &mut self.cells {
             cell.run = Counts::default();
         }

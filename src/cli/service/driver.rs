@@ -24,7 +24,7 @@ use tokio::time::{sleep, sleep_until};
 const COMMIT_BATCHES: usize = 256;
 /// With this many alerts under way no more events are taken: senders wait instead of memory filling up.
 const MOST_UNDELIVERED: usize = 100_000;
-/// A journal longer than this is replaced by a snapshot.
+/// A journal longer than this, and than the latest snapshot, is replaced by a snapshot: what is written for snapshots is never more than what is journalled.
 const JOURNAL_LENGTH: u64 = 64 << 20;
 /// Bodies without an answer that are remembered over an orderly end.
 const MOST_UNANSWERED: usize = 1024;
@@ -365,17 +365,26 @@ impl Driver {
         }
     }
 
+    /// Begins a new journal when this one has become long: the snapshot with which it begins is made beside the engine, out of the old one.
     fn snapshot_if_long(&mut self) {
-        if self
-            .durable
-            .as_ref()
-            .is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH)
-        {
-            self.snapshot();
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let length = durable.journal.length();
+        let is_long = |last: u64| length > JOURNAL_LENGTH.max(last);
+        if !durable.writer.last_snapshot().is_some_and(is_long) {
+            return;
+        }
+        match durable.journal.rotate() {
+            Ok(number) => {
+                let (options, program) = self.engine.origin();
+                durable.writer.make_snapshot(number, options, program);
+            }
+            Err(error) => self.reports.journal_failed(&error),
         }
     }
 
-    /// Begins a new journal with a snapshot, which the writer makes safe in the background.
+    /// Begins a new journal with a snapshot of the engine as it is.
     fn snapshot(&mut self) {
         let Some(durable) = &mut self.durable else {
             return;
