@@ -567,7 +567,6 @@ fn hash_test(test: &Test, hasher: &mut impl Hasher) {
         Test::Whole { first, last } => (first, last).hash(hasher),
         Test::Unsigned { first, last } => (first, last).hash(hasher),
         Test::WholeOneOf(numbers) => numbers.len().hash(hasher),
-        Test::Unsigned { first, last } => (first, last).hash(hasher),
         Test::Float { lower, upper } => {
             (lower.value.to_bits(), upper.value.to_bits()).hash(hasher);
         }
