@@ -31,6 +31,7 @@ pub(super) const TERMS_SIZE: OptionSpec = opt("terms_size")
     .default("50")
     .doc("How many values of query_key are looked at: those with most events.");
 pub(super) const MIN_DOC_COUNT: OptionSpec = opt("min_doc_count")
+    .may_be_empty()
     .int()
     .default("1")
     .doc("How many events a value of query_key needs to be looked at.");
