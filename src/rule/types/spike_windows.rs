@@ -164,7 +164,7 @@ struct Windows {
 /// The running sum and number of a window's amounts.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Total {
-    /// Minus zero until an amount was added: Python starts with the integer 0 and prints it as such.
+    /// Minus zero until an amount that is not zero was added: Python starts with the integer 0 and prints it as such.
     sum: f64,
     number: u32,
 }
@@ -181,14 +181,19 @@ impl Default for Total {
 impl Total {
     fn add(&mut self, amount: Amount) {
         if let Some(amount) = amount.get() {
-            self.sum += amount;
+            // To ElastAlert's window a zero is nothing to add.
+            if amount != 0.0 {
+                self.sum += amount;
+            }
             self.number += 1;
         }
     }
 
     fn remove(&mut self, amount: Amount) {
         if let Some(amount) = amount.get() {
-            self.sum -= amount;
+            if amount != 0.0 {
+                self.sum -= amount;
+            }
             self.number = self.number.saturating_sub(1);
         }
     }
