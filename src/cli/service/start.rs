@@ -78,7 +78,7 @@ pub(super) fn statsd(config: &Config) -> Option<Statsd> {
 pub(super) async fn learn(config: &Config, program: &Program, state: &mut State, now: WallTime) {
     let knows_nothing = |rule: &str| {
         let mut totals = state.engine.totals();
-        totals.any(|(name, _, size)| name == rule && size.events == 0)
+        totals.any(|(name, _, size)| name == rule && size.keys == 0 && size.events == 0)
     };
     let rules = program.rules.iter().filter_map(|entry| {
         let learning = entry.rule.kind.learning()?;
