@@ -29,10 +29,7 @@ impl Alert<'_> {
             return Ok(default.to_owned());
         };
         let subject = subject.render(self, first)?;
-        Ok(subject
-            .chars()
-            .take(self.template.subject_max_len)
-            .collect())
+        Ok(cut(&subject, self.template.subject_max_len))
     }
 
     /// The body.
@@ -128,6 +125,16 @@ impl Alert<'_> {
             body.push('\n');
         }
     }
+}
+
+/// The first `len` characters, as Python's `text[:len]`: a negative length counts from the end.
+fn cut(text: &str, len: i64) -> String {
+    let keep = match usize::try_from(len.unsigned_abs()) {
+        Ok(len_abs) if len < 0 => text.chars().count().saturating_sub(len_abs),
+        Ok(len_abs) => len_abs,
+        Err(_) => return text.to_owned(),
+    };
+    text.chars().take(keep).collect()
 }
 
 /// Adds line breaks until the text from `start` on ends with an empty line.

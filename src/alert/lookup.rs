@@ -5,30 +5,21 @@ use crate::event::{Document, FieldPath};
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// A path with its list indices taken apart, once.
+/// A path, list indices included.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ArgumentPath {
     text: String,
-    /// Each path but the last is followed by an index.
-    steps: Vec<(FieldPath, Option<u8>)>,
+    /// A path without indices, parsed.
+    plain: Option<FieldPath>,
 }
 
 impl ArgumentPath {
     /// Parses a path; every text is one. `name[d]` takes an element of a list, and what follows the bracket is looked up inside it
     /// without a dot (`list[1]a.b`), as in ElastAlert.
     pub(crate) fn new(text: &str) -> Self {
-        let mut steps = Vec::new();
-        let mut rest = text;
-        while let Some((path, index, after)) = split_index(rest) {
-            steps.push((FieldPath::new(path), Some(index)));
-            rest = after;
-        }
-        if !rest.is_empty() || steps.is_empty() {
-            steps.push((FieldPath::new(rest), None));
-        }
         Self {
             text: text.to_owned(),
-            steps,
+            plain: (!text.contains('[')).then(|| FieldPath::new(text)),
         }
     }
 
@@ -45,54 +36,83 @@ impl ArgumentPath {
         &self,
         document: &'a Document,
     ) -> Result<Option<Cow<'a, Value>>, TextError> {
-        let mut object = document;
-        let mut steps = self.steps.iter().peekable();
-        while let Some((path, index)) = steps.next() {
-            let Some(value) = path.get(object) else {
-                return Ok(None);
-            };
-            let Some(index) = index else {
-                return Ok(some(Cow::Borrowed(value)));
-            };
-            let found = match value {
-                Value::Array(items) => items.get(usize::from(*index)).map(Cow::Borrowed),
-                Value::String(text) => text
-                    .chars()
-                    .nth(usize::from(*index))
-                    .map(|c| Cow::Owned(Value::String(c.to_string()))),
-                _ => None,
-            };
-            let found = found.ok_or_else(|| {
-                TextError(format!(
-                    "the field \"{}\" has no element [{index}]",
-                    self.text
-                ))
-            })?;
-            if steps.peek().is_none() {
-                return Ok(some(found));
-            }
-            match found {
-                Cow::Borrowed(Value::Object(members)) => object = members,
-                _ => return Ok(None),
-            }
-        }
-        Ok(None)
+        let found = match &self.plain {
+            Some(path) => path.get(document).map(Cow::Borrowed),
+            None => lookup(document, &self.text)?,
+        };
+        Ok(found.filter(|value| !value.is_null()))
     }
 }
 
-fn some(value: Cow<'_, Value>) -> Option<Cow<'_, Value>> {
-    (!value.is_null()).then_some(value)
+/// The first prefix that is a member decides, the longest first. Where a value is reached that has no members, what is left of the path
+/// is ignored, and an index with it.
+fn lookup<'a>(object: &'a Document, path: &str) -> Result<Option<Cow<'a, Value>>, TextError> {
+    let ends = path.match_indices('.').map(|(at, _)| at);
+    for end in ends
+        .chain([path.len()])
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+    {
+        let (prefix, rest) = path.split_at(end);
+        let (name, index, inside) = match split_index(prefix) {
+            Some((name, index, inside)) => (name, Some(index), inside),
+            None => (prefix, None, ""),
+        };
+        let Some(value) = object.get(name) else {
+            continue;
+        };
+        let rest = if inside.is_empty() {
+            rest.strip_prefix('.').unwrap_or(rest).to_owned()
+        } else {
+            format!("{inside}{rest}")
+        };
+        let inner = match index {
+            Some(index) => {
+                let element = element(value, index).ok_or_else(|| {
+                    TextError(format!("the field \"{name}\" has no element [{index}]"))
+                })?;
+                if rest.is_empty() {
+                    return Ok(Some(element));
+                }
+                match element {
+                    Cow::Borrowed(element) => element,
+                    Cow::Owned(_) => value,
+                }
+            }
+            None => value,
+        };
+        return match inner {
+            Value::Object(members) if !rest.is_empty() => lookup(members, &rest),
+            _ => Ok(Some(Cow::Borrowed(value))),
+        };
+    }
+    Ok(None)
 }
 
-/// Splits at the first `[d]`.
-fn split_index(text: &str) -> Option<(&str, u8, &str)> {
-    text.match_indices('[').find_map(|(at, _)| {
-        let (path, bracket) = text.split_at(at);
-        let &[_, digit @ b'0'..=b'9', b']'] = bracket.as_bytes().get(..3)? else {
-            return None;
-        };
-        Some((path, digit - b'0', bracket.get(3..)?))
-    })
+/// An element of a list, or a character of a text.
+fn element(value: &Value, index: usize) -> Option<Cow<'_, Value>> {
+    match value {
+        Value::Array(items) => items.get(index).map(Cow::Borrowed),
+        Value::String(text) => {
+            let character = text.chars().nth(index)?;
+            Some(Cow::Owned(Value::String(character.to_string())))
+        }
+        _ => None,
+    }
+}
+
+/// Splits at the first `[d]` that stands behind a name.
+fn split_index(text: &str) -> Option<(&str, usize, &str)> {
+    text.match_indices('[')
+        .skip_while(|(at, _)| *at == 0)
+        .find_map(|(at, _)| {
+            let (name, bracket) = text.split_at(at);
+            let &[_, digit @ b'0'..=b'9', b']'] = bracket.as_bytes().get(..3)? else {
+                return None;
+            };
+            Some((name, usize::from(digit - b'0'), bracket.get(3..)?))
+        })
 }
 
 #[cfg(test)]
@@ -124,7 +144,10 @@ mod tests {
         check("list[1].a", Ok(None));
         check("list[2]", Ok(None));
         check("list[12]", Ok(None));
-        check("list[0]a", Ok(None));
+        check("list[0]a", Ok(Some(r#"[1,{"a":{"b":2}},null]"#)));
+        check("list[0].a", Ok(Some(r#"[1,{"a":{"b":2}},null]"#)));
+        check("list.a[7]", Ok(Some(r#"[1,{"a":{"b":2}},null]"#)));
+        check("user.name[0].x", Ok(Some("\"bob\"")));
         check("user.name[1]", Ok(Some("\"o\"")));
         check("nope[0]", Ok(None));
         check("list[9]", Err(()));

@@ -10,7 +10,7 @@ use crate::config::{Problem, Properties};
 #[derive(Debug)]
 pub struct Template {
     pub(super) subject: Option<Text>,
-    pub(super) subject_max_len: usize,
+    pub(super) subject_max_len: i64,
     pub(super) text: Text,
     /// Whether the rule's name stands before the text: when the rule has no `alert_text`.
     pub(super) named: bool,
@@ -32,10 +32,7 @@ impl Template {
         let layout = Layout::of(properties);
         let mut template = Self {
             subject: Text::subject(properties, layout),
-            subject_max_len: properties
-                .int("alert_subject_max_len")
-                .and_then(|len| usize::try_from(len).ok())
-                .unwrap_or(2048),
+            subject_max_len: properties.int("alert_subject_max_len").unwrap_or(2048),
             text: Text::body(properties, layout, process)?,
             named: !properties.contains("alert_text"),
             layout,

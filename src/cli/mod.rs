@@ -8,6 +8,7 @@ pub mod create_index;
 mod data;
 mod exit;
 mod explain;
+mod field_mapping;
 mod links;
 mod log;
 mod notices;
@@ -16,6 +17,7 @@ mod rules;
 mod run;
 mod service;
 mod silence;
+mod state;
 pub mod test_rule;
 mod warm;
 
@@ -61,6 +63,9 @@ enum Command {
         /// Rule files, or folders with rules [default: the configured rules folders]
         #[arg(value_name = "FILE|DIR")]
         paths: Vec<PathBuf>,
+        /// Sample events to hold the rules against: a file, plain, gzip or zstd, or - for the standard input
+        #[arg(long, value_name = "FILE")]
+        data: Option<PathBuf>,
         /// The configuration file [default: config.yaml, else config.yml, else none]
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
@@ -77,6 +82,8 @@ enum Command {
     },
     /// Show, set and end silences, with the service running or not
     Silence(Box<silence::Command>),
+    /// Show what rules remember: counts, windows, silences and aggregations that wait
+    State(Box<state::Command>),
     /// Fill what rules remember from the past, before they go live or while they run; nothing is alerted
     Warm(Box<warm::Command>),
     /// Measure how fast rules decide events
@@ -110,13 +117,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Run(args) => start(&args),
         Command::TestRule(args) => test_rule::run(&args),
         Command::CreateIndex(args) => make_indices(&args),
-        Command::Check { paths, config } => check_rules(&paths, config.as_deref()),
+        Command::Check {
+            paths,
+            data,
+            config,
+        } => check_rules(&paths, data.as_deref(), config.as_deref()),
         Command::Explain {
             rule,
             event,
             config,
         } => explain_rule(&rule, event.as_deref(), config.as_deref()),
         Command::Silence(command) => silence(*command),
+        Command::State(command) => state(&command),
         Command::Warm(command) => warm(&command),
         Command::Bench(args) => bench::run(&args),
         Command::Links { directory, force } => links::run(&directory, force).map(|()| exit::FINE),
@@ -232,7 +244,11 @@ fn report_rules(loaded: &Loaded) {
     }
 }
 
-fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {
+fn check_rules(
+    paths: &[PathBuf],
+    data: Option<&Path>,
+    config: Option<&Path>,
+) -> anyhow::Result<i32> {
     let (config, mut problems) = load_config(config, true)?;
     let subfolders = config.scan_subdirectories;
     let loader = loader(config, None, false)?;
@@ -250,6 +266,17 @@ fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> 
         loader.load_files(&files)
     };
     problems.extend(loaded.problems);
+    if let Some(path) = data {
+        let mut documents = Vec::new();
+        for (at, event) in data::read(path)?.iter().enumerate() {
+            match parse_document(event) {
+                Ok(document) => documents.push(document),
+                Err(error) => output::line(&format!("event {at} of {}: {error}", path.display())),
+            }
+        }
+        let sample = check::Sample::new(documents, clock::now());
+        check::against_sample(&loaded.rules, &sample, &mut problems);
+    }
     Ok(check::print(
         &problems,
         loaded.rules.rules.len(),
@@ -276,6 +303,14 @@ fn silence(command: silence::Command) -> anyhow::Result<i32> {
         }
         Ok(rule.cloned())
     })
+}
+
+fn state(command: &state::Command) -> anyhow::Result<i32> {
+    log::start(log::LogFormat::Text, "warn");
+    let (config, problems) = load_config(command.config.as_deref(), true)?;
+    report(&problems);
+    let loader = loader(config.clone(), None, false)?;
+    command.run(&config, &loader)
 }
 
 fn warm(command: &warm::Command) -> anyhow::Result<i32> {

@@ -1,5 +1,6 @@
 //! Rules with their alerters: what the engine runs and what deliveries leave through.
 
+use super::field_mapping::field_mappings;
 use crate::alert::enhancements::Enhanced;
 use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
@@ -7,8 +8,8 @@ use crate::alerter::short_links::ShortLinks;
 use crate::alerter::{ALERTERS, Build, Exit, Transport, debug_exits, exits};
 use crate::config::service::Service as Config;
 use crate::config::{OptionSpec, Problem, Properties, Span};
-use crate::engine::{NOTICES, Prepare, Program, ProgramRule};
-use crate::event::{Document, EventTime, WallTime, python};
+use crate::engine::{NOTICES, Prepare, Program, ProgramRule, Seen};
+use crate::event::{Document, EventTime, WallTime};
 use crate::filter::Mapping;
 use crate::rule::load::{self, Disabled};
 use crate::rule::{Rule, RuleSet};
@@ -48,7 +49,7 @@ pub(super) struct Loaded {
     pub(super) show_disabled: bool,
     /// Everything wrong or worth knowing.
     pub(super) problems: Vec<Problem>,
-    /// Every file that was read.
+    /// Every file that was read or should have been: rules, imports, lists, templates.
     pub(super) files: Vec<PathBuf>,
 }
 
@@ -145,8 +146,10 @@ impl Loader {
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&load::Loader<'_>) -> T) -> T {
+        let mut service = (*self.config).clone();
+        service.field_mappings = field_mappings(service.elasticsearch.clone());
         read(&load::Loader {
-            service: &self.config,
+            service: &service,
             environment: &environment,
             working_directory: &self.process.working_directory,
             mapping: &Mapping::default(),
@@ -170,7 +173,13 @@ impl Loader {
 
     /// Gives each rule its alerters; a rule whose alerters cannot be made does not run.
     fn complete(&self, loaded: load::Loaded, generation: u64) -> Loaded {
-        let mut problems = loaded.problems;
+        let (mut problems, mut files) = (loaded.problems, loaded.files);
+        let broken = loaded.broken.iter().map(|(_, options)| options);
+        let running = loaded.rules.iter().map(|rule| &rule.properties);
+        files.extend(broken.chain(running).filter_map(|options| {
+            let template = options.text("jinja_template_path")?;
+            Some(self.process.working_directory.join(template))
+        }));
         let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
         for (file, options) in &loaded.broken {
             let (_, found) = exits(options, &self.build(options, file), &self.process);
@@ -209,7 +218,7 @@ impl Loader {
             disabled: loaded.disabled,
             show_disabled: self.config.show_disabled_rules,
             problems,
-            files: loaded.files,
+            files,
         }
     }
 
@@ -237,7 +246,6 @@ impl Loader {
             .map_err(|found| problems.extend(found))
             .ok()?;
         problems.extend(preparation.warnings.iter().cloned());
-        problems.extend(later(rule));
         let preparation = Arc::new(preparation);
         let mut short_links = ShortLinks::new(&preparation, &self.transport);
         if self.debug {
@@ -258,16 +266,6 @@ impl Loader {
     }
 }
 
-/// What a rule asks of its alerts that a stream cannot give yet.
-fn later(rule: &Rule) -> Option<Problem> {
-    let node = rule
-        .properties
-        .get("top_count_keys")
-        .filter(|node| python::is_truthy(&node.to_value()))?;
-    let message = "`top_count_keys` arrives with a later version; until then no events are kept to count: alerts say `No events found.`";
-    Some(Problem::warning("W0711", &node.span, message))
-}
-
 /// A rule's steps before an alert.
 pub(super) struct Preparing {
     pub(super) preparation: Arc<Preparation>,
@@ -280,8 +278,10 @@ impl Prepare for Preparing {
         (enhanced == Enhanced::Kept, errors)
     }
 
-    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String> {
-        self.preparation.run(rule, matches, &NotCounted).errors
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>, seen: &Seen) -> Vec<String> {
+        self.preparation
+            .run(rule, matches, &SeenByRule(seen))
+            .errors
     }
 
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document {
@@ -300,16 +300,21 @@ impl Prepare for Preparing {
     }
 }
 
-/// Documents for `top_count_keys`: none are kept, which loading says.
-struct NotCounted;
+/// What a rule has seen lately, as what `top_count_keys` counts. All of it has passed the rule's filter.
+struct SeenByRule<'a>(&'a Seen);
 
-impl TopCounts for NotCounted {
+impl TopCounts for SeenByRule<'_> {
     fn visit(
         &self,
         _rule: &Rule,
-        _after: EventTime,
-        _until: EventTime,
-        _visitor: &mut dyn FnMut(&Document),
+        after: EventTime,
+        until: EventTime,
+        visitor: &mut dyn FnMut(&Document),
     ) {
+        let around = self
+            .0
+            .iter()
+            .filter(|(time, _)| *time > after && *time <= until);
+        around.for_each(|(_, fields)| visitor(fields));
     }
 }

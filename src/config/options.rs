@@ -81,6 +81,8 @@ pub struct OptionSpec {
     pub secret: bool,
     /// Accepted, but without effect in a stream; says why.
     pub no_effect: Option<&'static str>,
+    /// Whether a rule keeps what it remembers when this is edited: the option judges what is remembered, and does not shape it.
+    pub judges: bool,
     /// What it does, in one sentence.
     pub doc: &'static str,
     /// What to do when it is missing or of the wrong kind, where the kind alone does not say it.
@@ -96,6 +98,7 @@ pub const fn opt(name: &'static str) -> OptionSpec {
         default: None,
         secret: false,
         no_effect: None,
+        judges: false,
         doc: "",
         hint: None,
     }
@@ -170,6 +173,13 @@ impl OptionSpec {
     #[must_use]
     pub const fn no_effect(mut self, why: &'static str) -> Self {
         self.no_effect = Some(why);
+        self
+    }
+
+    /// It judges what a rule remembers, and does not shape it.
+    #[must_use]
+    pub const fn judges(mut self) -> Self {
+        self.judges = true;
         self
     }
 

@@ -233,15 +233,24 @@ pub enum Note {
         /// How many.
         dropped: u64,
     },
-    /// A reload left the rule's memory alone.
+    /// A reload brought nothing new for the rule.
     RuleKept {
         /// The rule.
         rule: String,
+    },
+    /// A reload edited the rule, which goes on with what it remembers.
+    RuleMigrated {
+        /// The rule.
+        rule: String,
+        /// The options that were edited.
+        edited: Vec<String>,
     },
     /// A reload changed what the rule's memory means: it starts anew.
     RuleReset {
         /// The rule.
         rule: String,
+        /// The options whose edit did it, or why the memory cannot be used.
+        because: Vec<String>,
     },
     /// A reload brought the rule.
     RuleAdded {

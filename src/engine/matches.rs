@@ -297,7 +297,9 @@ impl Engine {
         out: &mut Outcome,
     ) {
         let as_they_were = alert.matches.clone();
-        match guarded(|| entry.prepare.prepare(&entry.rule, &mut alert.matches)) {
+        let nothing = super::Seen::default();
+        let seen = self.cells.get(position).map_or(&nothing, |cell| &cell.seen);
+        match guarded(|| entry.prepare.prepare(&entry.rule, &mut alert.matches, seen)) {
             Ok(errors) => self.not_enhanced(&entry.rule.name, errors, now, out),
             // An alert that is not prepared is still an alert.
             Err(error) => {

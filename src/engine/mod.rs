@@ -18,11 +18,13 @@ mod notice;
 mod outbox;
 mod program;
 mod record;
+mod seen;
 mod silence;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod time;
+mod view;
 mod warm;
 
 pub use adopt::{Found, Unsent};
@@ -35,16 +37,19 @@ pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
+pub use view::{AggregationView, Look, RuleView};
 pub use warm::{Coming, Memory};
 
+use crate::event::json::parse_document;
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Gap, Match, Verdict};
+use crate::rule::{Decided, Decision, Edit, Evaluator, Gap, Match, Rule, Verdict};
 use aggregate::Aggregates;
 use failing::{Failing, guarded};
 use hashbrown::HashMap;
 use held::{Held, HeldEvent};
 use outbox::Outbox;
+pub use seen::Seen;
 use silence::Silences;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -53,6 +58,10 @@ use std::time::Duration;
 /// How many bodies are remembered to recognise repeats after a crash, and for how long.
 const RECENT_BODIES: usize = 65_536;
 const RECENT_BODIES_AGE: Duration = Duration::from_secs(300);
+
+/// Bytes of events that the rules together keep for later matches at most. Beyond, windows go on counting and keep no further events until some have left:
+/// a match then prints the newest of its events that is there, and `related_events` lacks some.
+const MOST_KEPT: u64 = 512 << 20;
 
 /// What holds for all rules.
 #[derive(Debug, Clone)]
@@ -139,6 +148,8 @@ pub struct Outcome {
 /// What the engine holds of one rule.
 struct Cell {
     evaluator: Evaluator,
+    /// What of the events seen is counted.
+    seen: Seen,
     /// The newest event time seen.
     newest: Option<EventTime>,
     /// Since when events have come without a gap that matters to it; `None`: always.
@@ -153,6 +164,8 @@ struct Cell {
     run: Counts,
     /// Not journalled yet: one record a rule and input is enough.
     unrecorded: Counts,
+    /// While the journal is replayed: what it says of the rule is about another version of it.
+    is_foreign: bool,
 }
 
 /// The state machine.
@@ -171,10 +184,14 @@ pub struct Engine {
     last_tick: Option<WallTime>,
     /// Until when events have come, by the rules' clock.
     watched: Option<EventTime>,
+    /// The day up to which rules have let go of what they know no longer; `None`: they keep it all, as in a test of a rule.
+    forgotten: Option<i64>,
     /// While an input is applied: what time it is for the rules, where that is not the time on the wall.
     stream: Option<EventTime>,
     /// The positions of cells with unrecorded counts.
     counted: Vec<usize>,
+    /// Bytes of events that rules keep for later matches.
+    kept_bytes: u64,
 }
 
 impl Engine {
@@ -195,8 +212,10 @@ impl Engine {
             next_write: 1,
             last_tick: None,
             watched: None,
+            forgotten: None,
             stream: None,
             counted: Vec::new(),
+            kept_bytes: 0,
         }
     }
 
@@ -266,6 +285,19 @@ impl Engine {
             .iter()
             .zip(&self.cells)
             .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.evaluator.size()))
+    }
+
+    /// What rules hold, by rule name: its size, and about how many bytes of memory that takes.
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, crate::rule::StateSize, u64)> {
+        let cells = self.program.rules.iter().zip(&self.cells);
+        cells.map(|(entry, cell)| {
+            let evaluator = &cell.evaluator;
+            (
+                entry.rule.name.as_str(),
+                evaluator.size(),
+                evaluator.bytes(),
+            )
+        })
     }
 
     /// Counts since this run of the program began, by rule name.
@@ -363,6 +395,14 @@ impl Engine {
             *stream = time.max(*stream);
         }
         let rule_time = self.stream.unwrap_or(now.as_event_time());
+        if let Some(counted) = &entry.rule.counted
+            && let Ok(document) = parse_document(&event.bytes)
+        {
+            let fields = counted.pick(&document);
+            let rule = entry.rule.name.clone();
+            cell.seen.add(time, fields.clone(), counted.keep);
+            out.records.push(Record::Seen { rule, time, fields });
+        }
         if let Verdict::Sample(sample) = &verdict {
             // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
             if let Err(left_out) = cell.in_time(time, now, &self.options) {
@@ -378,10 +418,12 @@ impl Engine {
             ));
         }
         let mut matches = Vec::new();
+        let kept = cell.make_room(self.kept_bytes);
         let evaluated = guarded(|| {
             cell.evaluator
                 .on_event(Some(&event), time, verdict, rule_time, &mut matches);
         });
+        self.kept_bytes = self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
         cell.believe(entry, rule_time, &mut matches);
         match evaluated {
             Ok(()) => self.all_matched(entry, position, &matches, now, out),
@@ -446,23 +488,13 @@ impl Engine {
     /// Goes on with other rules: those whose meaning is the same keep what they remember.
     fn reload(&mut self, program: Arc<Program>, now: WallTime, out: &mut Outcome) {
         self.reload_held(&program, now, out);
-        let mut old: HashMap<String, (u64, Cell)> = self
-            .program
-            .rules
-            .iter()
-            .zip(self.cells.drain(..))
-            .map(|(entry, cell)| {
-                (
-                    entry.rule.name.clone(),
-                    (entry.rule.state_fingerprint, cell),
-                )
-            })
+        out.records.push(program.record());
+        let before = self.program.rules.iter().zip(self.cells.drain(..));
+        let mut old: HashMap<String, (&Arc<ProgramRule>, Cell)> = before
+            .map(|(entry, cell)| (entry.rule.name.clone(), (entry, cell)))
             .collect();
         // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
-        let gap = self.watched.map(|watched| Gap {
-            from: None,
-            to: watched.max(now.as_event_time()),
-        });
+        let gap = self.watched.map(|to| Gap { from: None, to });
         let begin = |entry: &ProgramRule, out: &mut Outcome| {
             let mut cell = Cell::new(entry);
             if let Some(gap) = gap {
@@ -477,24 +509,20 @@ impl Engine {
             .iter()
             .map(|entry| {
                 let rule = entry.rule.name.clone();
-                match old.remove(&entry.rule.name) {
-                    Some((fingerprint, cell)) if fingerprint == entry.rule.state_fingerprint => {
-                        out.notes.push(Note::RuleKept { rule });
-                        cell
-                    }
-                    Some((_, cell)) => {
-                        out.notes.push(Note::RuleReset { rule });
-                        Cell {
-                            total: cell.total,
-                            interval: cell.interval,
-                            ..begin(entry, out)
-                        }
-                    }
-                    None => {
-                        out.notes.push(Note::RuleAdded { rule });
-                        begin(entry, out)
-                    }
+                let Some((before, mut cell)) = old.remove(&rule) else {
+                    out.notes.push(Note::RuleAdded { rule });
+                    return begin(entry, out);
+                };
+                let note = cell.become_version(entry, &before.rule);
+                if matches!(note, Note::RuleReset { .. }) {
+                    cell = Cell {
+                        total: cell.total,
+                        interval: cell.interval,
+                        ..begin(entry, out)
+                    };
                 }
+                out.notes.push(note);
+                cell
             })
             .collect();
         let mut gone: Vec<String> = old.into_keys().collect();
@@ -502,6 +530,7 @@ impl Engine {
         out.notes
             .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
         self.program = program;
+        self.count_kept();
     }
 }
 
@@ -509,6 +538,7 @@ impl Cell {
     fn new(entry: &ProgramRule) -> Self {
         Self {
             evaluator: Evaluator::new(&entry.rule),
+            seen: Seen::default(),
             newest: None,
             since: None,
             warmed: None,
@@ -516,7 +546,41 @@ impl Cell {
             total: Counts::default(),
             run: Counts::default(),
             unrecorded: Counts::default(),
+            is_foreign: false,
         }
+    }
+
+    /// Goes on as the rule's next version, and says what becomes of the memory. When it is reset, that is for the caller to do.
+    fn become_version(&mut self, entry: &ProgramRule, before: &Rule) -> Note {
+        let rule = entry.rule.name.clone();
+        match entry.rule.edit_since(before) {
+            Edit::None => Note::RuleKept { rule },
+            Edit::Shape(because) => Note::RuleReset { rule, because },
+            Edit::Judgement(edited) => {
+                // The state judges by the options it was made with.
+                let mut evaluator = Evaluator::new(&entry.rule);
+                match evaluator.load(&self.evaluator.save()) {
+                    Ok(()) => {
+                        self.evaluator = evaluator;
+                        // Other fields are to be counted: of the events so far they were not kept.
+                        if edited.iter().any(|option| option == "top_count_keys") {
+                            self.seen = Seen::default();
+                        }
+                        Note::RuleMigrated { rule, edited }
+                    }
+                    Err(error) => Note::RuleReset {
+                        rule,
+                        because: vec![error],
+                    },
+                }
+            }
+        }
+    }
+
+    /// Tells the state whether there is room for more events. How much it keeps now.
+    fn make_room(&mut self, kept_by_all: u64) -> u64 {
+        self.evaluator.set_room(kept_by_all < MOST_KEPT);
+        self.evaluator.kept_bytes()
     }
 
     fn count(&mut self, counts: Counts) {

@@ -324,6 +324,7 @@ impl Engine {
 
     /// After a restart: what was under way when the program ended is tried again, under the same alert id.
     pub fn resume(&mut self, out: &mut Outcome) {
+        out.records.push(self.end_restore());
         for cell in &mut self.cells {
             cell.run = Counts::default();
         }
@@ -370,6 +371,30 @@ impl Engine {
             alerter,
             progress,
         });
+    }
+
+    /// No retry waits longer than the longest wait: one that would was planned before the clock was set back.
+    pub(super) fn plan_retries_again(&mut self, now: WallTime, out: &mut Outcome) {
+        let latest = now.plus(self.options.retry_longest);
+        while let Some((at, id, alerter)) = self.outbox.retries.last().cloned()
+            && at > latest
+        {
+            let Some(Progress::Failed {
+                attempts, error, ..
+            }) = self.outbox.progress(&id, alerter).cloned()
+            else {
+                self.outbox.retries.remove(&(at, id, alerter));
+                continue;
+            };
+            let next = latest;
+            let progress = Progress::Failed {
+                attempts,
+                next,
+                error,
+            };
+            self.set_progress(&id, alerter, progress.clone(), out);
+            self.outbox.set(&id, alerter, progress);
+        }
     }
 
     pub(super) fn wait_after(&self, attempt: u32) -> Duration {

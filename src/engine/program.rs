@@ -1,6 +1,6 @@
 //! The rules as the engine runs them: each with its alerters' descriptions and the steps before an alert.
 
-use super::{NOTICES, Notices};
+use super::{NOTICES, Notices, Record, Seen};
 use crate::event::{Document, WallTime};
 use crate::rule::{Rule, RuleSet};
 use std::collections::HashMap;
@@ -11,9 +11,9 @@ pub trait Prepare: Send + Sync {
     /// Runs the enhancements on one match (`run_enhancements_first`). Whether it is kept, and what failed.
     fn enhance(&self, matched: &mut Document) -> (bool, Vec<String>);
 
-    /// Prepares an alert's matches, once: counts, links, rule parameters, and enhancements unless they ran at the match. Dropped matches
+    /// Prepares an alert's matches, once: counts of what the rule has seen, links, rule parameters, and enhancements unless they ran at the match. Dropped matches
     /// are removed. What failed.
-    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String>;
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>, seen: &Seen) -> Vec<String>;
 
     /// What the first alerter says of itself in the documents of an alert (`alert_info`).
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document;
@@ -109,6 +109,16 @@ impl Program {
         match &self.notices {
             Some(notices) if name == NOTICES => Some(&notices.entry),
             _ => self.find(name).map(|(_, entry)| entry),
+        }
+    }
+
+    /// Tells a reader of the journal that it goes on under these rules.
+    pub(super) fn record(&self) -> Record {
+        let rules = self.rules.iter();
+        Record::Rules {
+            rules: rules
+                .map(|entry| (entry.rule.name.clone(), entry.rule.state_fingerprint))
+                .collect(),
         }
     }
 

@@ -135,6 +135,11 @@ pub enum Record {
         /// The rule.
         rule: String,
     },
+    /// What follows was decided under these rules.
+    Rules {
+        /// Their names, and the fingerprints by which they keep their memory.
+        rules: Vec<(String, u64)>,
+    },
     /// A tick at another time for the rules than on the wall.
     TickAsOf {
         /// The time for the rules.
@@ -150,6 +155,16 @@ pub enum Record {
         rule: Option<String>,
         /// When.
         gap: Gap,
+    },
+    /// An event whose values will be counted.
+    Seen {
+        /// The rule.
+        rule: String,
+        /// The event's time.
+        time: EventTime,
+        /// What of it is counted.
+        #[serde(with = "as_text")]
+        fields: Document,
     },
 }
 
@@ -204,7 +219,11 @@ impl Record {
     pub fn must_be_safe(&self) -> bool {
         !matches!(
             self,
-            Self::Counts { .. } | Self::Body { .. } | Self::Tick { .. } | Self::TickAsOf { .. }
+            Self::Seen { .. }
+                | Self::Counts { .. }
+                | Self::Body { .. }
+                | Self::Tick { .. }
+                | Self::TickAsOf { .. }
         )
     }
 }
@@ -222,7 +241,11 @@ impl Engine {
             } => {
                 let (position, _) = self.program.find(&rule)?;
                 let cell = self.cells.get_mut(position)?;
+                if cell.is_foreign {
+                    return None;
+                }
                 cell.newest = cell.newest.max(Some(time));
+                let kept = cell.make_room(self.kept_bytes);
                 // Matches found again were decided before: the records that follow say what became of them.
                 let event = event.map(StoredEvent::restore);
                 let again = guarded(|| {
@@ -234,10 +257,13 @@ impl Engine {
                         &mut Vec::new(),
                     );
                 });
+                self.kept_bytes =
+                    self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
                 if again.is_err() {
                     self.forget_memory(&rule);
                 }
             }
+            Record::Rules { rules } => self.restore_rules(rules),
             Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
             Record::TickAsOf { time, now } => self.restore_tick(time, now),
             Record::Warmed(memory) => {
@@ -249,6 +275,11 @@ impl Engine {
                 if let Some(cell) = self.cells.get_mut(position) {
                     cell.count(counts);
                 }
+            }
+            Record::Seen { rule, time, fields } => {
+                let (position, entry) = self.program.find(&rule)?;
+                let keep = entry.rule.counted.as_ref()?.keep;
+                self.cells.get_mut(position)?.seen.add(time, fields, keep);
             }
             Record::Silence {
                 key,
@@ -334,6 +365,9 @@ impl Engine {
                 continue;
             };
             cell.interval = Counts::default();
+            if cell.is_foreign {
+                continue;
+            }
             let evaluator = &mut cell.evaluator;
             if guarded(|| evaluator.on_tick(time, &mut Vec::new())).is_err() {
                 self.reset(entry, position);
@@ -341,7 +375,9 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.count_kept();
         self.watched = Some(time);
+        self.forget_daily(time);
     }
 
     fn forget_memory(&mut self, rule: &str) {

@@ -4,8 +4,10 @@ use super::aggregate::Group;
 use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::record::as_texts;
-use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence, StoredEvent};
+use super::record::{as_text, as_texts};
+use super::{
+    AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Record, Silence, StoredEvent,
+};
 use crate::event::{Document, EventTime, WallTime};
 use crate::rule::Verdict;
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 
 /// The engine's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +34,16 @@ pub struct Snapshot {
     watched: Option<EventTime>,
     /// By rule: since when events have come without a gap.
     since: Vec<(String, EventTime)>,
+    /// By rule: what of the events it has seen is counted.
+    seen: Vec<(String, Vec<StoredSeen>)>,
+}
+
+/// What of an event is counted.
+#[derive(Debug, Serialize, Deserialize)]
+struct StoredSeen {
+    time: EventTime,
+    #[serde(with = "as_text")]
+    fields: Document,
 }
 
 /// An event that waits for its rule's hours.
@@ -85,6 +97,29 @@ pub enum SnapshotError {
     Empty,
 }
 
+#[cfg(test)]
+impl Snapshot {
+    /// What differs in another one, for people.
+    pub(super) fn differs(&self, other: &Self) -> Vec<String> {
+        let lines = |snapshot: &Self| -> Vec<String> {
+            format!("{snapshot:#?}")
+                .lines()
+                .map(str::to_owned)
+                .collect()
+        };
+        let (ours, theirs) = (lines(self), lines(other));
+        let pairs = ours
+            .iter()
+            .zip(&theirs)
+            .enumerate()
+            .filter(|(_, (a, b))| a != b);
+        pairs
+            .map(|(at, (a, b))| format!("{at}: {a} | {b}"))
+            .take(20)
+            .collect()
+    }
+}
+
 impl Snapshot {
     /// The snapshot as bytes.
     ///
@@ -103,14 +138,55 @@ impl Snapshot {
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
             // Older formats ended earlier. Nothing, and an empty list, are a zero.
-            2 => Ok(postcard::from_bytes(&[rest, &[0; 2][..]].concat())?),
-            1 => Ok(postcard::from_bytes(&[rest, &[0; 5][..]].concat())?),
+            3 => Ok(postcard::from_bytes(&[rest, &[0; 1][..]].concat())?),
+            2 => Ok(postcard::from_bytes(&[rest, &[0; 3][..]].concat())?),
+            1 => Ok(postcard::from_bytes(&[rest, &[0; 6][..]].concat())?),
             found => Err(SnapshotError::Newer { found }),
         }
     }
 }
 
 impl Engine {
+    /// What an engine is made of that is to take over what this one journals: its options and its rules.
+    pub fn origin(&self) -> (Options, Arc<Program>) {
+        (self.options.clone(), Arc::clone(&self.program))
+    }
+
+    /// The journal goes on under these rules: those that are now as they were then begin to remember, others cannot use what follows.
+    pub(super) fn restore_rules(&mut self, rules: Vec<(String, u64)>) {
+        let then: HashMap<String, u64> = rules.into_iter().collect();
+        for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
+            let then = then.get(&entry.rule.name);
+            let is_foreign = then != Some(&entry.rule.state_fingerprint);
+            if is_foreign || cell.is_foreign {
+                let counts = then
+                    .map(|_| (cell.total, cell.interval))
+                    .unwrap_or_default();
+                *cell = Cell::new(entry);
+                (cell.total, cell.interval) = counts;
+            }
+            cell.is_foreign = is_foreign;
+        }
+        self.count_kept();
+    }
+
+    /// The journal has been read: rules that it did not know begin anew.
+    pub(super) fn end_restore(&mut self) -> Record {
+        for cell in &mut self.cells {
+            cell.is_foreign = false;
+        }
+        self.program.record()
+    }
+
+    /// Counts the bytes of kept events, some of which ticks let go.
+    pub(super) fn count_kept(&mut self) {
+        self.kept_bytes = self
+            .cells
+            .iter()
+            .map(|cell| cell.evaluator.kept_bytes())
+            .sum();
+    }
+
     /// Everything remembered now.
     pub fn snapshot(&self) -> Snapshot {
         let since = self.program.rules.iter().zip(&self.cells);
@@ -178,7 +254,22 @@ impl Engine {
                 .collect(),
             watched: self.watched,
             since: since.collect(),
+            seen: self.stored_seen(),
         }
+    }
+
+    fn stored_seen(&self) -> Vec<(String, Vec<StoredSeen>)> {
+        let counting = self.program.rules.iter().zip(&self.cells);
+        counting
+            .filter(|(entry, _)| entry.rule.counted.is_some())
+            .map(|(entry, cell)| {
+                let seen = cell.seen.iter().map(|(time, fields)| StoredSeen {
+                    time,
+                    fields: fields.clone(),
+                });
+                (entry.rule.name.clone(), seen.collect())
+            })
+            .collect()
     }
 
     /// An engine that goes on from a snapshot. Rules whose memory cannot be used start anew; the answer says which and why.
@@ -208,6 +299,7 @@ impl Engine {
                     "{}: the rule was changed while the program did not run",
                     entry.rule.name
                 ));
+                cell.is_foreign = true;
                 continue;
             }
             if let Err(error) = cell.evaluator.load(&memory.state) {
@@ -221,6 +313,19 @@ impl Engine {
             }
             cell.newest = memory.newest;
             cell.since = since.remove(&entry.rule.name);
+        }
+        for (rule, seen) in snapshot.seen {
+            let Some((position, entry)) = engine.program.find(&rule) else {
+                continue;
+            };
+            if let Some(counted) = &entry.rule.counted
+                && !fresh.contains(&rule)
+                && let Some(cell) = engine.cells.get_mut(position)
+            {
+                for StoredSeen { time, fields } in seen {
+                    cell.seen.add(time, fields, counted.keep);
+                }
+            }
         }
         for (key, silence, forget) in snapshot.silences {
             engine.silences.set(&key, silence, forget);
@@ -263,8 +368,11 @@ impl Engine {
         engine.next_alert = snapshot.next_alert;
         engine.next_write = snapshot.next_write;
         engine.last_tick = snapshot.last_tick;
+        engine.count_kept();
         let last_tick = snapshot.last_tick.map(WallTime::as_event_time);
         engine.watched = snapshot.watched.or(last_tick);
+        let day = |watched: EventTime| watched.0.div_euclid(super::time::DAY);
+        engine.forgotten = engine.watched.map(day);
         (engine, reset)
     }
 }

@@ -7,6 +7,9 @@ use crate::rule::{Gap, Match};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// In microseconds.
+pub(super) const DAY: i64 = 86_400_000_000;
+
 impl Engine {
     /// Takes one input in while it is another time for the rules than on the wall: old events are looked at as of their own time. A batch moves
     /// that time on to its newest event.
@@ -62,7 +65,9 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.count_kept();
         self.watched = Some(rule_time);
+        self.forget_daily(rule_time);
         // Before the tick, which begins a new interval.
         self.record_counts(out);
         out.records.push(match self.stream {
@@ -79,6 +84,7 @@ impl Engine {
         };
         self.note_gap(None, gap);
         out.records.push(Record::Resumed { rule: None, gap });
+        self.plan_retries_again(now, out);
     }
 
     /// Tells a rule, or all, of a gap.
@@ -91,6 +97,19 @@ impl Engine {
         }
         if rule.is_none() {
             self.watched = Some(gap.to);
+            self.forgotten = Some(i64::MIN);
+            self.forget_daily(gap.to);
+        }
+    }
+
+    /// Once a day rules let go of what they know no longer.
+    pub(super) fn forget_daily(&mut self, now: EventTime) {
+        let today = now.0.div_euclid(DAY);
+        if self.forgotten.is_some_and(|day| day != today) {
+            self.forgotten = Some(today);
+            for cell in &mut self.cells {
+                cell.evaluator.forget(now);
+            }
         }
     }
 }

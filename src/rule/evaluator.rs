@@ -1,6 +1,8 @@
 //! One rule at work: its type's two halves put together.
 
-use super::{Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict};
+use super::{
+    Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict, Wanted, WindowView,
+};
 use crate::event::time::parse_iso;
 use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent, Timestamp, fuzzy_time};
 use crate::filter::FilterEvent;
@@ -49,6 +51,10 @@ impl Rule {
     }
 }
 
+/// About how many bytes a key and an event in a window take: what the benchmark of the rule types measures.
+const KEY: u64 = 160;
+const EVENT: u64 = 24;
+
 /// What a rule remembers, and how events and ticks reach it.
 pub struct Evaluator {
     state: Box<dyn RuleState>,
@@ -88,6 +94,11 @@ impl Evaluator {
         self.state.resume(gap);
     }
 
+    /// Lets go of what was not seen for so long that it counts as unknown again.
+    pub fn forget(&mut self, now: EventTime) {
+        self.state.forget(now);
+    }
+
     /// An event of the time before the rule began to run, at `start`.
     pub fn learn(
         &mut self,
@@ -124,12 +135,36 @@ impl Evaluator {
         self.state.load(saved)
     }
 
+    /// Whether there is room to keep events for later matches.
+    pub fn set_room(&mut self, room: bool) {
+        self.state.set_room(room);
+    }
+
+    /// About how many bytes the events take that are kept for later matches.
+    pub fn kept_bytes(&self) -> u64 {
+        self.state.kept_bytes()
+    }
+
     /// Takes over what [`Evaluator::save`] gave elsewhere: what was learnt from the past adds to what is known, windows are replaced.
     ///
     /// # Errors
     /// In words, why it cannot be used; nothing is changed then.
     pub fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {
         self.state.absorb(saved)
+    }
+
+    /// The windows as they stand, those nearest to a match first.
+    pub fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let mut views = self.state.views(wanted);
+        super::view::nearest(&mut views);
+        views
+    }
+
+    /// About how many bytes of memory that takes.
+    pub fn bytes(&self) -> u64 {
+        let size = self.state.size();
+        let windows = size.keys.saturating_mul(KEY) + size.events.saturating_mul(EVENT);
+        windows.saturating_add(self.state.kept_bytes())
     }
 
     /// How much is remembered.

@@ -24,6 +24,12 @@ impl Gap {
         length > window / 10
     }
 
+    /// When the clock was set back so far that events of the time that comes again would hide those that come then: the time after which there
+    /// must be none.
+    pub fn undone(&self, window: Duration) -> Option<EventTime> {
+        (self.is_back() && self.breaks(window)).then_some(self.to)
+    }
+
     /// Whether time ran backwards.
     pub fn is_back(&self) -> bool {
         self.from.is_some_and(|from| self.to < from)

@@ -3,7 +3,7 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{Gap, Key, QueryKey, TimeField};
+use super::{Gap, Key, QueryKey, TimeField, Wanted, WindowView};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping};
@@ -106,7 +106,7 @@ pub trait RuleType: Debug + Send + Sync {
 /// What of the past a type knows when its rule begins: the values of fields, or of combinations of fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Learning {
-    /// How far back.
+    /// How far back; and how long what was seen is known, in a running service.
     pub window: Duration,
     /// Each field or combination, by its places in [`RuleType::fields`].
     pub terms: Vec<Range<usize>>,
@@ -166,6 +166,9 @@ pub trait RuleState: Send {
     /// windows must not stand in the future.
     fn resume(&mut self, _gap: &Gap) {}
 
+    /// Lets go of what was not seen for so long that it counts as unknown again. Only a running service does that, see [`Learning`].
+    fn forget(&mut self, _now: EventTime) {}
+
     /// An event of the time before `start`, when the rule began to run: what it shows is known and matches nothing.
     fn learn(&mut self, _hit: &Hit, _start: EventTime) {}
 
@@ -182,6 +185,11 @@ pub trait RuleState: Send {
 
     /// Keys remembered, and events held, for metrics.
     fn size(&self) -> StateSize;
+
+    /// The windows as they stand; at most [`super::LOOKED_AT`] of them. None: the type looks at each event alone.
+    fn views(&self, _wanted: &Wanted<'_>) -> Vec<WindowView> {
+        Vec::new()
+    }
 
     /// Whether there is room to keep events for later matches; without it a state goes on counting, and keeps none.
     fn set_room(&mut self, _room: bool) {}

@@ -1,6 +1,7 @@
 //! Rules: what a rule file means, and the rule types.
 
 mod blocks;
+mod counted;
 mod counts;
 mod decide;
 mod evaluator;
@@ -17,8 +18,10 @@ mod schedule;
 mod time_expression;
 pub mod time_field;
 pub mod types;
+mod view;
 mod window;
 
+pub use counted::Counted;
 pub use counts::Counts;
 pub use decide::{Bounds, Decided, Decider, Decision, Workspace};
 pub use evaluator::Evaluator;
@@ -30,9 +33,11 @@ pub use kind::{
     Built, Common, Hit, Learning, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry,
     Sample, StateSize, Verdict,
 };
+pub use load::Edit;
 pub use pace::{Pace, Passing};
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
+pub use view::{LOOKED_AT, Wanted, WindowView};
 
 use crate::config::Properties;
 use crate::filter::Filter;
@@ -71,6 +76,8 @@ pub struct Rule {
     pub aggregation: Option<Aggregation>,
     /// `limit_execution`: when it runs; `None`: always.
     pub hours: Option<Hours>,
+    /// `top_count_keys`: what is kept of each event to count it.
+    pub counted: Option<Counted>,
     /// `alert_time_limit` of the configuration.
     pub alert_time_limit: Duration,
     /// Every option, the configuration's and the defaults included: texts can print them.

@@ -114,6 +114,19 @@ impl<T> Window<T> {
         }
     }
 
+    /// Takes an item out that is newer than `time`, if there is one.
+    pub(super) fn pop_newer(&mut self, time: EventTime) -> Option<Item<T>> {
+        if self.newest()?.time <= time {
+            return None;
+        }
+        match &mut self.items {
+            Items::None => None,
+            Items::One(_) => self.pop_oldest(),
+            Items::Few(items) => items.pop_back(),
+            Items::Many(blocks) => blocks.remove(|item| item.time <= time),
+        }
+    }
+
     /// Items, oldest first.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &Item<T>> {
         let (one, few, many) = match &self.items {

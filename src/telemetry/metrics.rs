@@ -91,6 +91,9 @@ pub struct Metrics {
     rule_matches_silenced: Family<Rule, Counter>,
     rule_failures: Family<Rule, Counter>,
     rule_resting: Family<Rule, Gauge>,
+    rule_keys: Family<Rule, Gauge>,
+    rule_held: Family<Rule, Gauge>,
+    rule_bytes: Family<Rule, Gauge>,
     scrapes: Family<Rule, Counter>,
     hits: Family<Rule, Counter>,
     matches: Family<Rule, Counter>,
@@ -173,6 +176,12 @@ impl Metrics {
             "tripline_rule_resting",
             "1 while the rule rests after a failure; its events wait"
         );
+        let rule_keys = register!("tripline_rule_keys", "Keys that a rule remembers");
+        let rule_held = register!("tripline_rule_events", "Events in a rule's windows");
+        let rule_bytes = register!(
+            "tripline_rule_bytes",
+            "About how many bytes of memory a rule's windows take"
+        );
         let scrapes = register!("elastalert_scrapes", "Number of scrapes for rule");
         let hits = register!("elastalert_hits", "Number of hits for rule");
         let matches = register!("elastalert_matches", "Number of matches for rule");
@@ -201,6 +210,9 @@ impl Metrics {
             rule_matches_silenced,
             rule_failures,
             rule_resting,
+            rule_keys,
+            rule_held,
+            rule_bytes,
             scrapes,
             hits,
             matches,
@@ -256,6 +268,9 @@ impl Metrics {
             failures: self.rule_failures.get_or_create_owned(&rule),
             resting: self.rule_resting.get_or_create_owned(&rule),
             skipped: self.rule_events_skipped.clone(),
+            keys: self.rule_keys.get_or_create_owned(&rule),
+            held: self.rule_held.get_or_create_owned(&rule),
+            bytes: self.rule_bytes.get_or_create_owned(&rule),
             name: name.to_owned(),
         }
     }
@@ -386,6 +401,9 @@ pub struct RuleMetrics {
     failures: Counter,
     resting: Gauge,
     skipped: Family<RuleSkip, Counter>,
+    keys: Gauge,
+    held: Gauge,
+    bytes: Gauge,
 }
 
 impl RuleMetrics {
@@ -431,6 +449,14 @@ impl RuleMetrics {
     /// A silence document was written.
     pub fn silenced(&self) {
         self.alerts_silenced.inc();
+    }
+
+    /// So much a rule remembers now.
+    pub fn remembers(&self, keys: u64, events: u64, bytes: u64) {
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        self.keys.set(number(keys));
+        self.held.set(number(events));
+        self.bytes.set(number(bytes));
     }
 
     /// So many events could not be taken by the rule's window.

@@ -32,6 +32,7 @@ mod problems;
 mod process;
 mod real_rules;
 mod replacement;
+mod reload;
 mod requests;
 mod scenario;
 mod secrets;
@@ -39,6 +40,7 @@ mod service;
 mod service_options;
 mod silence;
 mod smtp;
+mod state;
 #[path = "inputs_stdin.rs"]
 mod stdin;
 mod store;
@@ -48,6 +50,7 @@ mod tcp;
 mod test_rule;
 mod tidy;
 mod time;
+mod top_counts;
 mod warm;
 #[path = "inputs_web.rs"]
 mod web;

@@ -153,3 +153,58 @@ fn a_file_of_old_events_matches_as_in_test_rule() {
         assert_eq!(found.len(), expected.len(), "{rule}");
     }
 }
+
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the service lives in the present"
+)]
+fn a_live_pipe_that_falls_silent_is_noticed() {
+    let home = home(&[(
+        "silent",
+        "type: flatline\nthreshold: 1\ntimeframe: {seconds: 2}",
+    )]);
+    let configuration = std::fs::read_to_string(home.path("config.yml")).unwrap();
+    home.write(
+        "config.yml",
+        &configuration.replace("seconds: 50", "seconds: 1"),
+    );
+    let mut command = home.command();
+    command.arg("--stdin").stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let time = jiff::Timestamp::now();
+    writeln!(stdin, "{}", json!({"@timestamp": time.to_string()})).unwrap();
+    // The pipe stays open.
+    let found = crate::process::wait_for("a flatline", || {
+        home.matches("silent.matches").first().cloned()
+    });
+    let at: jiff::Timestamp = found["@timestamp"].as_str().unwrap().parse().unwrap();
+    assert!(
+        at.duration_since(time) >= jiff::SignedDuration::from_millis(1999),
+        "{found}"
+    );
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn events_out_of_time_are_told_at_the_end() {
+    let home = home(&[("frequency", RULES[4].1)]);
+    let events = [
+        json!({"@timestamp": "2018-04-06T08:00:00Z"}),
+        json!({"@timestamp": "2018-04-06T07:44:00Z"}),
+        json!({"@timestamp": "2199-04-06T08:00:00Z"}),
+        json!({"@timestamp": "soon"}),
+        json!({}),
+    ];
+    let events: String = events.iter().map(|event| format!("{event}\n")).collect();
+    let said = pipe(&home, &events);
+    let expected =
+        "frequency: left out 1 too late, 1 from the future, 2 without a usable timestamp_field";
+    assert!(said.contains(expected), "{said}");
+    assert!(
+        said.contains("events later than `lateness` allows"),
+        "{said}"
+    );
+}

@@ -26,6 +26,10 @@ const FREQUENCY: &str = "type: frequency\nnum_events: 4\ntimeframe: {hours: 1}\n
 const NEW_TERM: &str = "type: new_term\nfields: [client, [client, kind]]";
 
 /// An event of so many minutes ago.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the service lives in the present"
+)]
 fn event(minutes: u64, client: &str) -> String {
     let time = jiff::Timestamp::now() - Duration::from_secs(minutes * 60);
     json!({"@timestamp": time.to_string(), "client": client, "kind": "k"}).to_string()

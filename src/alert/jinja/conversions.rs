@@ -15,6 +15,7 @@ pub(super) fn int(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<V
     if value.is_integer() {
         return Ok(value.clone());
     }
+    defined(value)?;
     let integer = value
         .as_str()
         .and_then(|text| parse_integer(text, base))
@@ -46,10 +47,46 @@ fn parse_integer(text: &str, base: u32) -> Option<i128> {
 
 pub(super) fn float(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
     let default = Given::new(given, kwargs).value(0, "default")?;
+    defined(value)?;
     Ok(as_float(value)
         .map(Value::from)
         .or(default)
         .unwrap_or_else(|| Value::from(0.0)))
+}
+
+fn defined(value: &Value) -> Result<(), Error> {
+    if value.is_undefined() {
+        return Err(Error::new(
+            ErrorKind::UndefinedError,
+            "an undefined value is no number",
+        ));
+    }
+    Ok(())
+}
+
+/// `round`: the directed methods always give a float.
+pub(super) fn round(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let given = Given::new(given, kwargs);
+    let precision = given.get(0, "precision")?;
+    let method = given.value(1, "method")?.map(|method| text(&method));
+    let number = match value.kind() {
+        ValueKind::Bool => Value::from(i64::from(value.is_true())),
+        _ => value.clone(),
+    };
+    let directed = method.as_deref().is_some_and(|method| method != "common");
+    let number = match f64::try_from(number.clone()) {
+        Ok(float) if directed => Value::from(float),
+        _ => number,
+    };
+    let none = Kwargs::from_iter(std::iter::empty::<(&str, Value)>());
+    minijinja::filters::round(number, precision, method.as_deref(), none)
+}
+
+pub(super) fn abs(value: Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Bool => Ok(Value::from(i64::from(value.is_true()))),
+        _ => minijinja::filters::abs(value),
+    }
 }
 
 fn as_float(value: &Value) -> Option<f64> {
@@ -138,11 +175,7 @@ pub(super) fn filesizeformat(
     kwargs: Kwargs,
 ) -> Result<String, Error> {
     let binary = Given::new(given, kwargs).get(0, "binary")?.unwrap_or(false);
-    let bytes = match value.as_str() {
-        Some(text) => text.trim().parse().ok(),
-        None => f64::try_from(value.clone()).ok(),
-    };
-    let bytes = bytes.ok_or_else(|| invalid("filesizeformat: not a number"))?;
+    let bytes = as_float(value).ok_or_else(|| invalid("filesizeformat: not a number"))?;
     let (base, units) = if binary {
         (
             1024.0,

@@ -1,8 +1,8 @@
 //! Filters of Jinja2 that minijinja lacks, or that print values.
 
-use super::conversions;
 use super::urlize::Links;
 use super::values::{pairs, text};
+use super::{builtins, conversions};
 use crate::alert::wrap::{Wrap, wrap};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
@@ -11,17 +11,19 @@ use std::borrow::Cow;
 pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("e", escape);
     environment.add_filter("escape", escape);
-    environment.add_filter("forceescape", |value: &Value| escaped(&text(value)));
+    environment.add_filter("forceescape", |value: &Value| {
+        Value::from_safe_string(escaped(&text(value)))
+    });
     environment.add_filter("string", |value: &Value| text(value));
     environment.add_filter("join", join);
     environment.add_filter("center", center);
     environment.add_filter("truncate", truncate);
+    builtins::add(environment);
     environment.add_filter("tojson", conversions::tojson);
     environment.add_filter("format", conversions::format);
     environment.add_filter("pprint", super::pprint::pprint);
     environment.add_filter("filesizeformat", conversions::filesizeformat);
     environment.add_filter("xmlattr", xmlattr);
-    environment.add_filter("wordcount", minijinja_contrib::filters::wordcount);
     environment.add_filter("wordwrap", wordwrap);
     environment.add_filter("striptags", minijinja_contrib::filters::striptags);
     environment.add_filter("urlize", urlize);
@@ -30,10 +32,21 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("int", conversions::int);
     environment.add_filter("float", conversions::float);
     environment.add_filter("dictsort", conversions::dictsort);
+    environment.add_filter("round", conversions::round);
+    environment.add_filter("abs", conversions::abs);
+    environment.add_filter("attr", attr);
     environment.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
+    environment.add_test("iterable", |value: &Value| {
+        !value.is_none() && value.try_iter().is_ok()
+    });
+    environment.add_test("sequence", |value: &Value| {
+        use ValueKind::{Map, Seq, String, Undefined};
+        matches!(value.kind(), Undefined | String | Seq | Map)
+    });
     environment.add_function("cycler", |items: Rest<Value>| {
         minijinja_contrib::globals::cycler(items.0)
     });
+    environment.add_function("range", super::objects::range);
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
 }
 
@@ -76,12 +89,12 @@ fn escape(value: &Value) -> Value {
     if value.is_safe() {
         value.clone()
     } else {
-        escaped(&text(value))
+        Value::from_safe_string(escaped(&text(value)))
     }
 }
 
 /// `markupsafe.escape`.
-fn escaped(text: &str) -> Value {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -93,7 +106,7 @@ fn escaped(text: &str) -> Value {
             c => out.push(c),
         }
     }
-    Value::from_safe_string(out)
+    out
 }
 
 fn join(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
@@ -115,25 +128,41 @@ fn center(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<String, E
     super::methods::centre(&text(value), width, ' ')
 }
 
-fn truncate(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
+/// Attributes are not members: of what JSON knows nothing has any.
+fn attr(value: &Value, name: &Value) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::Plain => value.get_item(name),
+        _ => Ok(Value::UNDEFINED),
+    }
+}
+
+fn truncate(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
     let given = Given::new(given, kwargs);
     let length = given.get(0, "length")?.unwrap_or(255_usize);
     let killwords = given.get(1, "killwords")?.unwrap_or(false);
     let end = given.text(2, "end")?.unwrap_or_else(|| "...".to_owned());
     let leeway = given.get(3, "leeway")?.unwrap_or(5_usize);
-    let value = text(value);
     let room = length
         .checked_sub(end.chars().count())
         .ok_or_else(|| invalid("truncate: the length is less than that of the end"))?;
-    if value.chars().count() <= length.saturating_add(leeway) {
-        return Ok(value);
+    // A list or an object has a length too, but cannot be cut.
+    let short = |count: usize| count <= length.saturating_add(leeway);
+    let Some(long) = value.as_str() else {
+        return match value.len() {
+            Some(count) if short(count) => Ok(value.clone()),
+            _ if value.is_undefined() => Ok(value.clone()),
+            _ => Err(invalid("truncate: the value is no text")),
+        };
+    };
+    if short(long.chars().count()) {
+        return Ok(value.clone());
     }
-    let kept: String = value.chars().take(room).collect();
+    let kept: String = long.chars().take(room).collect();
     let kept = match kept.rsplit_once(' ') {
         Some((words, _)) if !killwords => words,
         _ => &kept,
     };
-    Ok(format!("{kept}{end}"))
+    Ok(Value::from(format!("{kept}{end}")))
 }
 
 fn wordwrap(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
@@ -164,9 +193,9 @@ fn urlize(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, Er
     }
     rel.sort_unstable();
     rel.dedup();
-    let mut attributes = format!(" rel=\"{}\"", text(&escaped(&rel.join(" "))));
+    let mut attributes = format!(" rel=\"{}\"", escaped(&rel.join(" ")));
     if let Some(target) = given.text(2, "target")? {
-        attributes.push_str(&format!(" target=\"{}\"", text(&escaped(&target))));
+        attributes.push_str(&format!(" target=\"{}\"", escaped(&target)));
     }
     let links = Links {
         limit: given.get(0, "trim_url_limit")?,
@@ -216,7 +245,7 @@ fn xmlattr(value: &Value, given: Rest<Value>, kwargs: Kwargs) -> Result<Value, E
         if key.contains([' ', '\t', '\n', '\r', '/', '>', '=']) {
             return Err(invalid(format!("xmlattr: invalid attribute name {key:?}")));
         }
-        parts.push(format!("{key}=\"{}\"", text(&escaped(&text(&item)))));
+        parts.push(format!("{key}=\"{}\"", escaped(&text(&item))));
     }
     let mut out = parts.join(" ");
     if autospace && !out.is_empty() {

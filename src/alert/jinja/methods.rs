@@ -18,6 +18,7 @@ pub(super) fn call(
         (_, Some(text)) => string(text, method, args),
         (ValueKind::Seq, _) => list(value, method, args),
         (ValueKind::Map, _) if method == "copy" => Some(Ok(value.clone())),
+        (ValueKind::Map, _) if args.is_empty() => super::objects::view(value, method).map(Ok),
         (ValueKind::Number, _) => number(value, method),
         _ => None,
     };

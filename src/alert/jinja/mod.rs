@@ -4,10 +4,12 @@
 //! and methods that are missing or differ are added ([`filters`], [`methods`]), and what only fails when a template runs is found when
 //! it is loaded ([`check`]).
 
+mod builtins;
 mod check;
 mod conversions;
 mod filters;
 mod methods;
+mod objects;
 mod pprint;
 mod urlize;
 mod values;
@@ -16,7 +18,7 @@ use super::TextError;
 use crate::config::Properties;
 use crate::event::Document;
 use minijinja::value::Value;
-use minijinja::{Environment, Error};
+use minijinja::{AutoEscape, Environment, Error};
 use std::sync::LazyLock;
 
 /// Steps a rendering may take, about a second: a template loops over data that came from outside.
@@ -113,8 +115,12 @@ fn message(error: &Error) -> String {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
-    environment.set_formatter(|out, _state, value| {
-        out.write_str(&values::text(value)).map_err(|_| {
+    environment.set_formatter(|out, state, value| {
+        let text = match state.auto_escape() {
+            AutoEscape::Html if !value.is_safe() => filters::escaped(&values::text(value)),
+            _ => values::text(value),
+        };
+        out.write_str(&text).map_err(|_| {
             Error::new(
                 minijinja::ErrorKind::WriteFailure,
                 "the text could not be written",

@@ -133,3 +133,55 @@ fn endless_templates_are_stopped() {
             .is_err()
     );
 }
+
+#[test]
+fn what_python_prints_in_its_own_way() {
+    check(
+        "{{ range(3) }} {{ range(1, 9, 3)|list }} {{ range(5, 0, -2)|list }}",
+        "range(0, 3) [1, 4, 7] [5, 3, 1]",
+    );
+    check(
+        "{{ user.keys() }} {{ user.items()|list }}",
+        "dict_keys(['name', 'a.b']) [('name', 'bob'), ('a.b', 1)]",
+    );
+    check("{{ list[::-1] }} {{ list[:2] }}", "[2.0, 'x', 1] [1, 'x']");
+    check(
+        "{{ list|upper }} {{ f|upper }} {{ list|wordcount }}",
+        "[1, 'X', 2.0] 1E-07 4",
+    );
+    check(
+        "{% for x in list[:2] %}{{ x }}{{ '' if loop.last else ', ' }}{% endfor %} of {% for x in list[:2] %}{{ loop.length }}{% endfor %}",
+        "1, x of 22",
+    );
+    check(
+        "{% autoescape true %}{{ s }}{{ s|e }}{% endautoescape %}",
+        "a&lt;b&gt;&#39;c&#34;a&lt;b&gt;&#39;c&#34;",
+    );
+    check("{{ 日本 }}[{{ naïve }}]", "[]");
+}
+
+#[test]
+fn filters_take_what_jinja_takes() {
+    check(
+        "{{ 0|map('int')|list }} {{ none|select|list }} {{ false|selectattr('a')|list }}",
+        "[] [] []",
+    );
+    check(
+        "{{ n|round(0, 'ceil') }} {{ n|round(method='floor') }} {{ n|round }} {{ ok|round }} {{ ok|abs }}",
+        "7.0 7.0 7 1 1",
+    );
+    check(
+        "{{ list|truncate(5) }} {{ 'a long text'|truncate(6, leeway=0) }}",
+        "[1, 'x', 2.0] a...",
+    );
+    check(
+        "{{ user|attr('name') }}[{{ timeframe|attr('seconds') }}]",
+        "[300]",
+    );
+    check(
+        "{{ 'x' is sequence }} {{ user is sequence }} {{ 1 is sequence }} {{ none is iterable }}",
+        "True True False False",
+    );
+    assert!(run("{{ nothing|int }}").is_err());
+    assert!(run("{{ n|truncate }}").is_err());
+}

@@ -105,6 +105,9 @@ pub(super) fn repr(value: &Value) -> String {
 }
 
 fn write_repr(value: &Value, out: &mut String) {
+    if super::objects::write_repr(value, out) {
+        return;
+    }
     match value.kind() {
         ValueKind::Undefined => out.push_str("Undefined"),
         ValueKind::Number if !value.is_integer() => {
@@ -117,7 +120,8 @@ fn write_repr(value: &Value, out: &mut String) {
             Some(text) => out.push_str(&python::repr(&serde_json::Value::from(text))),
             None => out.push_str(&value.to_string()),
         },
-        ValueKind::Seq => {
+        // An iterable is a slice of a list.
+        ValueKind::Seq | ValueKind::Iterable => {
             let (open, close) = if value.is_tuple() {
                 ("(", if value.len() == Some(1) { ",)" } else { ")" })
             } else {

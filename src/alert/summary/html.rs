@@ -13,11 +13,17 @@ pub(super) fn draw(table: &Table) -> Result<String, TextError> {
         )));
     }
     let mut out = "<table frame=\"box\" rules=\"all\">\n    <thead>\n        <tr>\n".to_owned();
-    write_cells("th", "", &table.header, &mut out);
+    write_cells(
+        "th",
+        "",
+        table.header.iter().map(|cell| escape(cell)),
+        &mut out,
+    );
     out.push_str("        </tr>\n    </thead>\n    <tbody>\n");
     for row in &table.rows {
         out.push_str("        <tr>\n");
-        write_cells("td", "; vertical-align: top", row, &mut out);
+        let cells = row.iter().map(|cell| escape(&expand_tabs(cell)));
+        write_cells("td", "; vertical-align: top", cells, &mut out);
         out.push_str("        </tr>\n");
     }
     out.push_str("    </tbody>\n</table>");
@@ -30,9 +36,8 @@ pub(super) fn repeated<'a>(headers: impl Iterator<Item = &'a str>) -> Option<&'a
     headers.into_iter().find(|header| !seen.insert(header))
 }
 
-fn write_cells(tag: &str, style: &str, cells: &[String], out: &mut String) {
-    for cell in cells {
-        let text = escape(&expand_tabs(cell));
+fn write_cells(tag: &str, style: &str, cells: impl Iterator<Item = String>, out: &mut String) {
+    for text in cells {
         out.push_str(&format!(
             "            <{tag} style=\"padding-left: 1em; padding-right: 1em; text-align: center{style}\">{text}</{tag}>\n"
         ));

@@ -197,6 +197,7 @@ pub(in crate::alerter) fn rule(name: &str) -> Rule {
         realert: hour,
         exponential_realert: None,
         realert_key: name.to_owned(),
+        counted: None,
         aggregation: None,
         hours: None,
         alert_time_limit: hour,

@@ -3,6 +3,7 @@
 use super::driver::Control;
 use super::silences::{self, Plan, plan};
 use super::warm;
+use crate::engine::Look;
 use crate::store::documents::Documents;
 use crate::telemetry::Clock;
 use anyhow::Context as _;
@@ -31,6 +32,8 @@ pub(in crate::cli) enum Request {
         /// Its name.
         file: String,
     },
+    /// What rules remember is to be shown: [`super::look::Seen`].
+    State(Look),
 }
 
 /// The answer.
@@ -128,6 +131,9 @@ impl Door {
                 let memories = reading.await??;
                 let taken = self.tell(|done| Control::Warm { memories, done }).await?;
                 serde_json::to_value(taken)?
+            }
+            Request::State(look) => {
+                serde_json::to_value(self.tell(|done| Control::State { look, done }).await?)?
             }
         })
     }

@@ -2,11 +2,14 @@
 
 use super::Finished;
 use super::decide::DecidedBatch;
+use super::look::Seen;
 use super::reports::Reports;
 use super::time::Time;
 use super::writer::Writer;
 use crate::alerter::sending::Ended;
-use crate::engine::{Coming, Delivery, Effect, Engine, Input, Memory, Outcome, Program, Record};
+use crate::engine::{
+    Coming, Delivery, Effect, Engine, Input, Look, Memory, Outcome, Program, Record,
+};
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
 use crate::store::Journal;
@@ -21,7 +24,7 @@ use tokio::time::{sleep, sleep_until};
 const COMMIT_BATCHES: usize = 256;
 /// With this many alerts under way no more events are taken: senders wait instead of memory filling up.
 const MOST_UNDELIVERED: usize = 100_000;
-/// A journal longer than this is replaced by a snapshot.
+/// A journal longer than this, and than the latest snapshot, is replaced by a snapshot: what is written for snapshots is never more than what is journalled.
 const JOURNAL_LENGTH: u64 = 64 << 20;
 /// Bodies without an answer that are remembered over an orderly end.
 const MOST_UNANSWERED: usize = 1024;
@@ -31,12 +34,20 @@ const RETRY_COMMIT: Duration = Duration::from_millis(500);
 /// What reaches the engine beside events.
 #[derive(Debug)]
 pub(super) enum Control {
-    /// Rules were loaded anew.
-    Program(Arc<Program>),
+    /// Rules were loaded anew; answered when the engine goes by them.
+    Program {
+        program: Arc<Program>,
+        done: oneshot::Sender<()>,
+    },
     /// An operator wants something; answered when it is journalled.
     Operator {
         input: Input,
         done: oneshot::Sender<()>,
+    },
+    /// What rules remember is asked for.
+    State {
+        look: Look,
+        done: oneshot::Sender<Seen>,
     },
     /// Rules are to remember the past; answered with their names when it is journalled.
     Warm {
@@ -239,15 +250,23 @@ impl Driver {
     fn apply_control(&mut self, control: Control, commit: &mut Commit) {
         let now = self.clock.now();
         match control {
-            Control::Program(program) => {
+            Control::Program { program, done } => {
                 self.engine
-                    .apply(Input::Program(program), now, &mut commit.outcome)
+                    .apply(Input::Program(program), now, &mut commit.outcome);
+                let _nobody_waits = done.send(());
             }
             Control::Operator { input, done } => {
                 self.engine.apply(input, now, &mut commit.outcome);
                 commit.operators.push(Box::new(|| {
                     let _gone = done.send(());
                 }));
+            }
+            Control::State { look, done } => {
+                let time = self.rule_time(now);
+                let rules = self.engine.views(&look, time, now);
+                let live = true;
+                let seen = Seen { live, time, rules };
+                commit.operators.push(Box::new(|| drop(done.send(seen))));
             }
             Control::Warm { memories, done } => {
                 let coming = Coming::Now(now);
@@ -346,17 +365,26 @@ impl Driver {
         }
     }
 
+    /// Begins a new journal when this one has become long: the snapshot with which it begins is made beside the engine, out of the old one.
     fn snapshot_if_long(&mut self) {
-        if self
-            .durable
-            .as_ref()
-            .is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH)
-        {
-            self.snapshot();
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let length = durable.journal.length();
+        let is_long = |last: u64| length > JOURNAL_LENGTH.max(last);
+        if !durable.writer.last_snapshot().is_some_and(is_long) {
+            return;
+        }
+        match durable.journal.rotate() {
+            Ok(number) => {
+                let (options, program) = self.engine.origin();
+                durable.writer.make_snapshot(number, options, program);
+            }
+            Err(error) => self.reports.journal_failed(&error),
         }
     }
 
-    /// Begins a new journal with a snapshot, which the writer makes safe in the background.
+    /// Begins a new journal with a snapshot of the engine as it is.
     fn snapshot(&mut self) {
         let Some(durable) = &mut self.durable else {
             return;

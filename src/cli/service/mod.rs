@@ -11,6 +11,7 @@ mod control;
 mod decide;
 mod driver;
 mod jumps;
+mod look;
 mod reload;
 mod reports;
 mod silences;
@@ -24,6 +25,7 @@ mod warm;
 mod writer;
 
 pub(super) use control::{Request, ask};
+pub(super) use look::{Seen, look};
 pub(super) use silences::{Request as SilencesRequest, Running, at_rest};
 pub(super) use state::options;
 pub(super) use warm::{WarmedBy, warm};
@@ -87,7 +89,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     let adoption = adoption::adopt(&config, &mut state, &clock).await;
     start::learn(&config, &loaded.program, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
-    let rules = loaded.running();
+    let rules = (loaded.running(), loaded.files.clone());
     let outlets = Arc::new(ArcSwap::from_pointee(loaded.outlets));
     let bounds = args.bounds(clock.now())?;
     let decider = Decider::new(Arc::clone(&loaded.rules)).within(bounds);

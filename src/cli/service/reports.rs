@@ -1,7 +1,7 @@
 //! What the engine's thread tells: log lines, metrics, dead letters, and the sums for the closing table.
 
 use super::decide::DecidedBatch;
-use crate::engine::{Counts, Index, Note, Op, SnapshotError, Write};
+use crate::engine::{Counts, Engine, Index, Note, Op, SnapshotError, Write};
 use crate::event::WallTime;
 use crate::event::json::EventError;
 use crate::input::IntakeGauge;
@@ -167,6 +167,14 @@ impl Reports {
         }
     }
 
+    /// So much rules remember now.
+    pub(super) fn remembered(&mut self, engine: &Engine) {
+        for (rule, size, bytes) in engine.sizes() {
+            let metrics = &self.rule(rule).metrics;
+            metrics.remembers(size.keys, size.events, bytes);
+        }
+    }
+
     /// Rules are told the time; batches and bytes wait.
     pub(super) fn ticks(&self, gauge: &IntakeGauge) {
         self.metrics.ticked();
@@ -292,11 +300,22 @@ impl Reports {
                     );
                 }
             }
+            // One line for each of a thousand rules that nobody touched would hide the others.
             Note::RuleKept { rule } => tracing::debug!(rule, "rule kept"),
-            Note::RuleReset { rule } => {
+            Note::RuleMigrated { rule, edited } => {
+                let edited = edited.join(", ");
                 tracing::info!(
                     rule,
-                    "rule changed: what it remembered means something else now and was dropped"
+                    edited,
+                    "rule migrated: it goes on with what it remembers"
+                );
+            }
+            Note::RuleReset { rule, because } => {
+                let because = because.join(", ");
+                tracing::info!(
+                    rule,
+                    because,
+                    "rule reset: what it remembered means something else now and was dropped"
                 );
             }
             Note::RuleAdded { rule } => tracing::info!(rule, "rule added"),

@@ -9,6 +9,7 @@ use crate::engine::{Coming, Outcome, Program};
 use crate::event::WallTime;
 use crate::input::Inputs;
 use crate::input::dead_letter::DeadLetters;
+use crate::rule::StateSize;
 use crate::store::documents::Documents;
 use crate::telemetry::{Clock, Metrics, Readiness, Statsd};
 use crate::web::{Pages, Web};
@@ -78,7 +79,7 @@ pub(super) fn statsd(config: &Config) -> Option<Statsd> {
 pub(super) async fn learn(config: &Config, program: &Program, state: &mut State, now: WallTime) {
     let knows_nothing = |rule: &str| {
         let mut totals = state.engine.totals();
-        totals.any(|(name, _, size)| name == rule && size.keys == 0 && size.events == 0)
+        totals.any(|(name, _, size)| name == rule && size == StateSize::default())
     };
     let rules = program.rules.iter().filter_map(|entry| {
         let learning = entry.rule.kind.learning()?;

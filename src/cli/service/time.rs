@@ -5,7 +5,7 @@ use super::driver::{Commit, Driver};
 use super::jumps::Watch;
 use super::stream::{Liveness, Step, Stream};
 use crate::engine::{Input, Outcome};
-use crate::event::WallTime;
+use crate::event::{EventTime, WallTime};
 use std::time::{Duration, Instant};
 
 /// What the driver knows of time beside the clock on the wall.
@@ -47,6 +47,13 @@ impl Driver {
         }
     }
 
+    /// What time it is for the rules.
+    pub(super) fn rule_time(&self, now: WallTime) -> EventTime {
+        let stream = self.time.stream.as_ref();
+        let time = stream.and_then(|stream| stream.time(now));
+        time.unwrap_or(now.as_event_time())
+    }
+
     /// Events can come from now on; in a stream, from its first one on.
     pub(super) fn begin(&mut self, commit: &mut Commit) {
         if self.time.stream.is_none() {
@@ -56,6 +63,7 @@ impl Driver {
 
     pub(super) fn tick(&mut self, commit: &mut Commit) {
         self.reports.ticks(&self.gauge);
+        self.reports.remembered(&self.engine);
         let now = self.clock.now();
         match &mut self.time.stream {
             Some(stream) if stream.is_open(now) => {}

@@ -11,7 +11,7 @@ use crate::cli::service;
 use crate::config::service::Service as Config;
 use crate::engine::{
     Counts, Delivery, DeliveryOutcome, Effect, Engine, Index, Input, Note, Outcome, PendingAlert,
-    Prepare, Program, ProgramRule, Write,
+    Prepare, Program, ProgramRule, Seen, Write,
 };
 use crate::event::{Document, EventTime, RawEvent, WallTime};
 use crate::rule::{Decided, Decider, Decision, Rule};
@@ -346,6 +346,7 @@ impl Replay {
             | Note::NotTold
             | Note::Adopted { .. }
             | Note::RuleKept { .. }
+            | Note::RuleMigrated { .. }
             | Note::RuleReset { .. }
             | Note::RuleAdded { .. }
             | Note::RuleGone { .. } => {}
@@ -397,11 +398,11 @@ impl Prepare for WithoutIndex {
         self.0.enhance(matched)
     }
 
-    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String> {
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>, seen: &Seen) -> Vec<String> {
         for matched in &mut *matches {
             matched.shift_remove("_index");
         }
-        self.0.prepare(rule, matches)
+        self.0.prepare(rule, matches, seen)
     }
 
     fn alert_info(&self, rule: &Rule, matches: &[Document], now: WallTime) -> Document {

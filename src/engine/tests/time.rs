@@ -218,3 +218,117 @@ fn old_events_are_looked_at_as_of_their_own_time() {
     assert_eq!(alert.alert.matches[0]["@timestamp"], "2026-02-23T00:11:00Z");
     assert_eq!(alert.alert.time, stage.now);
 }
+
+#[test]
+fn values_not_seen_for_the_whole_window_are_new_again() {
+    const DAY: u64 = 86_400;
+    let rule = "name: new\ntype: new_term\nfields: user\nterms_window_size: {days: 3}\nrealert: {minutes: 0}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    let is_new = |stage: &mut Stage, day: u64, user: &str| {
+        stage.at(day * DAY).apply(Input::Tick { busy: SECOND });
+        !stage.event(&json!({"user": user})).deliveries().is_empty()
+    };
+    // As in ElastAlert while it runs, where a service has not said that it does.
+    assert!(is_new(&mut stage, 0, "a"));
+    assert!(!is_new(&mut stage, 9, "a"));
+    stage.resumed();
+    assert!(is_new(&mut stage, 9, "b"));
+    assert!(!is_new(&mut stage, 11, "a"));
+    assert!(!is_new(&mut stage, 14, "a"));
+    assert!(is_new(&mut stage, 14, "b"));
+    // At a start, too.
+    let mut stage = stage.at(18 * DAY).restarted(&[rule], None);
+    stage.resumed();
+    assert!(is_new(&mut stage, 18, "a"));
+}
+
+#[test]
+fn retries_do_not_wait_for_a_clock_that_was_set_back() {
+    let mut stage = Stage::new(&[EVERY]);
+    let out = stage.at(3600).event(&json!({"number": 1}));
+    let alert = out.deliveries()[0].alert.id.clone();
+    stage.ended(&alert, 0, Err("away"));
+    assert_eq!(stage.engine.next_due(), Some(START.plus(secs(3605))));
+    stage.at(0).resumed();
+    assert_eq!(stage.engine.next_due(), Some(START.plus(secs(20))));
+    assert_eq!(stage.at(20).apply(Input::Due).sent(), [(0, 2, vec![1])]);
+}
+
+#[test]
+fn windows_outlive_gaps() {
+    let rule = "name: often\ntype: frequency\nnum_events: 3\ntimeframe: {minutes: 10}\nrealert: {minutes: 0}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    stage.resumed();
+    stage.event(&json!({}));
+    stage.at(MINUTE).event(&json!({}));
+    let mut stage = stage.at(8 * MINUTE).restarted(&[rule], None);
+    stage.resumed();
+    assert_eq!(stage.at(9 * MINUTE).event(&json!({})).deliveries().len(), 1);
+}
+
+/// What happens to a service.
+#[derive(Debug, Clone)]
+enum Fate {
+    /// So many minutes with an event in each.
+    Watches(u64),
+    /// It stands still, sleeps, or its clock is set forward, by so many seconds.
+    Misses(u64),
+    /// Its clock is set back by so many seconds.
+    GoesBack(u64),
+    /// It is stopped for so many seconds.
+    Restarts(u64),
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        3 => (1u64..30).prop_map(Fate::Watches),
+        1 => (1u64..100_000).prop_map(Fate::Misses),
+        1 => (1u64..100_000).prop_map(Fate::GoesBack),
+        1 => (1u64..100_000).prop_map(Fate::Restarts),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// A source that is never silent never counts as silent, whatever happens to the clock; and one that then falls silent does.
+    #[test]
+    fn clocks_and_gaps_make_no_silence(fates in prop::collection::vec(fate(), 1..12)) {
+        let rules = [
+            FLATLINE,
+            "name: few\ntype: cardinality\ncardinality_field: n\nmin_cardinality: 1\ntimeframe: {minutes: 10}\nrealert: {minutes: 0}\nalert: debug",
+            "name: drop\ntype: spike\nspike_height: 5\nspike_type: down\nthreshold_ref: 5\ntimeframe: {minutes: 10}\nrealert: {minutes: 0}\nalert: debug",
+        ];
+        let mut stage = Stage::new(&rules);
+        let (event, mut now) = (json!({"n": 1}), 1_000_000);
+        stage.at(now).resumed();
+        for fate in fates {
+            match fate {
+                Fate::Watches(_) => {}
+                Fate::Misses(seconds) => now += seconds,
+                Fate::GoesBack(seconds) => now -= seconds.min(now),
+                Fate::Restarts(seconds) => {
+                    now += seconds;
+                    stage = stage.restarted(&rules, None);
+                }
+            }
+            stage.at(now).resumed();
+            let minutes = if let Fate::Watches(minutes) = fate { minutes } else { 1 };
+            for _ in 0..minutes {
+                now += 30;
+                let out = stage.at(now).event(&event);
+                prop_assert!(out.deliveries().is_empty(), "{:?}", out.deliveries());
+                now += 30;
+                let out = stage.at(now).apply(Input::Tick { busy: SECOND });
+                prop_assert!(out.deliveries().is_empty(), "{:?}", out.deliveries());
+            }
+        }
+        let mut found = std::collections::BTreeSet::new();
+        for _ in 0..35 {
+            now += MINUTE;
+            let out = stage.at(now).apply(Input::Tick { busy: SECOND });
+            found.extend(out.deliveries().iter().map(|one| one.alert.rule.to_string()));
+        }
+        prop_assert!(found.contains("quiet") && found.contains("few"), "{:?}", found);
+    }
+}

@@ -113,9 +113,12 @@ impl Reader {
                 "[boosting] needs \"negative_boost\", which is not negative",
             );
         }
-        let _negative = self.required("boosting", "negative", node, negative);
-        self.required("boosting", "positive", node, positive)
-            .map(Clause::Wrapped)
+        let negative = self.required("boosting", "negative", node, negative);
+        let positive = self.required("boosting", "positive", node, positive);
+        Some(Clause::Boosting {
+            positive: positive?,
+            negative: negative?,
+        })
     }
 
     pub(super) fn dis_max(&mut self, node: &Node, map: &Mapping) -> Option<Clause> {

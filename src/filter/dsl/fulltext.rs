@@ -159,11 +159,15 @@ impl Reader {
         };
         let items: Vec<&Node> = match &node.data {
             Data::Seq(items) => items.iter().collect(),
-            _ => vec![node],
+            _ if clause == "multi_match" => vec![node],
+            _ => {
+                self.malformed(node, format!("[{clause}] \"fields\" takes a list of names"));
+                return Vec::new();
+            }
         };
         let mut fields = Vec::new();
         for item in items {
-            let Some(Scalar::Text(text)) = Scalar::of(item) else {
+            let Some(text) = Scalar::of(item).map(|scalar| scalar.text()) else {
                 self.malformed(
                     item,
                     format!(
@@ -205,6 +209,7 @@ impl Reader {
         let phrase_slop = options.count("phrase_slop", self).unwrap_or(0);
         let parsed = QueryString {
             items: Vec::new(),
+            broken: None,
             default_field,
             fields,
             default_operator,
@@ -252,41 +257,18 @@ impl Reader {
         } else {
             parsed.text.clone()
         };
-        match lucene::parse(&text) {
-            Ok(items) => Some(Clause::QueryString(Box::new(QueryString {
-                items,
-                ..parsed
-            }))),
+        let (items, broken) = match lucene::parse(&text) {
+            Ok(items) => (items, None),
             Err(error) => {
-                self.syntax(text_node.unwrap_or(node), &parsed.text, &error);
-                None
+                let problem = syntax(text_node.unwrap_or(node), &parsed.text, &error);
+                (Vec::new(), Some(problem))
             }
-        }
-    }
-
-    fn syntax(&mut self, node: &Node, text: &str, error: &lucene::SyntaxError) {
-        let shown: String = text
-            .get(error.at..)
-            .unwrap_or_default()
-            .chars()
-            .take(20)
-            .collect();
-        let place = if shown.is_empty() {
-            "at its end".to_owned()
-        } else {
-            format!("at {shown:?}")
         };
-        let mut problem = Problem::error(
-            "E0205",
-            &node.span,
-            format!("the query {place} cannot be read: {}", error.message),
-        );
-        if error.message.contains('/') {
-            problem = problem.help("escape a slash as \\/ or put the value in quotes");
-        } else {
-            problem = problem.help("characters such as : / ( ) [ ] { } \" ^ ~ * ? \\ need a backslash, or quotes around the value");
-        }
-        self.problems.push(problem);
+        Some(Clause::QueryString(Box::new(QueryString {
+            items,
+            broken,
+            ..parsed
+        })))
     }
 
     pub(super) fn simple_query_string(&mut self, node: &Node, map: &Mapping) -> Option<Clause> {
@@ -333,6 +315,32 @@ impl Reader {
             fuzzy_transpositions,
         })))
     }
+}
+
+/// A query that cannot be read.
+fn syntax(node: &Node, text: &str, error: &lucene::SyntaxError) -> Problem {
+    let shown: String = text
+        .get(error.at..)
+        .unwrap_or_default()
+        .chars()
+        .take(20)
+        .collect();
+    let place = if shown.is_empty() {
+        "at its end".to_owned()
+    } else {
+        format!("at {shown:?}")
+    };
+    let mut problem = Problem::error(
+        "E0205",
+        &node.span,
+        format!("the query {place} cannot be read: {}", error.message),
+    );
+    if error.message.contains('/') {
+        problem = problem.help("escape a slash as \\/ or put the value in quotes");
+    } else {
+        problem = problem.help("characters such as : / ( ) [ ] { } \" ^ ~ * ? \\ need a backslash, or quotes around the value");
+    }
+    problem
 }
 
 fn multi_kind(name: &str) -> Option<MultiKind> {

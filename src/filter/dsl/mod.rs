@@ -11,7 +11,7 @@ mod unsupported;
 use super::fuzzy::Fuzziness;
 use super::lucene;
 use super::regexp;
-use crate::config::Span;
+use crate::config::{Problem, Span};
 
 pub(super) use options::Minimum;
 pub(super) use read::read;
@@ -29,8 +29,13 @@ pub(super) enum Clause {
     MatchAll,
     MatchNone,
     Bool(Bool),
-    /// `constant_score`, `boosting`, `function_score`: what they wrap decides.
+    /// `constant_score`, `function_score`: what they wrap decides.
     Wrapped(Box<Query>),
+    /// The positive clause decides; the negative one is checked.
+    Boosting {
+        positive: Box<Query>,
+        negative: Box<Query>,
+    },
     /// `dis_max`.
     AnyOf(Vec<Query>),
     Term {
@@ -198,6 +203,8 @@ pub(super) enum MultiKind {
 pub(super) struct QueryString {
     pub(super) text: String,
     pub(super) items: Vec<lucene::Item>,
+    /// Why the query cannot be read.
+    pub(super) broken: Option<Problem>,
     pub(super) default_field: Option<String>,
     pub(super) fields: Vec<String>,
     pub(super) default_operator: Operator,

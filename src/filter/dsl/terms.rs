@@ -13,7 +13,7 @@ impl Reader {
         let value = match &body.data {
             Data::Map(map) => {
                 let mut options = Options::new("term", map);
-                let value = options.node("value");
+                let value = options.node("value").or(options.node("term"));
                 ignore_case = options.boolean("case_insensitive", self).unwrap_or(false);
                 options.ignore(&["_name"]);
                 options.boost(self);

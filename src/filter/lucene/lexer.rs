@@ -103,9 +103,13 @@ fn starts_term(c: char) -> bool {
 
 impl Lexer<'_> {
     fn token(&mut self) -> Result<Token, SyntaxError> {
-        if self.state != State::Boost {
-            let rest = self.rest();
-            self.at += rest.len() - rest.trim_start_matches(is_blank).len();
+        match self.state {
+            State::Default => {
+                let rest = self.rest();
+                self.at += rest.len() - rest.trim_start_matches(is_blank).len();
+            }
+            State::Range => self.skip_blanks_of_range(),
+            State::Boost => {}
         }
         let at = self.at;
         let Some(first) = self.rest().chars().next() else {
@@ -285,6 +289,21 @@ impl Lexer<'_> {
             }
         } else {
             end
+        }
+    }
+
+    /// In ranges only the space ends words: another blank is part of the word behind it.
+    fn skip_blanks_of_range(&mut self) {
+        while let Some(blank) = self.rest().chars().next().filter(|&c| is_blank(c)) {
+            let length = blank.len_utf8();
+            let next = self
+                .rest()
+                .get(length..)
+                .and_then(|rest| rest.chars().next());
+            if blank != ' ' && !matches!(next, None | Some(' ' | ']' | '}')) {
+                return;
+            }
+            self.at += length;
         }
     }
 

@@ -68,7 +68,7 @@ pub(super) enum Leaf {
     Words(String),
     Phrase {
         text: String,
-        slop: Option<u32>,
+        slop: Option<i32>,
     },
     Prefix(String),
     /// With its escapes.

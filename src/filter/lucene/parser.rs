@@ -312,9 +312,13 @@ fn within(text: &str, marks: usize) -> &str {
         .unwrap_or_default()
 }
 
-fn whole_part(text: &str) -> Option<u32> {
-    let whole = text.split('.').next()?;
-    (!whole.is_empty()).then(|| whole.parse().unwrap_or(u32::MAX))
+/// The slop of a phrase as Java casts it to a whole number; what is no number is passed over.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "casts that stay within the type are Java's as well"
+)]
+fn whole_part(text: &str) -> Option<i32> {
+    crate::filter::number::double(text).map(|number| number as i32)
 }
 
 /// A word with its escapes resolved: `\x` is x, `\u0041` a UTF-16 unit.

@@ -36,7 +36,7 @@ impl Flags {
         let mut flags = 0;
         for name in text
             .split('|')
-            .map(str::trim)
+            .map(|name| name.trim_matches(|c: char| c <= ' '))
             .filter(|name| !name.is_empty())
         {
             let flag = match name.to_uppercase().as_str() {
@@ -208,12 +208,14 @@ impl Parser<'_> {
             at += 1;
         }
         at += 1;
-        if self.at(at, end) == Some('~')
-            && self.flags.has(Flags::NEAR)
-            && let Some((number, after)) = self.number(at + 1, end)
-        {
-            slop = Some(number);
-            at = after;
+        if self.at(at, end) == Some('~') && self.flags.has(Flags::NEAR) {
+            at += 1;
+            if at < end {
+                let (number, after) = self.number(at, end);
+                slop = Some(number);
+                // Lucene passes over the character behind the number, whatever it is.
+                at = after + 1;
+            }
         }
         if text.is_empty() {
             state.current = None;
@@ -223,15 +225,21 @@ impl Parser<'_> {
         at
     }
 
-    /// The digits at a place, if they end there where a word ends.
-    fn number(&self, start: usize, end: usize) -> Option<(u32, usize)> {
+    /// The number after `~`: 2 when there is none, 0 when what stands there is no number.
+    fn number(&self, start: usize, end: usize) -> (u32, usize) {
         let mut at = start;
         let mut text = String::new();
         while let Some(c) = self.at(at, end).filter(|&c| !self.ends_word(c)) {
             text.push(c);
             at += 1;
         }
-        Some((text.parse().ok()?, at))
+        let number = if text.is_empty() {
+            2
+        } else {
+            let number: Option<i32> = text.parse().ok();
+            number.map_or(0, |number| u32::try_from(number).unwrap_or(0))
+        };
+        (number, at)
     }
 
     fn ends_word(&self, c: char) -> bool {
@@ -262,19 +270,10 @@ impl Parser<'_> {
                     break;
                 }
                 if c == '~' && !text.is_empty() && self.flags.has(Flags::FUZZY) {
-                    match self.number(at + 1, end) {
-                        Some((number, after)) => {
-                            edits = Some(number);
-                            at = after;
-                            break;
-                        }
-                        None if self.at(at + 1, end).is_none_or(|c| self.ends_word(c)) => {
-                            edits = Some(2);
-                            at += 1;
-                            break;
-                        }
-                        None => {}
-                    }
+                    let (number, after) = self.number(at + 1, end);
+                    edits = Some(number);
+                    at = after;
+                    break;
                 }
                 prefix = !text.is_empty() && c == '*' && self.flags.has(Flags::PREFIX);
             }

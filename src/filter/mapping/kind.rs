@@ -386,7 +386,9 @@ impl Kind {
     pub(in crate::filter) fn accepts(&self, member: &Value) -> bool {
         let mut fits = true;
         if matches!(self, Self::Geo) {
-            return true;
+            return !member
+                .as_array()
+                .is_some_and(|items| items.iter().any(Value::is_null));
         }
         values::flatten(member, &mut |value| {
             fits = value.is_null() || self.read(value).is_ok();

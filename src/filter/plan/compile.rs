@@ -59,11 +59,27 @@ pub(super) const NOT_THERE: Plan = Plan::None("the mapping has no such field");
 impl Compiler {
     fn query(&mut self, query: &Query) -> Plan {
         let span = &query.span;
+        if let Clause::Prefix { field, .. }
+        | Clause::Wildcard { field, .. }
+        | Clause::Regexp { field, .. }
+        | Clause::Fuzzy { field, .. }
+        | Clause::Range { field, .. } = &query.clause
+            && field == "_id"
+        {
+            let error = FieldError::new("_id can only be compared as a whole")
+                .help("use ids, term or terms");
+            self.problem(span, &error, "E0206");
+            return NOT_THERE;
+        }
         match &query.clause {
             Clause::MatchAll => Plan::All,
             Clause::MatchNone => Plan::None("match_none"),
             Clause::Bool(parts) => self.bool(parts),
             Clause::Wrapped(inner) => self.query(inner),
+            Clause::Boosting { positive, negative } => {
+                self.query(negative);
+                self.query(positive)
+            }
             Clause::AnyOf(queries) => Plan::any(self.queries(queries)),
             Clause::Term {
                 field,
@@ -179,7 +195,10 @@ impl Compiler {
                 return Plan::None("it only excludes, and adjust_pure_negative is false");
             }
         }
-        boolean(must, should, must_not, parts.minimum_should_match.as_ref())
+        // Where the server puts "everything else" beside nothing but exclusions, it forgets how many must match.
+        let forgets = must.is_empty() && should.is_empty();
+        let minimum = parts.minimum_should_match.as_ref();
+        boolean(must, should, must_not, minimum.filter(|_| !forgets))
     }
 
     /// A test on one field by name.

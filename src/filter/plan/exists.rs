@@ -18,12 +18,7 @@ impl Compiler {
             self.problem(span, &error, "E0206");
             return NOT_THERE;
         }
-        if name.contains('*') && name_matches(name, "_field_names") {
-            let error = FieldError::new(format!(
-                "exists cannot ask for {name:?}, which takes in the server's own \"_field_names\""
-            ))
-            .help("write more of the name");
-            self.problem(span, &error, "E0206");
+        if self.asks_for_field_names(name, span) {
             return NOT_THERE;
         }
         if name.contains('*') {
@@ -39,6 +34,19 @@ impl Compiler {
             return Plan::any(plans);
         }
         self.exists_named(name, span)
+    }
+
+    /// Whether a pattern takes in a field of the server's own that it does not let anyone ask for; that is an error.
+    pub(super) fn asks_for_field_names(&mut self, name: &str, span: &Span) -> bool {
+        let asks = name.contains('*') && name_matches(name, "_field_names");
+        if asks {
+            let error = FieldError::new(format!(
+                "exists cannot ask for {name:?}, which takes in the server's own \"_field_names\""
+            ))
+            .help("write more of the name");
+            self.problem(span, &error, "E0206");
+        }
+        asks
     }
 
     /// `exists` on exactly that name.

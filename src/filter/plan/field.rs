@@ -77,8 +77,12 @@ impl Scope {
         };
         for name in names {
             if !name.contains('*') {
-                if let Some(target) = with_suffix(name).or_else(|| self.target(name)) {
-                    add(target);
+                match with_suffix(name).or_else(|| self.target(name)) {
+                    // Objects have no values of their own.
+                    Some(Target::Mapped(field))
+                        if matches!(field.kind, Kind::Object | Kind::Disabled | Kind::Nested) => {}
+                    Some(target) => add(target),
+                    None => {}
                 }
                 continue;
             }

@@ -11,7 +11,7 @@ use super::super::lucene::{Conjunction, Item, Leaf, Modifier, Syntax};
 use super::super::mapping::{Field, Kind};
 use super::super::regexp::Options;
 use super::super::wildcard::normalize;
-use super::compile::{Compiler, Strictness, regexp, strings_only, wildcard};
+use super::compile::{Compiler, NOT_THERE, Strictness, regexp, strings_only, wildcard};
 use super::field::{Build, Target};
 use super::ranges::{FieldError, normalized, range};
 use super::several::{Manner, any};
@@ -53,6 +53,10 @@ impl Compiler {
             analyzer,
             zone: query.time_zone.as_deref().and_then(Zone::parse),
         };
+        if let Some(problem) = &query.broken {
+            self.problems.push(problem.clone());
+            return Plan::None("the query cannot be read");
+        }
         if query.items.is_empty() {
             return Plan::None("the query is empty");
         }
@@ -131,7 +135,13 @@ impl Compiler {
                 Built::Plan(self.exists_named(text, context.span))
             }
             Leaf::Phrase { text, slop } => {
-                let slop = slop.unwrap_or(context.query.phrase_slop);
+                let Ok(slop) = slop.map_or(Ok(context.query.phrase_slop), u32::try_from) else {
+                    if context.strictness == Strictness::Strict {
+                        let error = FieldError::new("the number after a phrase's ~ is negative");
+                        self.problem(context.span, &error, "E0205");
+                    }
+                    return Built::Plan(Plan::None("the number after a phrase's ~ is negative"));
+                };
                 self.lucene_text(field, text, Some(slop), context)
             }
             Leaf::Prefix(text) => self.lucene_prefix(field, text, context),
@@ -163,6 +173,8 @@ impl Compiler {
     /// Builds on each field; any of them may match.
     fn on_each(&mut self, field: Option<&str>, context: &Context<'_>, build: Build<'_>) -> Built {
         let targets = self.lucene_targets(field, false, context);
+        let refused: Build<'_> = &|_| Err(FieldError::new("_id can only be compared as a whole"));
+        let build = if field == Some("_id") { refused } else { build };
         let built = targets
             .iter()
             .map(|target| self.on_target(target, context.strictness, context.span, build))
@@ -272,6 +284,9 @@ impl Compiler {
                 Some("*") => return Built::Plan(Plan::All),
                 Some(field) if !field.contains('*') || field == EXISTS => {
                     return Built::Plan(self.exists_named(field, context.span));
+                }
+                Some(field) if self.asks_for_field_names(field, context.span) => {
+                    return Built::Plan(NOT_THERE);
                 }
                 _ => {}
             }

@@ -74,6 +74,12 @@ impl Compiler {
             Simple::Prefix(text) => self.simple_each(context, &|field| {
                 let analyzer = context.analyzer.as_ref();
                 let operator = context.query.default_operator;
+                if context.query.analyze_wildcard
+                    && !matches!(field.kind, Kind::Text(_) | Kind::Keyword { .. })
+                {
+                    // Searched as it is, and such fields have no terms.
+                    return Ok(Built::Plan(Plan::None("the field has no words")));
+                }
                 prefix(
                     field,
                     text,

@@ -189,6 +189,9 @@ impl Parser {
                 if !self.eat('}') {
                     return Err(self.error("\"}\" is expected"));
                 }
+                if max.is_some_and(|max| max < min) {
+                    return Err(self.error("the repetitions are out of order"));
+                }
                 (min, max)
             } else {
                 return Ok(inner);

@@ -1,29 +1,70 @@
 //! Whether an edited rule keeps its state.
 
 use crate::config::Properties;
-use crate::rule::{RuleTypeEntry, time_field};
+use crate::rule::types::RULE_TYPES;
+use crate::rule::{Rule, RuleTypeEntry, time_field};
+use std::collections::BTreeSet;
 
 /// What a rule's state depends on, beside the options of its type and of its clock.
 const COMMON: [&str; 5] = ["type", "filter", "query_key", "timeframe", "buffer_time"];
 
-/// A hash over what a rule's state depends on. FNV-1a, because it must be the same in every version of the program.
-pub(super) fn of(properties: &Properties, entry: &RuleTypeEntry) -> u64 {
-    let time = time_field::OPTIONS.iter().map(|spec| spec.name);
-    let mut names: Vec<&str> = entry
-        .options
-        .iter()
+/// The options that shape what a rule of this type remembers.
+fn shaping(entry: &RuleTypeEntry) -> BTreeSet<&'static str> {
+    let of_type = entry.options.iter();
+    of_type
+        .filter(|spec| !spec.judges && spec.no_effect.is_none())
+        .chain(time_field::OPTIONS)
         .map(|spec| spec.name)
         .chain(COMMON)
-        .chain(time)
-        .collect();
-    names.sort_unstable();
-    names.dedup();
+        .collect()
+}
+
+/// A hash over what a rule's state depends on. FNV-1a, because it must be the same in every version of the program.
+pub(super) fn of(properties: &Properties, entry: &RuleTypeEntry) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for name in names {
+    for name in shaping(entry) {
         let value = properties.value(name).unwrap_or_default();
         for byte in format!("{name}={value}\n").bytes() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
     hash
+}
+
+/// How a rule differs from its version before.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Not at all, as far as its options go.
+    None,
+    /// In these options; what it remembers means the same.
+    Judgement(Vec<String>),
+    /// In these options, and what it remembers depends on them.
+    Shape(Vec<String>),
+}
+
+impl Rule {
+    /// How this rule differs from its version before.
+    pub fn edit_since(&self, before: &Rule) -> Edit {
+        let names: BTreeSet<String> = [self, before]
+            .iter()
+            .flat_map(|rule| &rule.properties.mapping().0)
+            .map(|(name, _)| name.key_text())
+            .collect();
+        let mut edited: Vec<String> = names
+            .into_iter()
+            // A file may be moved.
+            .filter(|name| name != "rule_file")
+            .filter(|name| self.properties.value(name) != before.properties.value(name))
+            .collect();
+        if self.state_fingerprint == before.state_fingerprint {
+            return match edited.is_empty() {
+                true => Edit::None,
+                false => Edit::Judgement(edited),
+            };
+        }
+        let entry = RULE_TYPES.iter().find(|entry| entry.name == self.type_name);
+        let shaping = entry.map(|entry| shaping(entry)).unwrap_or_default();
+        edited.retain(|name| shaping.contains(name.as_str()));
+        Edit::Shape(edited)
+    }
 }

@@ -4,6 +4,7 @@
 //! misspelt option gets a warning; a default in the configuration counts for `realert` and durations too.
 
 mod build;
+mod field_mapping;
 mod fingerprint;
 mod import;
 mod known;
@@ -14,7 +15,9 @@ mod rule_type;
 #[cfg(test)]
 mod tests;
 
-use super::Rule;
+pub use fingerprint::Edit;
+
+use super::{Rule, types};
 use crate::config::{
     Environment, Node, OptionSpec, Problem, Properties, Service, Span, yaml_files,
 };
@@ -52,7 +55,7 @@ pub struct Loaded {
     pub problems: Vec<Problem>,
     /// The files of rules that cannot run, with their options: what else is wrong with those can still be said.
     pub broken: Vec<(PathBuf, Properties)>,
-    /// Every file that was read, imports included.
+    /// Every file that was read or should have been: rules, imports, lists.
     pub files: Vec<PathBuf>,
 }
 
@@ -143,6 +146,8 @@ impl Loader<'_> {
         ) else {
             return;
         };
+        let lists = types::list_files(&written.options, self.working_directory);
+        loaded.files.extend(lists);
         if switched_off == SwitchedOff::Disabled
             && let Some(name) = disabled(&written.options, path)
         {

@@ -36,6 +36,10 @@ pub const OPTIONS: &[OptionSpec] = &[
         .kind(Kind::List(&Kind::Any))
         .default("[]")
         .doc("The clauses an event must meet."),
+    opt("mapping")
+        .kind(Kind::AnyOf(&[Kind::Str, Kind::Map]))
+        .default("dynamic")
+        .doc("How fields are typed: `dynamic`, `logstash`, `elasticsearch` (asked of es_host at start), a file, or {properties: …}."),
     opt("description")
         .kind(Kind::Any)
         .doc("What the rule is about."),

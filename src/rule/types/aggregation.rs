@@ -9,7 +9,9 @@ use super::source::time_document;
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Fields};
 use crate::rule::window::Window;
-use crate::rule::{Common, Gap, Hit, Key, QueryKey, Sample, StateSize};
+use crate::rule::{
+    Common, Gap, Hit, Key, LOOKED_AT, QueryKey, Sample, StateSize, Wanted, WindowView,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -27,10 +29,12 @@ pub(super) const OVERLAP: OptionSpec = opt("allow_buffer_time_overlap")
     .no_effect("there are no queries whose windows could overlap")
     .doc("Whether a poll asks for a whole buffer_time when less has passed since the last one.");
 pub(super) const TERMS_SIZE: OptionSpec = opt("terms_size")
+    .judges()
     .int()
     .default("50")
     .doc("How many values of query_key are looked at: those with most events.");
 pub(super) const MIN_DOC_COUNT: OptionSpec = opt("min_doc_count")
+    .judges()
     .int()
     .default("1")
     .doc("How many events a value of query_key needs to be looked at.");
@@ -305,6 +309,40 @@ impl Aggregation {
     /// The clock may have been set back.
     pub(super) fn resume(&mut self, gap: &Gap) {
         self.now = self.now.map(|now| now.min(gap.to));
+    }
+
+    /// The groups that are looked at, as the last event or tick left them; `says` tells of a value in words, and how far it is from a match.
+    pub(super) fn views(
+        &self,
+        wanted: &Wanted<'_>,
+        says: impl Fn(&Evaluated) -> (String, Option<f64>),
+    ) -> Vec<WindowView> {
+        let now = self.now.unwrap_or(wanted.now);
+        let ids = self.groups.looked_at().into_iter().take(LOOKED_AT);
+        let groups = ids.filter_map(|id| self.evaluate(id, now));
+        let is_grouped = self.plan.depth() > 0;
+        let (oldest, newest) = (self.events.oldest(), self.events.newest());
+        let views = groups.filter_map(|group| {
+            let key = match &*group.path {
+                [] => Key::All,
+                path => Key::Text(joined(path).into()),
+            };
+            if is_grouped && !wanted.means(&key.text()) {
+                return None;
+            }
+            let (says, distance) = says(&group);
+            let documents = usize::try_from(group.documents).unwrap_or(usize::MAX);
+            // Of groups it is not known which events are theirs.
+            let oldest = oldest.filter(|_| !is_grouped).map(|oldest| oldest.time);
+            Some(WindowView {
+                oldest,
+                newest: newest.filter(|_| !is_grouped).map(|newest| newest.time),
+                expires: oldest.map(|oldest| oldest.plus(self.plan.window)),
+                distance,
+                ..WindowView::new(&key, documents, says)
+            })
+        });
+        views.collect()
     }
 
     pub(super) fn size(&self) -> StateSize {

@@ -58,6 +58,20 @@ impl Bounds {
         self.min.as_ref().is_some_and(|min| value < min.value)
     }
 
+    /// How far a value is from being outside.
+    pub(super) fn distance(&self, value: f64) -> Option<f64> {
+        let above = self.max.as_ref().map(|max| max.value - value);
+        let below = self.min.as_ref().map(|min| value - min.value);
+        let nearest = [above, below].into_iter().flatten().reduce(f64::min);
+        nearest.map(|distance| {
+            if self.are_violated_by(value) {
+                0.0
+            } else {
+                distance.max(0.0)
+            }
+        })
+    }
+
     /// As the texts of alerts show them.
     pub(super) fn text(&self) -> String {
         let text =

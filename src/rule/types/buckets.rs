@@ -6,8 +6,9 @@ use super::aggregation::{Buckets, Evaluated, Plan};
 use super::groups::Path;
 use super::metric::Contribution;
 use crate::event::EventTime;
+use crate::event::time::duration_text;
 use crate::rule::window::Window;
-use crate::rule::{Hit, StateSize};
+use crate::rule::{Hit, Key, StateSize, WindowView};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -86,6 +87,19 @@ impl BucketWindow {
                 cut(plan, buckets, span.origin, &path, &events)
             })
             .collect()
+    }
+
+    /// The window as it stands: its pieces are made and looked at by ticks.
+    pub(super) fn view(&self, plan: &Plan) -> WindowView {
+        let (oldest, newest) = (self.events.oldest(), self.events.newest());
+        let (count, window) = (self.events.len(), duration_text(plan.window));
+        let says = format!("{count} events of {window}, which every tick cuts into pieces");
+        WindowView {
+            oldest: oldest.map(|oldest| oldest.time),
+            newest: newest.map(|newest| newest.time),
+            expires: oldest.map(|oldest| oldest.time.plus(plan.window)),
+            ..WindowView::new(&Key::All, count, says)
+        }
     }
 
     pub(super) fn size(&self) -> StateSize {

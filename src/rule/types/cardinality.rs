@@ -10,7 +10,7 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};
 use crate::rule::{
     Built, Common, Gap, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry,
-    Sample, StateSize, TimeField, Verdict, saved,
+    Sample, StateSize, TimeField, Verdict, Wanted, WindowView, saved, view,
 };
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,9 +27,11 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
             .doc("The field whose different values are counted."),
         TIMEFRAME,
         opt("max_cardinality")
+            .judges()
             .int()
             .doc("More different values than this make a match."),
         opt("min_cardinality")
+            .judges()
             .int()
             .doc("Fewer different values than this make a match."),
     ],
@@ -189,6 +191,38 @@ impl Values {
         match self {
             Self::Few(values) => values.iter().map(|(_, time)| *time).min(),
             Self::Many(many) => many.order.first(),
+        }
+    }
+
+    /// Drops values last seen after a time.
+    fn drop_after(&mut self, time: EventTime) {
+        match self {
+            Self::Few(values) => values.retain(|(_, seen)| *seen <= time),
+            Self::Many(many) => {
+                let values = many.values.slots_and_cells();
+                let newer: Vec<Slot> = values
+                    .filter(|(_, seen)| **seen > time)
+                    .map(|(slot, _)| slot)
+                    .collect();
+                for slot in newer {
+                    many.order.set(slot, None);
+                    many.values.remove(slot);
+                }
+            }
+        }
+    }
+
+    /// When the values were last seen, of those seen since a time.
+    fn times_from(&self, limit: EventTime) -> Vec<EventTime> {
+        let since = |time: &EventTime| *time >= limit;
+        match self {
+            Self::Few(values) => values.iter().map(|(_, time)| *time).filter(since).collect(),
+            Self::Many(many) => many
+                .values
+                .iter()
+                .map(|(_, time)| *time)
+                .filter(since)
+                .collect(),
         }
     }
 
@@ -417,7 +451,13 @@ impl RuleState for State {
 
     fn resume(&mut self, gap: &Gap) {
         if gap.breaks(self.settings.timeframe) {
+            let undone = gap.undone(self.settings.timeframe);
             for (slot, cell) in self.saved.cells.slots_and_cells() {
+                if let Some(time) = undone {
+                    self.values -= cell.values.len();
+                    cell.values.drop_after(time);
+                    self.values += cell.values.len();
+                }
                 cell.first = cell.first.and(Some(gap.to));
                 if self.settings.min.is_some() {
                     self.due.set(slot, cell.due(&self.settings));
@@ -452,6 +492,46 @@ impl RuleState for State {
             }
         }
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let Settings {
+            timeframe,
+            max,
+            min,
+            ref field,
+            ..
+        } = *self.settings;
+        let limit = wanted.now.minus(timeframe);
+        let cells = self.saved.cells.wanted(wanted).into_iter();
+        cells
+            .map(|(key, cell)| {
+                let times: Vec<EventTime> = cell.values.times_from(limit);
+                let (count, oldest) = (times.len(), times.iter().min().copied());
+                let number = view::signed(count);
+                let bound = |bound: Option<i64>, words: &str| {
+                    bound.map_or_else(String::new, |bound| format!(", {words} {bound} match"))
+                };
+                let says = format!(
+                    "{count} values of {field} {}{}{}",
+                    view::within(timeframe),
+                    bound(max, "more than"),
+                    bound(min, "fewer than")
+                );
+                let missing = [
+                    max.map(|max| max + 1 - number),
+                    min.map(|min| number - min + 1),
+                ];
+                let nearest = missing.into_iter().flatten().min();
+                WindowView {
+                    oldest,
+                    newest: times.iter().max().copied(),
+                    expires: oldest.map(|oldest| oldest.plus(timeframe)),
+                    distance: nearest.and_then(|missing| view::distance(missing.max(0))),
+                    ..WindowView::new(key, count, says)
+                }
+            })
+            .collect()
     }
 
     fn size(&self) -> StateSize {

@@ -8,7 +8,7 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
     Built, Common, Hit, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, Verdict, saved,
+    StateSize, Verdict, Wanted, WindowView, saved,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -161,6 +161,22 @@ impl RuleState for State {
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
         self.cells = saved::load(2, saved)?;
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let cells = self.cells.wanted(wanted).into_iter();
+        cells
+            .map(|(key, last)| {
+                let values: Vec<String> = last.values.iter().map(Value::to_string).collect();
+                let says = format!("last was {}; another value matches", values.join(", "));
+                WindowView {
+                    oldest: Some(last.time),
+                    newest: Some(last.time),
+                    expires: self.timeframe.map(|timeframe| last.time.plus(timeframe)),
+                    ..WindowView::new(key, 1, says)
+                }
+            })
+            .collect()
     }
 
     fn size(&self) -> StateSize {

@@ -3,13 +3,16 @@
 use super::aggregation::{Aggregation, Evaluated, Plan, SavedAggregation};
 use super::buckets::BucketWindow;
 use crate::event::EventTime;
-use crate::rule::{Gap, Hit, Match, RuleState, StateSize, saved};
+use crate::rule::{Gap, Hit, Match, RuleState, StateSize, Wanted, WindowView, saved};
 use std::sync::Arc;
 
 /// What a type makes of an evaluated group.
 pub(super) trait Evaluate: Send + Sync + 'static {
     /// How it aggregates.
     fn plan(&self) -> &Arc<Plan>;
+
+    /// A group's value in words, and how far it is from a match.
+    fn says(&self, group: &Evaluated) -> (String, Option<f64>);
 
     /// The match of a group, if its value is outside the bounds.
     fn check(&self, group: &Evaluated, now: EventTime) -> Option<Match>;
@@ -68,6 +71,11 @@ impl<E: Evaluate> RuleState for State<E> {
         Ok(())
     }
 
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        self.aggregation
+            .views(wanted, |group| self.settings.says(group))
+    }
+
     fn size(&self) -> StateSize {
         self.aggregation.size()
     }
@@ -102,6 +110,10 @@ impl<E: Evaluate> RuleState for BucketState<E> {
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
         self.window = saved::load(1, saved)?;
         Ok(())
+    }
+
+    fn views(&self, _: &Wanted<'_>) -> Vec<WindowView> {
+        vec![self.window.view(self.settings.plan())]
     }
 
     fn size(&self) -> StateSize {

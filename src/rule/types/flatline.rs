@@ -11,7 +11,7 @@ use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
     Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, saved,
+    Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,12 +22,12 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     name: "flatline",
     doc: "Matches when there are too few events within a timeframe.",
     options: &[
-        opt("threshold")
+        opt("threshold").judges()
             .int()
             .required()
             .doc("Fewer events than this make a match."),
         TIMEFRAME,
-        opt("forget_keys").bool().default("false").doc(
+        opt("forget_keys").judges().bool().default("false").doc(
             "Whether a key that matched is forgotten until its next event; otherwise it matches again and again.",
         ),
         source::COUNT_QUERY,
@@ -180,13 +180,25 @@ impl Cell {
         while self.window.pop_older(self.newest, timeframe).is_some() {}
     }
 
-    /// The clock was set back: a placeholder of the time to come was none. Whether an event is left.
-    fn set_back(&mut self, now: EventTime) -> bool {
+    /// The clock was set back: a placeholder of the time to come was none, and events are `undone` after a time. Whether an event is left.
+    fn set_back(
+        &mut self,
+        now: EventTime,
+        undone: Option<EventTime>,
+        documents: &mut Documents,
+    ) -> bool {
+        if let Some(time) = undone {
+            while self.window.pop_newer(time).is_some() {}
+        }
         let Some(newest) = self.window.newest().map(|item| item.time) else {
             return false;
         };
-        if self.newest > now && matches!(self.newest_item, NewestItem::Placeholder) {
+        if self.newest > now && (undone.is_some() || self.kept().is_none()) {
+            if let Some(kept) = self.kept() {
+                documents.release(kept);
+            }
             self.newest = newest.max(now);
+            self.newest_item = NewestItem::Placeholder;
         }
         self.first = self.first.min(self.newest);
         true
@@ -355,10 +367,16 @@ impl RuleState for State {
         if gap.is_back() {
             ticks.set_back(gap.to);
         }
+        let undone = gap.undone(self.settings.timeframe);
         for (slot, cell) in cells.slots_and_cells() {
-            if gap.is_back() && !cell.set_back(gap.to) {
-                forgotten.push(slot);
-                continue;
+            if gap.is_back() {
+                self.events -= cell.window.len();
+                let is_known = cell.set_back(gap.to, undone, &mut self.documents);
+                self.events += cell.window.len();
+                if !is_known {
+                    forgotten.push(slot);
+                    continue;
+                }
             }
             if gap.breaks(self.settings.timeframe) {
                 cell.first = gap.to;
@@ -390,6 +408,42 @@ impl RuleState for State {
         self.documents.found(cells().filter_map(Cell::kept));
         self.saved = saved;
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let Settings {
+            threshold,
+            timeframe,
+            ..
+        } = *self.settings;
+        let cells = self.saved.cells.wanted(wanted).into_iter();
+        cells
+            .map(|(key, cell)| {
+                let limit = cell.newest.max(wanted.now).minus(timeframe);
+                let times = cell.window.iter().map(|item| item.time);
+                let times: Vec<EventTime> = times.filter(|time| *time > limit).collect();
+                let count = times.len();
+                let watched = cell.first.plus(timeframe);
+                let due = cell.due(&self.settings).map(|due| due.max(watched));
+                // Older ones than the threshold's are not kept.
+                let more = if view::signed(count) < threshold {
+                    ""
+                } else {
+                    " or more"
+                };
+                let says = format!(
+                    "{count}{more} events {}, fewer than {threshold} match",
+                    view::within(timeframe)
+                );
+                WindowView {
+                    oldest: times.first().copied(),
+                    newest: times.last().copied(),
+                    expires: due.filter(|due| *due > wanted.now),
+                    distance: view::distance((view::signed(count) - threshold + 1).max(0)),
+                    ..WindowView::new(key, count, says)
+                }
+            })
+            .collect()
     }
 
     fn size(&self) -> StateSize {

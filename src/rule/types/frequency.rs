@@ -10,8 +10,8 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::window::{Documents, KeptEvent, Window};
 use crate::rule::{
-    Built, Common, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, saved,
+    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
+    Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +23,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when there are at least so many events within a timeframe.",
     options: &[
         opt("num_events")
+            .judges()
             .int()
             .required()
             .doc("How many events make a match."),
@@ -172,6 +173,31 @@ impl Events {
         }
     }
 
+    /// Drops events after a time.
+    fn drop_newer(&mut self, time: EventTime, documents: &mut Documents) {
+        match self {
+            Self::Times(window, newest) => {
+                while window.pop_newer(time).is_some() {
+                    documents.release(newest);
+                    *newest = KeptEvent::default();
+                }
+            }
+            Self::Whole(window) => {
+                while let Some(gone) = window.pop_newer(time) {
+                    documents.release(&gone.what);
+                }
+            }
+        }
+    }
+
+    fn times_after(&self, limit: EventTime) -> Vec<EventTime> {
+        let after = |time: &EventTime| *time > limit;
+        match self {
+            Self::Times(window, _) => window.iter().map(|item| item.time).filter(after).collect(),
+            Self::Whole(window) => window.iter().map(|item| item.time).filter(after).collect(),
+        }
+    }
+
     fn kept(&self) -> impl Iterator<Item = &KeptEvent> {
         let (newest, all) = match self {
             Self::Times(_, newest) => (Some(newest), None),
@@ -309,6 +335,19 @@ impl RuleState for State {
         self.sweep(PER_TICK);
     }
 
+    fn resume(&mut self, gap: &Gap) {
+        if gap.is_back() {
+            self.saved.tick = self.saved.tick.map(|tick| tick.min(gap.to));
+        }
+        if let Some(time) = gap.undone(self.settings.timeframe) {
+            for (_, cell) in self.saved.cells.slots_and_cells() {
+                self.events -= cell.window.len();
+                cell.window.drop_newer(time, &mut self.documents);
+                self.events += cell.window.len();
+            }
+        }
+    }
+
     fn save(&self) -> Vec<u8> {
         saved::save(2, &self.saved)
     }
@@ -329,6 +368,30 @@ impl RuleState for State {
         self.documents
             .found(cells().flat_map(|cell| cell.window.kept()));
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let Settings {
+            num_events,
+            timeframe,
+            ..
+        } = *self.settings;
+        let limit = wanted.now.minus(timeframe);
+        let cells = self.saved.cells.wanted(wanted).into_iter();
+        let view = |(key, cell): (&Key, &Cell)| {
+            let times: Vec<EventTime> = cell.window.times_after(limit);
+            let oldest = *times.first()?;
+            let count = times.len();
+            let says = format!("{count} of {num_events} events {}", view::within(timeframe));
+            Some(WindowView {
+                oldest: Some(oldest),
+                newest: times.last().copied(),
+                expires: Some(oldest.plus(timeframe)),
+                distance: view::distance(num_events - view::signed(count)),
+                ..WindowView::new(key, count, says)
+            })
+        };
+        cells.filter_map(view).collect()
     }
 
     fn size(&self) -> StateSize {

@@ -5,7 +5,7 @@ use crate::event::{Field, FieldPath};
 use crate::rule::Common;
 use hashbrown::HashSet;
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) type Entries = HashSet<Box<str>, foldhash::fast::RandomState>;
 
@@ -42,7 +42,7 @@ pub(super) fn entries(
     for entry in list.unwrap_or_default() {
         match &entry.data {
             Data::Str(text) if text.starts_with("!file") => {
-                let Some(path) = text.split_whitespace().nth(1) else {
+                let Some(path) = list_file(text) else {
                     let message = "!file needs a path after it";
                     problems.push(Problem::error("E0412", &entry.span, message));
                     continue;
@@ -148,4 +148,26 @@ fn listed(is: bool) -> Standing {
     } else {
         Standing::Unlisted
     }
+}
+
+/// The path in `!file PATH`.
+fn list_file(entry: &str) -> Option<&str> {
+    let mut words = entry.split_whitespace();
+    words.next().filter(|word| word.starts_with("!file"))?;
+    words.next()
+}
+
+/// The files that a rule's lists are read from.
+pub(in crate::rule) fn list_files<'a>(
+    options: &'a crate::config::Mapping,
+    working_directory: &'a Path,
+) -> impl Iterator<Item = PathBuf> + 'a {
+    ["blacklist", "whitelist"]
+        .into_iter()
+        .filter_map(|name| options.get(name)?.as_seq())
+        .flatten()
+        .filter_map(|entry| match &entry.data {
+            Data::Str(text) => Some(working_directory.join(list_file(text)?)),
+            _ => None,
+        })
 }

@@ -22,9 +22,9 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
         metric::METRIC_AGG_TYPE,
         metric::PERCENTILE_RANGE,
         metric::METRIC_AGG_SCRIPT,
-        opt("max_threshold").number().doc("A value above this is a match."),
-        opt("min_threshold").number().doc("A value below this is a match."),
-        opt("metric_format_string").doc(
+        opt("max_threshold").judges().number().doc("A value above this is a match."),
+        opt("min_threshold").judges().number().doc("A value below this is a match."),
+        opt("metric_format_string").judges().doc(
             "How the value is written beside the number itself: Python's str.format if it begins with a brace, else %.",
         ),
         aggregation::BUFFER_TIME,
@@ -119,6 +119,19 @@ impl RuleType for MetricAggregation {
 impl Evaluate for Settings {
     fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    fn says(&self, group: &Evaluated) -> (String, Option<f64>) {
+        let Metric { type_name, key, .. } = &self.metric;
+        let value = group.value.map_or_else(
+            || "nothing".to_owned(),
+            |value| python::str(&metric_value(self.metric.kind, value)),
+        );
+        let says = format!("{type_name} of {key} is {value} {}", self.bounds.text());
+        (
+            says,
+            group.value.and_then(|value| self.bounds.distance(value)),
+        )
     }
 
     fn check(&self, group: &Evaluated, now: EventTime) -> Option<Match> {

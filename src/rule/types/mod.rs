@@ -51,6 +51,8 @@ pub fn find(name: &str) -> Option<&'static RuleTypeEntry> {
     RULE_TYPES.iter().find(|entry| entry.name == name).copied()
 }
 
+pub(super) use list::list_files;
+
 /// The list of a blacklist or whitelist rule, files put in: what `filter_by_list` adds to the filter is made of it. Empty for other types.
 ///
 /// # Errors

@@ -1,16 +1,18 @@
 //! `new_term`: a match when a field has a value that was never seen before.
 //!
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#new-term>. ElastAlert asks the index for the values of the last `terms_window_size`; here events of
-//! that time are learnt from before the rule goes live. A value that was seen is known for ever.
+//! that time are learnt from before the rule goes live. A value that was seen is known from then on, until it has not been seen for `terms_window_size`:
+//! the running service lets go of such values at its start, as ElastAlert's baseline at a start does, and once a day.
 
 use super::source::{self, elements};
 use crate::config::{Data, Kind, Node, Problem, Properties, TEXTS, opt};
 use crate::event::{Document, EventTime, Field, FieldPath, python};
 use crate::rule::{
-    Built, Common, Hit, Key, Learning, Match, Observed, QueryKey, RuleState, RuleType,
-    RuleTypeEntry, Sample, StateSize, Verdict, saved,
+    Built, Common, Hit, Key, LOOKED_AT, Learning, Match, Observed, QueryKey, RuleState, RuleType,
+    RuleTypeEntry, Sample, StateSize, Verdict, Wanted, WindowView, saved,
 };
-use indexmap::IndexSet;
+use indexmap::map::Entry;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +27,8 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
         opt("terms_window_size")
             .duration()
             .default("30 days")
-            .doc("How far back events are learnt from before the rule goes live."),
-        opt("alert_on_missing_field")
+            .doc("How far back events are learnt from before the rule goes live, and how long a value is known after it was last seen."),
+        opt("alert_on_missing_field").judges()
             .bool()
             .default("false")
             .doc("Whether events without the field match, every time."),
@@ -200,8 +202,11 @@ impl NewTerm {
     }
 }
 
-/// Values, or combinations of values, that were seen.
-type Known = IndexSet<Box<[Key]>, foldhash::fast::RandomState>;
+/// Values, or combinations of values, that were seen, and when last.
+type Known = IndexMap<Box<[Key]>, EventTime, foldhash::fast::RandomState>;
+
+/// When a value was seen that an older version of the program knew: it did not say.
+const SOME_TIME: EventTime = EventTime(i64::MIN);
 
 struct State {
     settings: Arc<Settings>,
@@ -266,6 +271,20 @@ impl State {
     }
 }
 
+/// Notes that a value was seen; whether it is new.
+fn see(known: &mut Known, value: Box<[Key]>, time: EventTime) -> bool {
+    match known.entry(value) {
+        Entry::Occupied(mut seen) => {
+            *seen.get_mut() = time.max(*seen.get());
+            false
+        }
+        Entry::Vacant(place) => {
+            place.insert(time);
+            true
+        }
+    }
+}
+
 impl RuleState for State {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
         if let (Some((field, time)), [value], [known]) = (
@@ -274,7 +293,7 @@ impl RuleState for State {
             self.known.as_mut_slice(),
         ) {
             for value in elements(Field::Value(value)) {
-                if known.insert([Key::from(&value)].into()) {
+                if see(known, [Key::from(&value)].into(), hit.time) {
                     let mut document = source::time_document(time, now);
                     document.insert("new_field".to_owned(), Value::from(field.as_str()));
                     document.insert(field.clone(), value);
@@ -287,7 +306,7 @@ impl RuleState for State {
         let mut added = Document::new();
         let terms = Self::each_term(&self.settings, &mut self.known, &hit.sample.values);
         for (term, known, parts) in terms {
-            let what = match term.value(parts).map(|value| known.insert(value)) {
+            let what = match term.value(parts).map(|value| see(known, value, hit.time)) {
                 Some(true) => "new_field",
                 None if self.settings.alert_on_missing_field => "missing_field",
                 Some(false) | None => continue,
@@ -306,16 +325,39 @@ impl RuleState for State {
         for (term, known, parts) in
             Self::each_term(&self.settings, &mut self.known, &hit.sample.values)
         {
-            known.extend(term.learnt(parts));
+            for value in term.learnt(parts) {
+                see(known, value, hit.time);
+            }
+        }
+    }
+
+    fn forget(&mut self, now: EventTime) {
+        let oldest = now.minus(self.settings.window);
+        for known in &mut self.known {
+            known.retain(|_, seen| {
+                if *seen == SOME_TIME {
+                    *seen = now;
+                }
+                *seen >= oldest
+            });
         }
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.known)
+        saved::save(2, &self.known)
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        let known: Vec<Known> = saved::load(1, saved)?;
+        let known: Vec<Known> = if saved.first() == Some(&1) {
+            let known: Vec<IndexSet<Box<[Key]>>> = saved::load(1, saved)?;
+            let seen = |value| (value, SOME_TIME);
+            let known = known.into_iter();
+            known
+                .map(|known| known.into_iter().map(seen).collect())
+                .collect()
+        } else {
+            saved::load(2, saved)?
+        };
         if known.len() != self.known.len() {
             return Err("the saved state is about other fields".to_owned());
         }
@@ -332,12 +374,58 @@ impl RuleState for State {
             return loaded;
         }
         for (known, before) in self.known.iter_mut().zip(before) {
-            known.extend(before);
+            for (value, time) in before {
+                see(known, value, time);
+            }
         }
         Ok(())
     }
 
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        let window = self.settings.window;
+        let terms = self.settings.terms.iter().zip(&self.known);
+        let views = terms.map(|(term, known)| {
+            let name = match &term.label {
+                Value::Array(names) => names.iter().map(python::str).collect::<Vec<_>>().join(", "),
+                name => python::str(name),
+            };
+            // One value: a combination is written with comma and blank.
+            if let Some(wanted) = wanted.key {
+                let mut seen = known.iter().filter(|(value, _)| {
+                    let parts: Vec<String> = value.iter().map(Key::text).collect();
+                    parts.join(", ") == wanted
+                });
+                let (says, seen) = match seen.next() {
+                    Some((_, seen)) => (format!("known of {name}"), Some(*seen)),
+                    None => (format!("not known of {name}: it matches"), None),
+                };
+                let key = Key::Text(wanted.into());
+                return WindowView {
+                    newest: seen,
+                    expires: seen.map(|seen| seen.plus(window)),
+                    distance: seen.is_none().then_some(0.0),
+                    ..WindowView::new(&key, usize::from(seen.is_some()), says)
+                };
+            }
+            let count = known.len();
+            let times = known
+                .values()
+                .filter(|seen| **seen != SOME_TIME)
+                .take(LOOKED_AT);
+            WindowView {
+                oldest: times.clone().min().copied(),
+                newest: times.max().copied(),
+                ..WindowView::new(
+                    &Key::All,
+                    count,
+                    format!("{count} values of {name} are known; another matches"),
+                )
+            }
+        });
+        views.collect()
+    }
+
     fn size(&self) -> StateSize {
-        super::size(self.known.iter().map(IndexSet::len).sum(), 0)
+        super::size(self.known.iter().map(IndexMap::len).sum(), 0)
     }
 }

@@ -25,13 +25,13 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
             .kind(Kind::List(&Kind::Any))
             .required()
             .doc("The second filter: all its clauses must hold."),
-        opt("max_percentage").number().doc("A percentage above this is a match."),
-        opt("min_percentage").number().doc("A percentage below this is a match."),
-        opt("min_denominator")
+        opt("max_percentage").judges().number().doc("A percentage above this is a match."),
+        opt("min_percentage").judges().number().doc("A percentage below this is a match."),
+        opt("min_denominator").judges()
             .int()
             .default("0")
             .doc("With fewer events than this nothing matches."),
-        opt("percentage_format_string").doc(
+        opt("percentage_format_string").judges().doc(
             "How the percentage is written beside the number itself: Python's str.format if it begins with a brace, else %.",
         ),
         aggregation::BUFFER_TIME,
@@ -116,6 +116,21 @@ impl RuleType for PercentageMatch {
 impl Evaluate for Settings {
     fn plan(&self) -> &Arc<Plan> {
         &self.plan
+    }
+
+    fn says(&self, group: &Evaluated) -> (String, Option<f64>) {
+        let percentage = group.value.filter(|_| group.documents > 0);
+        let percentage = percentage.map(|value| value / precise(group.documents) * 100.0);
+        let text = percentage.map_or_else(|| "nothing".to_owned(), |p| python::str(&float(p)));
+        let says = format!(
+            "{text} percent of {} events {}",
+            group.documents,
+            self.bounds.text()
+        );
+        (
+            says,
+            percentage.and_then(|percentage| self.bounds.distance(percentage)),
+        )
     }
 
     fn check(&self, group: &Evaluated, _: EventTime) -> Option<Match> {

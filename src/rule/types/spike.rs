@@ -13,7 +13,7 @@ use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
     Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, saved,
+    Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -220,6 +220,10 @@ impl RuleState for State {
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
         self.cells = saved::load(2, saved)?;
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        self.cells.views(&self.settings.spike, wanted)
     }
 
     fn size(&self) -> StateSize {

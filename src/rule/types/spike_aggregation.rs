@@ -16,7 +16,7 @@ use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
     Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, saved,
+    Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -207,6 +207,10 @@ impl RuleState for State {
         self.aggregation = Aggregation::from_saved(&self.settings.plan, aggregation);
         self.cells = cells;
         Ok(())
+    }
+
+    fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        self.cells.views(&self.settings.spike, wanted)
     }
 
     fn size(&self) -> StateSize {

@@ -3,6 +3,8 @@
 //! What is put in goes to the key's current window; what gets too old for that goes to its reference window, at that moment. A key is checked after
 //! each insertion, but not within twice the timeframe of its first, when the reference cannot be full yet.
 
+mod views;
+
 use super::keyed::{Deadlines, Keyed, Slot};
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, RawEvent};
@@ -14,22 +16,25 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").number().required().doc(
+pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").judges().number().required().doc(
     "How many times the reference the current value must be (up), or the reference of the current value (down).",
 );
 pub(super) const SPIKE_TYPE: OptionSpec = opt("spike_type")
+    .judges()
     .one_of(&["up", "down", "both"])
     .required()
     .doc("Which direction matches.");
 pub(super) const THRESHOLD_CUR: OptionSpec = opt("threshold_cur")
+    .judges()
     .number()
     .default("0")
     .doc("The least current value for a match.");
 pub(super) const THRESHOLD_REF: OptionSpec = opt("threshold_ref")
+    .judges()
     .number()
     .default("0")
     .doc("The least reference value for a match.");
-pub(super) const ALERT_ON_NEW_DATA: OptionSpec = opt("alert_on_new_data")
+pub(super) const ALERT_ON_NEW_DATA: OptionSpec = opt("alert_on_new_data").judges()
     .bool()
     .default("false")
     .doc("Whether keys that appear when others have been watched for twice the timeframe are checked at once.");
@@ -157,10 +162,20 @@ struct Windows {
 }
 
 /// The running sum and number of a window's amounts.
-#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Total {
+    /// Minus zero until an amount was added: Python starts with the integer 0 and prints it as such.
     sum: f64,
     number: u32,
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        Self {
+            sum: -0.0,
+            number: 0,
+        }
+    }
 }
 
 impl Total {
@@ -287,6 +302,17 @@ impl Windows {
         self.cur.insert(time, item);
         self.newest = self.newest.max(time);
         self.move_on(ticks, timeframe, documents);
+    }
+
+    /// Drops events after a time.
+    fn drop_newer(&mut self, time: EventTime, documents: &mut Documents) {
+        while let Some(gone) = self.cur.pop_newer(time) {
+            documents.release(&gone.what.event);
+            self.cur_total.remove(gone.what.amount);
+        }
+        while let Some(gone) = self.reference.pop_newer(time) {
+            self.reference_total.remove(gone.what);
+        }
     }
 
     /// The clock was set back: placeholders of the time to come were none.
@@ -424,6 +450,10 @@ pub(super) struct Spike {
 impl Spike {
     /// `spike_count` and `reference_count`.
     pub(super) fn counts(&self, number: fn(f64) -> Value) -> Document {
+        let number = |amount: f64| match amount {
+            untouched if untouched == 0.0 && untouched.is_sign_negative() => Value::from(0),
+            amount => number(amount),
+        };
         Document::from_iter([
             ("spike_count".to_owned(), number(self.cur)),
             ("reference_count".to_owned(), number(self.reference)),
@@ -589,6 +619,11 @@ impl Cells {
         *filled_once &= !breaks;
         for (slot, cell) in cells.slots_and_cells() {
             if let Some(windows) = cell.windows.as_mut().filter(|_| gap.is_back()) {
+                if let Some(time) = gap.undone(settings.timeframe) {
+                    self.items -= windows.len();
+                    windows.drop_newer(time, &mut self.documents);
+                    self.items += windows.len();
+                }
                 windows.set_back(gap.to, ticks);
             }
             if breaks {

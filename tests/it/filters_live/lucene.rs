@@ -129,13 +129,17 @@ fn clause(dice: &mut Dice, depth: u32) -> String {
         5 => format!(
             "\"{}\"~{}",
             phrase(dice),
-            dice.pick(&["0", "1", "2", "5", "2.7", "100", "", "x"])
+            dice.pick(&[
+                "0", "1", "2", "5", "2.7", "100", "", "x", "-1", "1e2", "NaN", "0&&"
+            ])
         ),
         6 | 7 => wildcard(dice),
         8 => format!(
             "{}~{}",
             raw(dice),
-            dice.pick(&["", "0", "1", "2", "0.5", "0.8", "3", "1.5", "AUTO"])
+            dice.pick(&[
+                "", "0", "1", "2", "0.5", "0.8", "3", "1.5", "AUTO", "1e0", "-0.5"
+            ])
         ),
         9 => format!("/{}/", regexp(dice).replace('/', "\\/")),
         10 | 11 => range(dice),

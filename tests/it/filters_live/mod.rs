@@ -205,6 +205,8 @@ async fn compare(url: &str, round: Round) -> Vec<String> {
             (Ok(theirs), Ok(ours)) if theirs == ours => continue,
             // What is refused by name is not compared.
             (_, Err(ours)) if ours.contains("E0203") => continue,
+            // The server passes over some texts that stand where a clause should.
+            (Ok(_), Err(ours)) if ours.contains("a clause is an object such as") => continue,
             // We check it even where a server would never come to use it.
             (Ok(_), Err(ours)) if ours.contains("minimum_should_match takes") => continue,
             (Err(theirs), Ok(_)) => format!("error expected: {theirs}"),

@@ -11,7 +11,7 @@ use tripline::alert::{Alert, BodyStyle, Preparation, Process, Template, Times, T
 use tripline::config::{Service, Sources};
 use tripline::engine::{
     AlerterFacts, DeliveryOutcome, Effect, Engine, Input, Op, Options, Outcome, PendingAlert,
-    Prepare, Program, ProgramRule, Silence, Snapshot, TicketUse, Write,
+    Prepare, Program, ProgramRule, Seen, Silence, Snapshot, TicketUse, Write,
 };
 use tripline::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use tripline::filter::Mapping;
@@ -440,7 +440,7 @@ impl Prepare for StandIn {
         (enhanced == Enhanced::Kept, errors)
     }
 
-    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>) -> Vec<String> {
+    fn prepare(&self, rule: &Rule, matches: &mut Vec<Document>, _seen: &Seen) -> Vec<String> {
         self.preparation.run(rule, matches, &Nothing).errors
     }
 
