@@ -42,6 +42,7 @@ mod support;
 mod tcp;
 mod test_rule;
 mod tidy;
+mod understanding;
 #[path = "inputs_web.rs"]
 mod web;
 mod writeback;
