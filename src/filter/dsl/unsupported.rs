@@ -97,7 +97,7 @@ mod tests {
             let clause = serde_json::json!({"bool": {"must": [{*name: {"field": "x"}}]}});
             let problems = Filter::load(&[node(&clause)], &Mapping::dynamic()).unwrap_err();
             let problem = problems.first().unwrap();
-            assert_eq!((problems.len(), &*problem.code), (1, "E0203"), "{name}");
+            assert_eq!((problems.len(), problem.code), (1, "E0203"), "{name}");
             assert!(
                 problem.message.contains(&format!("{name:?}")),
                 "{}",
