@@ -1,0 +1,293 @@
+//! Both windows of one key, and the ticks that move them on.
+
+use super::{Amount, Measure, SpikeSettings};
+use crate::event::EventTime;
+use crate::rule::window::{Documents, Item, KeptEvent, Window};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// An item of the current window.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Current {
+    pub(super) amount: Amount,
+    pub(super) event: KeptEvent,
+}
+
+/// Before all times.
+pub(super) const NEVER: EventTime = EventTime(i64::MIN);
+
+/// Both windows of a key. Placeholders are not in them: which ones there were is known from the ticks, and all they do is to move the windows on.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Windows {
+    pub(super) cur: Window<Current>,
+    pub(super) cur_total: Total,
+    pub(super) reference: Window<Amount>,
+    pub(super) reference_total: Total,
+    /// The newest item that ever was in `cur`.
+    pub(super) newest: EventTime,
+    /// The newest item that has gone over to `reference` since that was emptied.
+    pub(super) reference_newest: EventTime,
+    /// Placeholders up to this time went over before `reference` was emptied.
+    pub(super) emptied: EventTime,
+    /// How many ticks there were before the windows came to be: they have no placeholder in them.
+    pub(super) born: u32,
+    /// How many ticks are accounted for.
+    pub(super) seen: u32,
+}
+
+/// The running sum and number of a window's amounts.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Total {
+    /// Minus zero until an amount was added: Python starts with the integer 0 and prints it as such.
+    pub(super) sum: f64,
+    pub(super) number: u32,
+}
+
+impl Default for Total {
+    fn default() -> Self {
+        Self {
+            sum: -0.0,
+            number: 0,
+        }
+    }
+}
+
+impl Total {
+    pub(super) fn add(&mut self, amount: Amount) {
+        if let Some(amount) = amount.get() {
+            self.sum += amount;
+            self.number += 1;
+        }
+    }
+
+    pub(super) fn remove(&mut self, amount: Amount) {
+        if let Some(amount) = amount.get() {
+            self.sum -= amount;
+            self.number = self.number.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn value(
+        self,
+        measure: Measure,
+        amounts: impl Iterator<Item = Amount>,
+    ) -> Option<f64> {
+        let amounts = amounts.filter_map(Amount::get);
+        let number = f64::from(self.number);
+        match measure {
+            Measure::Sum => Some(self.sum),
+            _ if self.number == 0 => None,
+            Measure::NonZeroMean => Some(self.sum / number),
+            // Added up anew: the running sum of fractions would drift away.
+            Measure::Mean => Some(amounts.sum::<f64>() / number),
+            Measure::Min => amounts.reduce(f64::min),
+            Measure::Max => amounts.reduce(f64::max),
+        }
+    }
+}
+
+/// The ticks that still matter.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Ticks {
+    /// Their times, in order.
+    pub(super) times: VecDeque<EventTime>,
+    /// How many there were before these.
+    pub(super) gone: u32,
+}
+
+impl Ticks {
+    pub(super) fn count(&self) -> u32 {
+        self.number(self.times.len())
+    }
+
+    pub(super) fn number(&self, place: usize) -> u32 {
+        self.gone
+            .saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
+    }
+
+    /// One more. Only the last one that is a timeframe old matters of those that are.
+    pub(super) fn add(&mut self, now: EventTime, timeframe: Duration) {
+        self.times.push_back(now);
+        while self
+            .times
+            .get(1)
+            .is_some_and(|second| *second <= now.minus(timeframe))
+        {
+            self.times.pop_front();
+            self.gone = self.gone.saturating_add(1);
+        }
+    }
+
+    /// The clock was set back: ticks of the time to come have not been.
+    pub(super) fn set_back(&mut self, now: EventTime) {
+        while self.times.pop_back_if(|time| *time > now).is_some() {}
+    }
+
+    pub(super) fn latest(&self) -> Option<EventTime> {
+        self.times.back().copied()
+    }
+
+    /// The latest after the first `count` ones that is not after `time`.
+    pub(super) fn latest_until(&self, time: EventTime, count: u32) -> Option<EventTime> {
+        let place = self
+            .times
+            .partition_point(|tick| *tick <= time)
+            .checked_sub(1)?;
+        let tick = self.times.get(place).copied();
+        tick.filter(|_| self.number(place) >= count)
+    }
+}
+
+impl Windows {
+    pub(super) fn new(ticks: &Ticks) -> Self {
+        Self {
+            cur: Window::default(),
+            cur_total: Total::default(),
+            reference: Window::default(),
+            reference_total: Total::default(),
+            newest: NEVER,
+            reference_newest: NEVER,
+            emptied: NEVER,
+            born: ticks.count(),
+            seen: ticks.count(),
+        }
+    }
+
+    /// Puts in the placeholders of ticks that did not look at these windows.
+    pub(super) fn catch_up(
+        &mut self,
+        ticks: &Ticks,
+        timeframe: Duration,
+        documents: &mut Documents,
+    ) {
+        if let Some(latest) = ticks.latest()
+            && ticks.count() > self.seen
+        {
+            self.seen = ticks.count();
+            if latest <= self.newest.minus(timeframe) {
+                // So late that it went to the reference at once.
+                self.reference_newest = self.reference_newest.max(latest);
+            }
+            self.newest = self.newest.max(latest);
+            self.move_on(ticks, timeframe, documents);
+        }
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        time: EventTime,
+        item: Current,
+        ticks: &Ticks,
+        timeframe: Duration,
+        documents: &mut Documents,
+    ) {
+        self.cur_total.add(item.amount);
+        self.cur.insert(time, item);
+        self.newest = self.newest.max(time);
+        self.move_on(ticks, timeframe, documents);
+    }
+
+    /// Drops events after a time.
+    pub(super) fn drop_newer(&mut self, time: EventTime, documents: &mut Documents) {
+        while let Some(gone) = self.cur.pop_newer(time) {
+            documents.release(&gone.what.event);
+            self.cur_total.remove(gone.what.amount);
+        }
+        while let Some(gone) = self.reference.pop_newer(time) {
+            self.reference_total.remove(gone.what);
+        }
+    }
+
+    /// The clock was set back: placeholders of the time to come were none.
+    pub(super) fn set_back(&mut self, now: EventTime, ticks: &Ticks) {
+        let newest = self.cur.newest().map_or(now, |item| item.time.max(now));
+        self.newest = self.newest.min(newest);
+        let gone = self
+            .reference
+            .newest()
+            .map_or(now, |item| item.time.max(now));
+        self.reference_newest = self.reference_newest.min(gone);
+        self.emptied = self.emptied.min(now);
+        self.born = self.born.min(ticks.count());
+        self.seen = self.seen.min(ticks.count());
+    }
+
+    /// Lets what is too old for one window go to the next.
+    pub(super) fn move_on(
+        &mut self,
+        ticks: &Ticks,
+        timeframe: Duration,
+        documents: &mut Documents,
+    ) {
+        while let Some(gone) = self.cur.pop_older(self.newest, timeframe) {
+            let amount = gone.what.amount;
+            documents.release(&gone.what.event);
+            self.cur_total.remove(amount);
+            self.reference_total.add(amount);
+            self.reference.insert(gone.time, amount);
+            self.reference_newest = self.reference_newest.max(gone.time);
+        }
+        let placeholder = ticks.latest_until(self.newest.minus(timeframe), self.born);
+        if let Some(placeholder) = placeholder.filter(|time| *time > self.emptied) {
+            self.reference_newest = self.reference_newest.max(placeholder);
+        }
+        while let Some(gone) = self.reference.pop_older(self.reference_newest, timeframe) {
+            self.reference_total.remove(gone.what);
+        }
+    }
+
+    pub(super) fn empty_reference(&mut self, timeframe: Duration) {
+        self.reference.clear();
+        self.reference_total = Total::default();
+        self.reference_newest = NEVER;
+        self.emptied = self.newest.minus(timeframe);
+    }
+
+    pub(super) fn values(&self, measure: Measure) -> (Option<f64>, Option<f64>) {
+        let cur = self.cur.iter().map(|item| item.what.amount);
+        let reference = self.reference.iter().map(|item| item.what);
+        (
+            self.cur_total.value(measure, cur),
+            self.reference_total.value(measure, reference),
+        )
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.cur_total.sum == 0.0 && self.reference_total.sum == 0.0
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cur.len() + self.reference.len()
+    }
+
+    /// The item that stands for a spike: the oldest that counts, else a sample that does not. `None`: only placeholders are left.
+    pub(super) fn representative(&self, measure: Measure) -> Option<&Item<Current>> {
+        let counts = |item: &&Item<Current>| match item.what.amount.get() {
+            Some(amount) => measure == Measure::NonZeroMean || amount != 0.0,
+            None => false,
+        };
+        let newest = || self.cur.newest().filter(|item| item.time == self.newest);
+        self.cur.iter().find(counts).or_else(newest)
+    }
+
+    /// Whether time alone can make a spike of what is there.
+    pub(super) fn can_spike(&self, settings: &SpikeSettings) -> bool {
+        let (cur, both) = (
+            self.cur_total.sum,
+            self.cur_total.sum + self.reference_total.sum,
+        );
+        settings.measure != Measure::Sum
+            || (cur >= settings.threshold_cur && both >= settings.threshold_ref)
+    }
+
+    /// When time alone can next change what a check finds.
+    pub(super) fn due(&self, timeframe: Duration) -> Option<EventTime> {
+        let cur = self.cur.oldest().map(|oldest| oldest.time.plus(timeframe));
+        let reference = self
+            .reference
+            .oldest()
+            .map(|oldest| oldest.time.plus(timeframe * 2));
+        [cur, reference].into_iter().flatten().min()
+    }
+}
