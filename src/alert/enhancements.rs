@@ -10,6 +10,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         .texts()
         .doc("Changes to make to each match before it is sent, by name."),
     opt("run_enhancements_first")
+        .may_be_empty()
         .bool()
         .default("false")
         .doc("Make these changes when the rule matches instead of when the alert is sent."),

@@ -21,6 +21,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         .default("false")
         .doc("Add them to the first match of an alert only."),
     opt("include_match_in_root")
+        .may_be_empty()
         .bool()
         .default("false")
         .doc("The written document has the match's members beside its own."),

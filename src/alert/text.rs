@@ -13,7 +13,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
     opt("alert_subject")
         .kind(Kind::AnyOf(&[Kind::Str, Kind::Number, Kind::Bool]))
         .doc("The alert's subject; default is the rule's name or what the alerter prefers."),
-    opt("alert_subject_args")
+    opt("alert_subject_args").may_be_empty()
         .kind(Kind::List(&Kind::Str))
         .doc("Fields whose values replace the placeholders of alert_subject."),
     opt("alert_subject_max_len")

@@ -6,6 +6,9 @@
 //! ```text
 //! engine → deliveries (bounded) → lanes, one per (rule, alerter) → alerter → outcomes (bounded) → engine
 //! ```
+//! What has been sent and is not journalled would be sent again after a crash: a lane gets no further ahead of the journal than
+//! [`UNJOURNALLED`] alerts.
+//!
 //! Whoever reads the outcomes must not wait while handing over deliveries: with both queues full, each side would wait for the other.
 
 use super::short_links::ShortLinks;
@@ -23,10 +26,23 @@ use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+/// So many deliveries of one rule through one alerter may have ended without their outcomes being journalled. With one the next alert would
+/// wait for the disk every time.
+pub const UNJOURNALLED: usize = 4;
+
+/// How a delivery ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// The outcome.
+    pub outcome: DeliveryOutcome,
+    /// To be dropped when the outcome is journalled.
+    pub journalled: oneshot::Sender<()>,
+}
 
 /// A rule and its alerters.
 #[derive(Debug)]
@@ -91,11 +107,7 @@ pub struct Sending {
 
 impl Sending {
     /// Starts the task; outcomes go to `outcomes`.
-    pub fn start(
-        sources: Sources,
-        limits: Limits,
-        outcomes: mpsc::Sender<DeliveryOutcome>,
-    ) -> Self {
+    pub fn start(sources: Sources, limits: Limits, outcomes: mpsc::Sender<Ended>) -> Self {
         // Short: what waits, waits in the lanes, where it can be sorted by rule and alerter.
         let (deliveries, incoming) = mpsc::channel(64);
         let lanes = Lanes {
@@ -106,6 +118,7 @@ impl Sending {
             places: HashMap::new(),
             accepted: 0,
             attempts: JoinSet::new(),
+            journalled: JoinSet::new(),
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(lanes.run(incoming, stop.clone()));
@@ -143,6 +156,8 @@ type LaneKey = (Arc<str>, u16);
 struct Lane {
     waiting: VecDeque<Delivery>,
     state: LaneState,
+    /// Deliveries that ended and are not journalled.
+    unjournalled: usize,
 }
 
 #[derive(Default, PartialEq)]
@@ -165,12 +180,22 @@ struct Places {
 struct Lanes {
     sources: Sources,
     limits: Limits,
-    outcomes: mpsc::Sender<DeliveryOutcome>,
+    outcomes: mpsc::Sender<Ended>,
     lanes: HashMap<LaneKey, Lane>,
     /// Attempts running, and lanes waiting for one to end, by the alerter's name.
     places: HashMap<&'static str, Places>,
     accepted: usize,
-    attempts: JoinSet<(LaneKey, Option<&'static str>)>,
+    attempts: JoinSet<Attempted>,
+    /// Ends when an outcome of the lane is journalled.
+    journalled: JoinSet<LaneKey>,
+}
+
+/// An attempt that ended.
+struct Attempted {
+    lane: LaneKey,
+    /// The alerter's name.
+    name: Option<&'static str>,
+    journalled: oneshot::Receiver<()>,
 }
 
 impl Lanes {
@@ -189,10 +214,11 @@ impl Lanes {
                     None => open = false,
                 },
                 Some(ended) = self.attempts.join_next() => match ended {
-                    Ok((lane, name)) => self.ended(&lane, name),
+                    Ok(attempted) => self.ended(attempted),
                     // Attempts catch panics themselves, and are aborted only together with this task.
                     Err(error) => tracing::error!(%error, "a delivery attempt was lost"),
                 },
+                Some(Ok(lane)) = self.journalled.join_next() => self.is_journalled(&lane),
             }
         }
     }
@@ -208,16 +234,24 @@ impl Lanes {
         self.start(&key);
     }
 
-    fn ended(&mut self, key: &LaneKey, name: Option<&'static str>) {
+    fn ended(&mut self, attempted: Attempted) {
+        let Attempted {
+            lane: key,
+            name,
+            journalled,
+        } = attempted;
         self.accepted = self.accepted.saturating_sub(1);
-        if let Some(lane) = self.lanes.get_mut(key) {
+        if let Some(lane) = self.lanes.get_mut(&key) {
             lane.state = LaneState::Idle;
-            if lane.waiting.is_empty() {
-                self.lanes.remove(key);
-            }
+            lane.unjournalled += 1;
         }
+        let waits = key.clone();
+        self.journalled.spawn(async move {
+            let _dropped = journalled.await;
+            waits
+        });
         // Its place still counts as taken here, so that a lane cannot overtake those that wait.
-        self.start(key);
+        self.start(&key);
         let Some(name) = name else {
             return;
         };
@@ -227,6 +261,16 @@ impl Lanes {
         while let Some(waiting) = self.unblock(name) {
             self.start(&waiting);
         }
+    }
+
+    fn is_journalled(&mut self, key: &LaneKey) {
+        if let Some(lane) = self.lanes.get_mut(key) {
+            lane.unjournalled = lane.unjournalled.saturating_sub(1);
+            if lane.waiting.is_empty() && lane.unjournalled == 0 && lane.state == LaneState::Idle {
+                self.lanes.remove(key);
+            }
+        }
+        self.start(key);
     }
 
     /// The lane that has waited longest for a place that is free now.
@@ -247,7 +291,8 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(key) else {
             return;
         };
-        if lane.state != LaneState::Idle || lane.waiting.is_empty() {
+        let is_ahead = lane.unjournalled >= UNJOURNALLED;
+        if lane.state != LaneState::Idle || lane.waiting.is_empty() || is_ahead {
             return;
         }
         let outlet = (self.sources.outlet)(&key.0);
@@ -286,9 +331,18 @@ impl Lanes {
                 alerter: delivery.alerter,
                 result,
             };
+            let (told, journalled) = oneshot::channel();
+            let ended = Ended {
+                outcome,
+                journalled: told,
+            };
             // Nobody listens only when the program ends; then the delivery is pending still.
-            let _closed = outcomes.send(outcome).await;
-            (key, name)
+            let _closed = outcomes.send(ended).await;
+            Attempted {
+                lane: key,
+                name,
+                journalled,
+            }
         });
     }
 }

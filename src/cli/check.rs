@@ -1,7 +1,12 @@
 //! `tripline check`: what is wrong with the configuration and the rules, each problem with its place.
 
+mod sample;
+
+pub(super) use sample::Sample;
+
 use super::{exit, output};
 use crate::config::{Colours, Problem, Severity, render};
+use crate::rule::RuleSet;
 use std::io::IsTerminal as _;
 
 /// Prints the problems and what they come to; the exit code.
@@ -18,6 +23,16 @@ pub(super) fn print(problems: &[Problem], rules: usize, disabled: usize) -> i32 
     } else {
         exit::FINE
     }
+}
+
+/// Holds rules against sample events: adds what that tells to the problems, and prints how many events each rule matches.
+pub(super) fn against_sample(rules: &RuleSet, sample: &Sample, problems: &mut Vec<Problem>) {
+    for rule in &rules.rules {
+        let (found, line) = sample.hold_against(rule);
+        problems.extend(found);
+        output::line(&line);
+    }
+    output::line("");
 }
 
 /// Each problem with an empty line after it, then a line that counts them.

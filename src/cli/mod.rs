@@ -8,6 +8,7 @@ pub mod create_index;
 mod data;
 mod exit;
 mod explain;
+mod field_mapping;
 mod links;
 mod log;
 mod notices;
@@ -62,6 +63,9 @@ enum Command {
         /// Rule files, or folders with rules [default: the configured rules folders]
         #[arg(value_name = "FILE|DIR")]
         paths: Vec<PathBuf>,
+        /// Sample events to hold the rules against: a file, plain, gzip or zstd, or - for the standard input
+        #[arg(long, value_name = "FILE")]
+        data: Option<PathBuf>,
         /// The configuration file [default: config.yaml, else config.yml, else none]
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
@@ -113,7 +117,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> i32 {
         Command::Run(args) => start(&args),
         Command::TestRule(args) => test_rule::run(&args),
         Command::CreateIndex(args) => make_indices(&args),
-        Command::Check { paths, config } => check_rules(&paths, config.as_deref()),
+        Command::Check {
+            paths,
+            data,
+            config,
+        } => check_rules(&paths, data.as_deref(), config.as_deref()),
         Command::Explain {
             rule,
             event,
@@ -236,7 +244,11 @@ fn report_rules(loaded: &Loaded) {
     }
 }
 
-fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> {
+fn check_rules(
+    paths: &[PathBuf],
+    data: Option<&Path>,
+    config: Option<&Path>,
+) -> anyhow::Result<i32> {
     let (config, mut problems) = load_config(config, true)?;
     let subfolders = config.scan_subdirectories;
     let loader = loader(config, None, false)?;
@@ -254,6 +266,17 @@ fn check_rules(paths: &[PathBuf], config: Option<&Path>) -> anyhow::Result<i32> 
         loader.load_files(&files)
     };
     problems.extend(loaded.problems);
+    if let Some(path) = data {
+        let mut documents = Vec::new();
+        for (at, event) in data::read(path)?.iter().enumerate() {
+            match parse_document(event) {
+                Ok(document) => documents.push(document),
+                Err(error) => output::line(&format!("event {at} of {}: {error}", path.display())),
+            }
+        }
+        let sample = check::Sample::new(documents, clock::now());
+        check::against_sample(&loaded.rules, &sample, &mut problems);
+    }
     Ok(check::print(
         &problems,
         loaded.rules.rules.len(),

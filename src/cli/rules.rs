@@ -1,5 +1,6 @@
 //! Rules with their alerters: what the engine runs and what deliveries leave through.
 
+use super::field_mapping::field_mappings;
 use crate::alert::enhancements::Enhanced;
 use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
@@ -145,8 +146,10 @@ impl Loader {
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&load::Loader<'_>) -> T) -> T {
+        let mut service = (*self.config).clone();
+        service.field_mappings = field_mappings(service.elasticsearch.clone());
         read(&load::Loader {
-            service: &self.config,
+            service: &service,
             environment: &environment,
             working_directory: &self.process.working_directory,
             mapping: &Mapping::default(),

@@ -108,6 +108,9 @@ fn missing(spec: &OptionSpec, place: &Span) -> Problem {
 }
 
 fn check_value(spec: &OptionSpec, value: &Node) -> Option<Problem> {
+    if spec.may_be_empty && value.is_null() {
+        return None;
+    }
     let problem = mismatch(spec.name, spec.kind, value, spec.secret)?;
     Some(match (spec.hint, problem.help.clone()) {
         (Some(hint), Some(help)) => problem.help(format!("{help}; {hint}")),

@@ -79,6 +79,8 @@ pub struct OptionSpec {
     pub default: Option<&'static str>,
     /// Whether its value must never be shown.
     pub secret: bool,
+    /// Whether an option with nothing behind its colon is as good as none. ElastAlert refuses that where its schema knows the option's kind.
+    pub may_be_empty: bool,
     /// Accepted, but without effect in a stream; says why.
     pub no_effect: Option<&'static str>,
     /// Whether a rule keeps what it remembers when this is edited: the option judges what is remembered, and does not shape it.
@@ -97,6 +99,7 @@ pub const fn opt(name: &'static str) -> OptionSpec {
         required: false,
         default: None,
         secret: false,
+        may_be_empty: false,
         no_effect: None,
         judges: false,
         doc: "",
@@ -166,6 +169,13 @@ impl OptionSpec {
     #[must_use]
     pub const fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// With nothing behind its colon it is as good as none.
+    #[must_use]
+    pub const fn may_be_empty(mut self) -> Self {
+        self.may_be_empty = true;
         self
     }
 

@@ -29,14 +29,14 @@ pub(super) fn document_id(alert: &AlertId, position: usize) -> Arc<str> {
 }
 
 /// What an alert's documents say of how it went.
-struct AlertState<'a> {
+pub(super) struct AlertState<'a> {
     /// Whether it is of a match that waits in an aggregation.
-    waits: bool,
-    time: WallTime,
-    sent: bool,
+    pub(super) waits: bool,
+    pub(super) time: WallTime,
+    pub(super) sent: bool,
     /// `None`: no such field.
-    exception: Option<Value>,
-    aggregation_key: Option<&'a str>,
+    pub(super) exception: Option<Value>,
+    pub(super) aggregation_key: Option<&'a str>,
 }
 
 impl Engine {
@@ -142,7 +142,7 @@ impl Engine {
         clippy::too_many_arguments,
         reason = "the parts of one document, used once"
     )]
-    fn alert_document(
+    pub(super) fn alert_document(
         &self,
         entry: Option<&ProgramRule>,
         rule: &str,

@@ -217,6 +217,13 @@ pub enum Note {
         /// The rule.
         rule: String,
     },
+    /// What another installation left was taken over.
+    Adopted {
+        /// Silences.
+        silences: usize,
+        /// Alerts that were not sent.
+        alerts: usize,
+    },
     /// Too many messages about errors wait to be sent: this one is not.
     NotTold,
     /// Too many events wait for a rule's hours: the oldest were let go.

@@ -7,6 +7,7 @@
 //! a match (silences, aggregations, alerts under way, writeback documents) is journalled as what was decided and put back literally, so that
 //! recovery never decides anew and never sends anew what was sent.
 
+mod adopt;
 mod aggregate;
 mod documents;
 mod effect;
@@ -26,6 +27,7 @@ mod time;
 mod view;
 mod warm;
 
+pub use adopt::{Found, Unsent};
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
@@ -56,6 +58,10 @@ use std::time::Duration;
 /// How many bodies are remembered to recognise repeats after a crash, and for how long.
 const RECENT_BODIES: usize = 65_536;
 const RECENT_BODIES_AGE: Duration = Duration::from_secs(300);
+
+/// Bytes of events that the rules together keep for later matches at most. Beyond, windows go on counting and keep no further events until some have left:
+/// a match then prints the newest of its events that is there, and `related_events` lacks some.
+const MOST_KEPT: u64 = 512 << 20;
 
 /// What holds for all rules.
 #[derive(Debug, Clone)]
@@ -113,6 +119,8 @@ pub enum Input {
         /// The documents that tell of it, with their ids.
         written: Vec<(Arc<str>, Document)>,
     },
+    /// Another installation left this.
+    Adopt(Found),
     /// Something that the engine did not see itself went wrong with a rule.
     Trouble {
         /// The rule, or its file.
@@ -156,6 +164,8 @@ struct Cell {
     run: Counts,
     /// Not journalled yet: one record a rule and input is enough.
     unrecorded: Counts,
+    /// While the journal is replayed: what it says of the rule is about another version of it.
+    is_foreign: bool,
 }
 
 /// The state machine.
@@ -180,6 +190,8 @@ pub struct Engine {
     stream: Option<EventTime>,
     /// The positions of cells with unrecorded counts.
     counted: Vec<usize>,
+    /// Bytes of events that rules keep for later matches.
+    kept_bytes: u64,
 }
 
 impl Engine {
@@ -203,6 +215,7 @@ impl Engine {
             forgotten: None,
             stream: None,
             counted: Vec::new(),
+            kept_bytes: 0,
         }
     }
 
@@ -220,6 +233,7 @@ impl Engine {
                 comment,
             } => self.operator_silences(&key, until, comment, now, out),
             Input::Expire { key, written } => self.operator_expires(&key, written, now, out),
+            Input::Adopt(found) => self.adopt(found, now, out),
             Input::Trouble { rule, message } => self.write_error(&rule, &message, now, out),
             Input::Program(program) => self.reload(program, now, out),
             Input::Body(fingerprint) => {
@@ -404,10 +418,12 @@ impl Engine {
             ));
         }
         let mut matches = Vec::new();
+        let kept = cell.make_room(self.kept_bytes);
         let evaluated = guarded(|| {
             cell.evaluator
                 .on_event(Some(&event), time, verdict, rule_time, &mut matches);
         });
+        self.kept_bytes = self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
         cell.believe(entry, rule_time, &mut matches);
         match evaluated {
             Ok(()) => self.all_matched(entry, position, &matches, now, out),
@@ -472,6 +488,7 @@ impl Engine {
     /// Goes on with other rules: those whose meaning is the same keep what they remember.
     fn reload(&mut self, program: Arc<Program>, now: WallTime, out: &mut Outcome) {
         self.reload_held(&program, now, out);
+        out.records.push(program.record());
         let before = self.program.rules.iter().zip(self.cells.drain(..));
         let mut old: HashMap<String, (&Arc<ProgramRule>, Cell)> = before
             .map(|(entry, cell)| (entry.rule.name.clone(), (entry, cell)))
@@ -513,6 +530,7 @@ impl Engine {
         out.notes
             .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
         self.program = program;
+        self.count_kept();
     }
 }
 
@@ -528,6 +546,7 @@ impl Cell {
             total: Counts::default(),
             run: Counts::default(),
             unrecorded: Counts::default(),
+            is_foreign: false,
         }
     }
 
@@ -556,6 +575,12 @@ impl Cell {
                 }
             }
         }
+    }
+
+    /// Tells the state whether there is room for more events. How much it keeps now.
+    fn make_room(&mut self, kept_by_all: u64) -> u64 {
+        self.evaluator.set_room(kept_by_all < MOST_KEPT);
+        self.evaluator.kept_bytes()
     }
 
     fn count(&mut self, counts: Counts) {

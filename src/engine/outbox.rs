@@ -324,6 +324,7 @@ impl Engine {
 
     /// After a restart: what was under way when the program ended is tried again, under the same alert id.
     pub fn resume(&mut self, out: &mut Outcome) {
+        out.records.push(self.end_restore());
         for cell in &mut self.cells {
             cell.run = Counts::default();
         }
@@ -358,7 +359,13 @@ impl Engine {
         }
     }
 
-    fn set_progress(&self, id: &AlertId, alerter: u16, progress: Progress, out: &mut Outcome) {
+    pub(super) fn set_progress(
+        &self,
+        id: &AlertId,
+        alerter: u16,
+        progress: Progress,
+        out: &mut Outcome,
+    ) {
         out.records.push(Record::Progress {
             id: id.clone(),
             alerter,

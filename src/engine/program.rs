@@ -1,7 +1,6 @@
 //! The rules as the engine runs them: each with its alerters' descriptions and the steps before an alert.
 
-use super::Seen;
-use super::{NOTICES, Notices};
+use super::{NOTICES, Notices, Record, Seen};
 use crate::event::{Document, WallTime};
 use crate::rule::{Rule, RuleSet};
 use std::collections::HashMap;
@@ -110,6 +109,16 @@ impl Program {
         match &self.notices {
             Some(notices) if name == NOTICES => Some(&notices.entry),
             _ => self.find(name).map(|(_, entry)| entry),
+        }
+    }
+
+    /// Tells a reader of the journal that it goes on under these rules.
+    pub(super) fn record(&self) -> Record {
+        let rules = self.rules.iter();
+        Record::Rules {
+            rules: rules
+                .map(|entry| (entry.rule.name.clone(), entry.rule.state_fingerprint))
+                .collect(),
         }
     }
 

@@ -135,6 +135,11 @@ pub enum Record {
         /// The rule.
         rule: String,
     },
+    /// What follows was decided under these rules.
+    Rules {
+        /// Their names, and the fingerprints by which they keep their memory.
+        rules: Vec<(String, u64)>,
+    },
     /// A tick at another time for the rules than on the wall.
     TickAsOf {
         /// The time for the rules.
@@ -236,7 +241,11 @@ impl Engine {
             } => {
                 let (position, _) = self.program.find(&rule)?;
                 let cell = self.cells.get_mut(position)?;
+                if cell.is_foreign {
+                    return None;
+                }
                 cell.newest = cell.newest.max(Some(time));
+                let kept = cell.make_room(self.kept_bytes);
                 // Matches found again were decided before: the records that follow say what became of them.
                 let event = event.map(StoredEvent::restore);
                 let again = guarded(|| {
@@ -248,10 +257,13 @@ impl Engine {
                         &mut Vec::new(),
                     );
                 });
+                self.kept_bytes =
+                    self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
                 if again.is_err() {
                     self.forget_memory(&rule);
                 }
             }
+            Record::Rules { rules } => self.restore_rules(rules),
             Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
             Record::TickAsOf { time, now } => self.restore_tick(time, now),
             Record::Warmed(memory) => {
@@ -353,6 +365,9 @@ impl Engine {
                 continue;
             };
             cell.interval = Counts::default();
+            if cell.is_foreign {
+                continue;
+            }
             let evaluator = &mut cell.evaluator;
             if guarded(|| evaluator.on_tick(time, &mut Vec::new())).is_err() {
                 self.reset(entry, position);
@@ -360,6 +375,7 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.count_kept();
         self.watched = Some(time);
         self.forget_daily(time);
     }
@@ -373,10 +389,9 @@ impl Engine {
 
     /// Numbers go on after the highest that was used.
     fn saw_alert_id(&mut self, id: &AlertId) {
-        let number =
-            id.0.rsplit('-')
-                .next()
-                .and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        // Other installations' ids are of no concern.
+        let number = id.0.strip_prefix(self.options.instance.as_str());
+        let number = number.and_then(|rest| u64::from_str_radix(rest.strip_prefix('-')?, 16).ok());
         if let Some(number) = number {
             self.next_alert = self.next_alert.max(number + 1);
         }

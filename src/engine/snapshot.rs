@@ -5,7 +5,9 @@ use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::record::{as_text, as_texts};
-use super::{AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Silence, StoredEvent};
+use super::{
+    AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Record, Silence, StoredEvent,
+};
 use crate::event::{Document, EventTime, WallTime};
 use crate::rule::Verdict;
 use serde::{Deserialize, Serialize};
@@ -95,6 +97,29 @@ pub enum SnapshotError {
     Empty,
 }
 
+#[cfg(test)]
+impl Snapshot {
+    /// What differs in another one, for people.
+    pub(super) fn differs(&self, other: &Self) -> Vec<String> {
+        let lines = |snapshot: &Self| -> Vec<String> {
+            format!("{snapshot:#?}")
+                .lines()
+                .map(str::to_owned)
+                .collect()
+        };
+        let (ours, theirs) = (lines(self), lines(other));
+        let pairs = ours
+            .iter()
+            .zip(&theirs)
+            .enumerate()
+            .filter(|(_, (a, b))| a != b);
+        pairs
+            .map(|(at, (a, b))| format!("{at}: {a} | {b}"))
+            .take(20)
+            .collect()
+    }
+}
+
 impl Snapshot {
     /// The snapshot as bytes.
     ///
@@ -122,6 +147,46 @@ impl Snapshot {
 }
 
 impl Engine {
+    /// What an engine is made of that is to take over what this one journals: its options and its rules.
+    pub fn origin(&self) -> (Options, Arc<Program>) {
+        (self.options.clone(), Arc::clone(&self.program))
+    }
+
+    /// The journal goes on under these rules: those that are now as they were then begin to remember, others cannot use what follows.
+    pub(super) fn restore_rules(&mut self, rules: Vec<(String, u64)>) {
+        let then: HashMap<String, u64> = rules.into_iter().collect();
+        for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
+            let then = then.get(&entry.rule.name);
+            let is_foreign = then != Some(&entry.rule.state_fingerprint);
+            if is_foreign || cell.is_foreign {
+                let counts = then
+                    .map(|_| (cell.total, cell.interval))
+                    .unwrap_or_default();
+                *cell = Cell::new(entry);
+                (cell.total, cell.interval) = counts;
+            }
+            cell.is_foreign = is_foreign;
+        }
+        self.count_kept();
+    }
+
+    /// The journal has been read: rules that it did not know begin anew.
+    pub(super) fn end_restore(&mut self) -> Record {
+        for cell in &mut self.cells {
+            cell.is_foreign = false;
+        }
+        self.program.record()
+    }
+
+    /// Counts the bytes of kept events, some of which ticks let go.
+    pub(super) fn count_kept(&mut self) {
+        self.kept_bytes = self
+            .cells
+            .iter()
+            .map(|cell| cell.evaluator.kept_bytes())
+            .sum();
+    }
+
     /// Everything remembered now.
     pub fn snapshot(&self) -> Snapshot {
         let since = self.program.rules.iter().zip(&self.cells);
@@ -234,6 +299,7 @@ impl Engine {
                     "{}: the rule was changed while the program did not run",
                     entry.rule.name
                 ));
+                cell.is_foreign = true;
                 continue;
             }
             if let Err(error) = cell.evaluator.load(&memory.state) {
@@ -302,6 +368,7 @@ impl Engine {
         engine.next_alert = snapshot.next_alert;
         engine.next_write = snapshot.next_write;
         engine.last_tick = snapshot.last_tick;
+        engine.count_kept();
         let last_tick = snapshot.last_tick.map(WallTime::as_event_time);
         engine.watched = snapshot.watched.or(last_tick);
         let day = |watched: EventTime| watched.0.div_euclid(super::time::DAY);

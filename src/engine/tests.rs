@@ -9,8 +9,10 @@ use proptest::prelude::*;
 use serde_json::json;
 use std::path::Path;
 
+mod adopt;
 mod failing;
 mod held;
+mod model;
 mod tickets;
 mod time;
 
@@ -549,6 +551,8 @@ enum Step {
     Body(u128),
     /// A snapshot takes the place of the journal so far.
     Snapshot,
+    /// The rules are loaded anew, some of them changed or left out.
+    Reload(u8),
     Crash,
 }
 
@@ -593,6 +597,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0usize..3, 1u64..60).prop_map(|(key, seconds)| Step::Silence(key, seconds)),
         1 => any::<u128>().prop_map(Step::Body),
         1 => Just(Step::Snapshot),
+        1 => any::<u8>().prop_map(Step::Reload),
         2 => Just(Step::Crash),
     ]
 }
@@ -605,28 +610,52 @@ struct Crashing {
 }
 
 impl Crashing {
+    /// A snapshot as it is made beside the engine: out of the last one and the journal since. It is what the engine remembers.
     fn snapshot(&mut self) {
-        self.snapshot = Some(self.stage.engine.snapshot().encode().unwrap());
+        let made = self.recovered().snapshot().encode().unwrap();
+        let remembered = self.stage.engine.snapshot();
+        let differences = remembered.differs(&Snapshot::decode(&made).unwrap());
+        assert_eq!(differences, [""; 0]);
+        self.snapshot = Some(made);
         self.journal.clear();
     }
 
-    fn crash(&mut self, program: &Arc<Program>) {
-        let program = Arc::clone(program);
+    fn crash(&mut self) {
+        self.stage.engine = self.recovered();
+    }
+
+    /// The engine that comes out of what is on disk.
+    fn recovered(&self) -> Engine {
+        let program = Arc::clone(&self.stage.engine.program);
         let mut engine = match &self.snapshot {
             None => Engine::new(options(), program),
             Some(bytes) => {
                 let snapshot = Snapshot::decode(bytes).unwrap();
-                let (engine, reset) = Engine::from_snapshot(options(), program, snapshot);
-                assert_eq!(reset, [""; 0]);
-                engine
+                Engine::from_snapshot(options(), program, snapshot).0
             }
         };
         let written = postcard::to_stdvec(&self.journal).unwrap();
         for record in postcard::from_bytes::<Vec<Record>>(&written).unwrap() {
             engine.restore(record);
         }
-        self.stage.engine = engine;
+        engine
     }
+}
+
+/// The rules after a change: by the bits of `edits`, some are gone and some mean something else.
+fn edited(edits: u8) -> Vec<String> {
+    let bit = |bit: usize| edits >> bit & 1 == 1;
+    let rules = RULES.iter().enumerate();
+    let kept = rules.filter(|(at, _)| !(bit(0) && at % 5 == 4 || bit(1) && at % 5 == 2));
+    kept.map(|(at, rule)| {
+        if bit(2) && at % 2 == 1 {
+            rule.replace("seconds: 20", "seconds: 15")
+                .replace("num_events: 2", "num_events: 3")
+        } else {
+            (*rule).to_owned()
+        }
+    })
+    .collect()
 }
 
 /// Makes the same input for either stage.
@@ -641,7 +670,10 @@ proptest! {
     fn a_recovered_engine_goes_on_as_if_nothing_had_been(steps in prop::collection::vec(step(), 1..60)) {
         let mut steady = Stage::new(&RULES);
         let mut crashing = Crashing { stage: Stage::new(&RULES), snapshot: None, journal: Vec::new() };
-        let program = Arc::clone(&crashing.stage.engine.program);
+        let mut begun = Outcome::default();
+        crashing.stage.engine.resume(&mut begun);
+        crashing.journal.extend(begun.records);
+        let mut generation = 1;
         let mut under_way: Vec<Delivery> = Vec::new();
         let mut now = START;
         let mut number = 0;
@@ -651,7 +683,7 @@ proptest! {
                 Step::Wait(seconds) => now = now.plus(secs(seconds)),
                 Step::Snapshot => crashing.snapshot(),
                 Step::Crash => {
-                    crashing.crash(&program);
+                    crashing.crash();
                     let mut resumed = Outcome::default();
                     crashing.stage.engine.resume(&mut resumed);
                     let mut again: Vec<Delivery> = resumed.deliveries().into_iter().cloned().collect();
@@ -664,6 +696,20 @@ proptest! {
                         deliveries.sort_by(|a, b| (&a.alert.id, a.alerter).cmp(&(&b.alert.id, b.alerter)));
                     }
                     prop_assert_eq!(again, expected);
+                    crashing.journal.extend(resumed.records);
+                }
+                Step::Reload(edits) => {
+                    generation += 1;
+                    let rules = edited(edits);
+                    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+                    for stage in [&mut steady, &mut crashing.stage] {
+                        stage.decider = load(generation, &rules).1;
+                    }
+                    let rules = edited(edits);
+                    inputs.push(Box::new(move |_| {
+                        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+                        Input::Program(load(generation, &rules).0)
+                    }));
                 }
                 Step::Events(sent) => {
                     let events: Vec<RawEvent> = sent.iter().map(|sent| {

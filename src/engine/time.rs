@@ -65,6 +65,7 @@ impl Engine {
         }
         self.silences.forget(now);
         self.last_tick = Some(now);
+        self.count_kept();
         self.watched = Some(rule_time);
         self.forget_daily(rule_time);
         // Before the tick, which begins a new interval.

@@ -35,6 +35,11 @@ impl Explanation {
         self.root.matched
     }
 
+    /// The clause deepest down that alone made the filter fail; `None` when there is no single one.
+    pub fn deciding(&self) -> Option<&Clue> {
+        self.root.deciding()
+    }
+
     /// One sentence on what decided it.
     pub fn sentence(&self) -> String {
         let Some(deciding) = self.root.deciding() else {

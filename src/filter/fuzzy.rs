@@ -21,7 +21,7 @@ impl Fuzziness {
             return (low <= high).then_some(Self::Auto(low, high));
         }
         match super::number::double(text)? {
-            number if number.is_nan() || number < 0.0 => None,
+            number if number.is_nan() || number <= -1.0 => None,
             number if number < 1.0 => Some(Self::Edits(0)),
             number if number < 2.0 => Some(Self::Edits(1)),
             _ => Some(Self::Edits(2)),

@@ -10,6 +10,7 @@ mod date;
 mod dsl;
 mod explain;
 mod fuzzy;
+mod hints;
 mod ip;
 mod literal;
 mod lucene;
@@ -34,6 +35,7 @@ use plan::Plan;
 use std::sync::Arc;
 
 pub use explain::{Clue, Explanation};
+pub use hints::hints;
 pub use mapping::{Mapping, Rejected};
 pub use program::{Memory, Program, ProjectedEvent};
 

@@ -170,6 +170,11 @@ impl Program {
         self.projector.values().iter().map(Path::as_str)
     }
 
+    /// The filters that the sieve can leave out for no event.
+    pub fn unsifted(&self) -> impl Iterator<Item = usize> {
+        self.sieve.always().filter(|filter| *filter < self.sifted)
+    }
+
     /// Finds in an event what [`Program::sift`] and [`Program::matches`] look at.
     ///
     /// # Errors
@@ -560,8 +565,8 @@ fn hash_test(test: &Test, hasher: &mut impl Hasher) {
         },
         Test::Phrase(phrase) => phrase.terms.hash(hasher),
         Test::Whole { first, last } => (first, last).hash(hasher),
-        Test::WholeOneOf(numbers) => numbers.len().hash(hasher),
         Test::Unsigned { first, last } => (first, last).hash(hasher),
+        Test::WholeOneOf(numbers) => numbers.len().hash(hasher),
         Test::Float { lower, upper } => {
             (lower.value.to_bits(), upper.value.to_bits()).hash(hasher);
         }

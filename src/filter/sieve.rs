@@ -8,12 +8,15 @@ use super::literal::{may_become_ascii, may_hide_ascii};
 use super::number::scalar_text;
 use super::values::Visit;
 use crate::event::project::Item;
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::hash::Hash;
 use std::sync::Arc;
+
+/// How long patterns may be in all to be searched for by a table of states and bytes.
+const MOST_IN_TABLE: usize = 32_768;
 
 /// Finds the filters that could pick an event.
 ///
@@ -127,6 +130,12 @@ impl Sieve {
         }
     }
 
+    /// The filters that are always candidates.
+    pub(super) fn always(&self) -> impl Iterator<Item = usize> {
+        let after = |filter: &usize| self.always.next(filter + 1);
+        std::iter::successors(self.always.next(0), after)
+    }
+
     /// Puts into `found` the filters that could pick an event, and nothing else. All others do not pick it, whatever its index, its id and
     /// the time.
     pub(super) fn sift(&self, event: &ProjectedEvent<'_>, found: &mut Candidates) {
@@ -149,9 +158,13 @@ impl Parts {
             return None;
         }
         let (patterns, filters): (Vec<Box<str>>, Vec<Vec<usize>>) = parts.into_iter().unzip();
+        // The fastest kind takes some 200 bytes for a byte of the patterns.
+        let size: usize = patterns.iter().map(|part| part.len()).sum();
+        let kind = (size <= MOST_IN_TABLE).then_some(AhoCorasickKind::DFA);
         let patterns = patterns.iter().map(|part| part.as_bytes());
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
+            .kind(kind)
             .build(patterns);
         let all: Vec<usize> = filters.iter().flatten().copied().collect();
         match automaton {

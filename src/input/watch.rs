@@ -31,16 +31,20 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The first thing that was seen of its end; later errors are of our own making, as when TLS says goodbye to a peer that
-    /// has closed already.
+    /// What was seen of its end. A peer that has closed answers what we wrote just before with a reset that may be on its way still, so that
+    /// it can turn out later to have left unanswered.
     end: Option<End>,
+    /// Something was written after the end: a later reset answers that, as when TLS says goodbye to a peer that has closed already.
+    settled: bool,
     /// An answer is about to be written.
     answering: bool,
 }
 
 impl State {
     fn ended(&mut self, how: End) {
-        self.end.get_or_insert(how);
+        if self.end.is_none() || (how == End::Broken && !self.settled) {
+            self.end = Some(how);
+        }
     }
 }
 
@@ -61,10 +65,14 @@ impl Watch {
     /// way that loses it. Asks the system, so that a reset that has arrived is seen before the connection's own task reads it.
     pub(super) fn is_unanswered(&self) -> bool {
         let mut state = self.lock();
-        if state.end.is_none() && !matches!(self.stream.take_error(), Ok(None)) {
+        self.look_for_reset(&mut state);
+        state.answering || state.end == Some(End::Broken)
+    }
+
+    fn look_for_reset(&self, state: &mut State) {
+        if !matches!(self.stream.take_error(), Ok(None)) {
             state.ended(End::Broken);
         }
-        state.answering || state.end == Some(End::Broken)
     }
 
     /// Whether the peer has closed its side, and all that it sent before was read.
@@ -118,6 +126,10 @@ impl Watch {
         if state.answering && self.has_left(&mut state) {
             // It will not read this.
             state.ended(End::Broken);
+        }
+        if state.end.is_some() {
+            self.look_for_reset(&mut state);
+            state.settled = true;
         }
         let written = write(&self.stream);
         match &written {

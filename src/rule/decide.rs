@@ -11,6 +11,7 @@ use crate::event::{EventTime, FieldPath, Meta, RawEvent, WallTime};
 use crate::filter::{Filter, Memory, Program, ProjectedEvent};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -145,6 +146,12 @@ impl Decider {
         let fields = self.program.fields().iter().map(FieldPath::as_str);
         let names = fields.chain(self.program.names()).map(str::to_owned);
         names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The rules whose filters must be asked for every event, since nothing can be said of an event that they pick.
+    pub fn asked_for_every_event(&self) -> impl Iterator<Item = &Rule> {
+        let positions = self.program.unsifted();
+        positions.filter_map(|position| self.rules.rules.get(position).map(Arc::as_ref))
     }
 
     /// The rules.
@@ -396,7 +403,8 @@ impl Current<'_> {
                 id: Some(id),
             };
             Arc::new(RawEvent {
-                bytes: self.event.bytes.clone(),
+                // A rule may remember the event for long: a part of the batch would keep all of it in memory.
+                bytes: Bytes::copy_from_slice(&self.event.bytes),
                 meta: Some(Arc::new(meta)),
             })
         });

@@ -135,6 +135,16 @@ impl Evaluator {
         self.state.load(saved)
     }
 
+    /// Whether there is room to keep events for later matches.
+    pub fn set_room(&mut self, room: bool) {
+        self.state.set_room(room);
+    }
+
+    /// About how many bytes the events take that are kept for later matches.
+    pub fn kept_bytes(&self) -> u64 {
+        self.state.kept_bytes()
+    }
+
     /// Takes over what [`Evaluator::save`] gave elsewhere: what was learnt from the past adds to what is known, windows are replaced.
     ///
     /// # Errors

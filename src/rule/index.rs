@@ -62,6 +62,22 @@ impl IndexPattern {
         }
     }
 
+    /// The pattern as Elasticsearch understands it: `*` where a date would stand.
+    pub fn as_wildcards(&self) -> String {
+        let patterns = self.patterns.iter().map(|pattern| {
+            let mut text = if pattern.excludes { "-" } else { "" }.to_owned();
+            for part in &pattern.parts {
+                match part {
+                    Part::Literal(literal) => text.push_str(literal),
+                    Part::Digits(_) | Part::Any if text.ends_with('*') => {}
+                    Part::Digits(_) | Part::Any => text.push('*'),
+                }
+            }
+            text
+        });
+        patterns.collect::<Vec<_>>().join(",")
+    }
+
     /// Whether the rule looks at an index. A `-` pattern takes away from what the patterns before it picked, as in Elasticsearch.
     pub fn matches(&self, index: &str) -> bool {
         let mut picked = self.patterns.is_empty();

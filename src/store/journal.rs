@@ -123,6 +123,18 @@ pub trait Recovery {
 /// The disk, or files of a newer version. Damage is no error: see [`Recovered::damage`].
 pub fn recover(directory: &Path, into: &mut dyn Recovery) -> Result<Recovered, JournalError> {
     fs::create_dir_all(directory).map_err(io_error(directory))?;
+    read_before(directory, u64::MAX, into)
+}
+
+/// Reads what a store directory held when journal `end` began, which may be in use. With that the snapshot is made with which it begins.
+///
+/// # Errors
+/// As [`recover`].
+pub fn read_before(
+    directory: &Path,
+    end: u64,
+    into: &mut dyn Recovery,
+) -> Result<Recovered, JournalError> {
     let mut damage = Vec::new();
     let mut snapshot = None;
     for number in numbers(directory, "snapshot")?.into_iter().rev() {
@@ -145,7 +157,7 @@ pub fn recover(directory: &Path, into: &mut dyn Recovery) -> Result<Recovered, J
     let mut next = first.max(1);
     for number in numbers(directory, "journal")?
         .into_iter()
-        .filter(|&number| number >= first)
+        .filter(|number| (first..end).contains(number))
     {
         is_new = false;
         let path = journal_path(directory, number);
@@ -278,6 +290,11 @@ impl Journal {
             length: HEADER as u64,
             frame: Vec::new(),
         })
+    }
+
+    /// The number of its file, for [`write_snapshot`].
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// Bytes written so far.

@@ -6,4 +6,6 @@
 pub mod documents;
 mod journal;
 
-pub use journal::{Journal, JournalError, Recovered, Recovery, recover, write_snapshot};
+pub use journal::{
+    Journal, JournalError, Recovered, Recovery, read_before, recover, write_snapshot,
+};

@@ -8,6 +8,7 @@ mod backoff;
 mod bulk;
 mod client;
 mod config;
+mod field_mapping;
 mod forwarder;
 pub mod indices;
 pub mod search;

@@ -3,11 +3,12 @@
 use super::client::{Client, EsError};
 use super::index_name;
 use super::search::{Hit, Request};
-use crate::engine::Index;
+use crate::engine::{self, Found, Index, Unsent};
+use crate::event::time::parse_iso;
 use crate::event::{Document, WallTime};
 use crate::store::documents::Silence;
-use serde_json::json;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// Documents per request.
@@ -76,6 +77,33 @@ impl Client {
             .collect())
     }
 
+    /// What another installation left to be taken over.
+    ///
+    /// # Errors
+    /// The server is not reachable or refuses.
+    pub async fn left_behind(
+        &self,
+        writeback_index: &str,
+        now: WallTime,
+        alert_time_limit: Duration,
+    ) -> Result<Found, EsError> {
+        let silences = self.silences(writeback_index, now).await?;
+        let pending = self
+            .pending_alerts(writeback_index, now, alert_time_limit)
+            .await?;
+        Ok(Found {
+            silences: silences
+                .into_iter()
+                .map(|found| {
+                    let exponent = i32::try_from(found.exponent).unwrap_or(0);
+                    let until = found.until;
+                    (found.key, engine::Silence { until, exponent })
+                })
+                .collect(),
+            alerts: alerts(pending),
+        })
+    }
+
     async fn all(&self, request: Request) -> Result<Vec<Hit>, EsError> {
         let mut pages = self.search(request).await?;
         let mut hits = Vec::new();
@@ -86,5 +114,107 @@ impl Client {
             }
             hits.extend(page);
         }
+    }
+}
+
+/// Puts the documents of each alert together: the first, and in the order they were written those that name it as their `aggregate_id`.
+/// Documents that are no alert are left out.
+fn alerts(documents: Vec<PendingDocument>) -> Vec<Unsent> {
+    let mut order = Vec::new();
+    let mut by_id: HashMap<String, Vec<PendingDocument>> = HashMap::new();
+    for pending in documents {
+        let text = |name: &str| pending.document.get(name).and_then(Value::as_str);
+        let id = text("aggregate_id").unwrap_or(&pending.id).to_owned();
+        let members = by_id.entry(id.clone()).or_default();
+        if members.is_empty() {
+            order.push(id);
+        }
+        members.push(pending);
+    }
+    order
+        .into_iter()
+        .filter_map(|id| {
+            let mut members = by_id.remove(&id)?;
+            members.sort_by_cached_key(|member| {
+                let written = member.document.get("@timestamp").and_then(Value::as_str);
+                (
+                    member.id != id,
+                    written.and_then(parse_iso).map(|at| at.micros),
+                )
+            });
+            unsent(members)
+        })
+        .collect()
+}
+
+fn unsent(members: Vec<PendingDocument>) -> Option<Unsent> {
+    let first = &members.first()?.document;
+    let text = |name: &str| first.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (rule, due) = (text("rule_name")?, text("alert_time")?);
+    let (key, error) = (text("aggregation_key"), text("alert_exception"));
+    let time = WallTime(parse_iso(&due)?.micros);
+    let matches: Vec<_> = members
+        .into_iter()
+        .filter_map(|mut member| match member.document.remove("match_body") {
+            Some(Value::Object(matched)) => Some((member.id, matched)),
+            _ => None,
+        })
+        .collect();
+    (!matches.is_empty()).then_some(Unsent {
+        rule,
+        key,
+        time,
+        error,
+        matches,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_of_one_alert_are_put_together() {
+        let document = |id: &str, aggregate: Option<&str>, at: &str, i: u64| {
+            let mut document = json!({
+                "rule_name": "r", "alert_time": "2018-04-06T05:00:00Z", "alert_sent": false, "alert_exception": null,
+                "aggregation_key": "k", "@timestamp": at, "match_body": {"i": i},
+            });
+            if let Some(aggregate) = aggregate {
+                document["aggregate_id"] = aggregate.into();
+            }
+            PendingDocument {
+                id: id.to_owned(),
+                document: document.as_object().unwrap().clone(),
+            }
+        };
+        let found = alerts(vec![
+            document("c", Some("a"), "2018-04-06T04:59:03Z", 3),
+            document("b", Some("a"), "2018-04-06T04:59:02Z", 2),
+            document("a", None, "2018-04-06T04:59:04Z", 1),
+            document("z", None, "2018-04-06T04:59:04Z", 9),
+            PendingDocument {
+                id: "no alert".to_owned(),
+                document: Document::new(),
+            },
+        ]);
+        let brief: Vec<_> = found
+            .iter()
+            .map(|alert| {
+                let matches = alert.matches.iter();
+                let matches = matches.map(|(id, one)| format!("{id}{}", one["i"]));
+                (alert.key.as_deref(), matches.collect::<Vec<_>>())
+            })
+            .collect();
+        let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            brief,
+            [
+                (Some("k"), texts(&["a1", "b2", "c3"])),
+                (Some("k"), texts(&["z9"]))
+            ]
+        );
+        assert_eq!(found[0].time.to_text(), "2018-04-06T05:00:00Z");
+        assert_eq!(found[0].error, None);
     }
 }

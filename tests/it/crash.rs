@@ -7,14 +7,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tripline::alerter::sending::UNJOURNALLED;
 use tripline::engine::Index;
 use tripline::store::documents::{Documents, Forwarding};
 
 const KILLS: u32 = 50;
 const CLIENTS: u64 = 3;
-/// Attempts that may be under way for one rule, or ended and not journalled: eight run at once, and more may end while a slow disk writes one
-/// commit.
-const UNDER_WAY: usize = 32;
+/// Alerts of one rule that may be repeated: those that were sent and not journalled, one under way, and one whose program outlives us.
+const UNDER_WAY: usize = UNJOURNALLED + 2;
 
 /// Rule, and what it is made of beside `name`, `index`, filter and alerter. Events say by `kind` which rule they are for.
 const RULES: [(&str, &str); 5] = [
@@ -130,7 +130,7 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
         );
     }
     let (numbers, stop) = (AtomicU64::new(0), AtomicBool::new(false));
-    // Per kill, how many lines each rule's file had.
+    // Per kill, how many lines each rule's file had: one an alert.
     let mut kills: Vec<BTreeMap<&str, usize>> = Vec::new();
     let (acknowledged, mut process) = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
@@ -155,7 +155,7 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
             process.0.wait().unwrap();
             kills.push(
                 RULES
-                    .map(|(name, _)| (name, home.matches(name).len()))
+                    .map(|(name, _)| (name, alerts(&home, name).len()))
                     .into(),
             );
         }
@@ -184,7 +184,7 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
         let alerted = alerted(&home, rule);
         assert_eq!(&BTreeSet::from_iter(alerted.clone()), keys, "{rule}");
         let lines: Vec<usize> = kills.iter().map(|lines| lines[rule]).collect();
-        check_repeats(rule, &alerted, &lines);
+        check_repeats(rule, &alerts(&home, rule), &lines);
         let of_rule = documents.iter().filter(|one| one["rule_name"] == **rule);
         let mut documented = Vec::new();
         for document in of_rule {
@@ -202,10 +202,11 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
 
 /// An alert may be sent again only when a kill came between, and only if it was among the last ones before it: under way, or so
 /// lately done that this was not journalled yet.
-fn check_repeats(rule: &str, alerted: &[String], kills: &[usize]) {
+fn check_repeats(rule: &str, alerts: &[Vec<String>], kills: &[usize]) {
     let near = |line: usize, kill: usize| line.abs_diff(kill) <= UNDER_WAY;
     let mut last = BTreeMap::new();
-    for (line, key) in alerted.iter().enumerate() {
+    let keys = alerts.iter().enumerate();
+    for (line, key) in keys.flat_map(|(line, keys)| keys.iter().map(move |key| (line, key))) {
         if let Some(before) = last.insert(key, line) {
             assert!(
                 kills
@@ -226,10 +227,20 @@ fn key(rule: &str, matched: &Value) -> String {
     }
 }
 
+/// What each alert of a rule told of, in order.
+fn alerts(home: &Home, rule: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(home.path(rule)).unwrap_or_default();
+    serde_json::Deserializer::from_str(&text)
+        .into_iter::<Vec<Value>>()
+        // The last line may be half written.
+        .map_while(Result::ok)
+        .map(|matches| matches.iter().map(|matched| key(rule, matched)).collect())
+        .collect()
+}
+
 /// What a rule has alerted, in order.
 fn alerted(home: &Home, rule: &str) -> Vec<String> {
-    let matches = home.matches(rule);
-    matches.iter().map(|matched| key(rule, matched)).collect()
+    alerts(home, rule).concat()
 }
 
 /// Per rule what must have been alerted, by the rules' meaning.

@@ -31,6 +31,7 @@ mod pipelines;
 mod problems;
 mod process;
 mod real_rules;
+mod replacement;
 mod reload;
 mod requests;
 mod scenario;

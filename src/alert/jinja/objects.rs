@@ -75,15 +75,16 @@ pub(super) fn range(first: i64, second: Option<i64>, step: Option<i64>) -> Resul
 
 /// `keys()`, `values()` and `items()` of an object; `None`: another method.
 pub(super) fn view(value: &Value, method: &str) -> Option<Value> {
-    let (name, item): (_, fn((Value, Value)) -> Value) = match method {
-        "keys" => ("dict_keys", |(key, _)| key),
-        "values" => ("dict_values", |(_, item)| item),
-        "items" => ("dict_items", |(key, item)| Value::from((key, item))),
+    let members = pairs(value);
+    let (name, items) = match method {
+        "keys" => ("dict_keys", members.map(|(key, _)| key).collect()),
+        "values" => ("dict_values", members.map(|(_, item)| item).collect()),
+        "items" => ("dict_items", members.map(Value::from).collect()),
         _ => return None,
     };
     Some(Value::from_object(Named {
         repr: None,
         name,
-        items: pairs(value).map(item).collect(),
+        items,
     }))
 }

@@ -69,7 +69,7 @@ impl Alerter for Fake {
 struct Harness {
     shared: Arc<Shared>,
     sending: Sending,
-    outcomes: mpsc::Receiver<DeliveryOutcome>,
+    outcomes: mpsc::Receiver<Ended>,
 }
 
 impl Harness {
@@ -132,7 +132,7 @@ impl Harness {
     }
 
     async fn outcome(&mut self) -> (String, Result<(), String>) {
-        let outcome = self.outcomes.recv().await.unwrap();
+        let outcome = self.outcomes.recv().await.unwrap().outcome;
         (outcome.alert.0.to_string(), outcome.result.map(drop))
     }
 }
@@ -246,6 +246,30 @@ async fn places_are_limited_and_given_to_who_waited_longest() {
 }
 
 #[tokio::test]
+async fn a_lane_does_not_get_far_ahead_of_the_journal() {
+    let mut harness = Harness::new(Does::Wait, Limits::default());
+    harness.allow(100);
+    for alert in 0..10 {
+        harness.deliver("a", &alert.to_string()).await;
+    }
+    let mut ended = Vec::new();
+    for _ in 0..UNJOURNALLED {
+        ended.push(harness.outcomes.recv().await.unwrap());
+    }
+    // Another rule's lane goes on beside it; by then this one would have begun another attempt.
+    harness.deliver("b", "11").await;
+    assert_eq!(harness.outcome().await.0, "11");
+    let begun = harness.shared.begun.lock().unwrap().len();
+    assert_eq!(begun, UNJOURNALLED + 1);
+    drop(ended);
+    let mut rest = Vec::new();
+    for _ in UNJOURNALLED..10 {
+        rest.push(harness.outcome().await.0);
+    }
+    assert_eq!(rest, ["4", "5", "6", "7", "8", "9"]);
+}
+
+#[tokio::test]
 async fn failures_are_outcomes() {
     let mut harness = Harness::new(Does::Fail, Limits::default());
     harness.deliver("a", "1").await;
@@ -316,5 +340,5 @@ async fn draining_ends_at_its_deadline() {
     harness.deliver("a", "1").await;
     harness.begun(1).await;
     assert!(!harness.sending.drain(Duration::from_millis(1)).await);
-    assert_eq!(harness.outcomes.recv().await, None);
+    assert!(harness.outcomes.recv().await.is_none());
 }

@@ -84,6 +84,8 @@ struct Outcome {
     events: usize,
     bytes: usize,
     fields: Vec<String>,
+    /// The names of rules that are asked for every event.
+    always: Vec<String>,
     counted: Counted,
     deciding: Vec<Duration>,
     limit: Vec<Duration>,
@@ -153,6 +155,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<i32> {
         events: events.len(),
         bytes: events.iter().map(|event| event.bytes.len()).sum(),
         fields,
+        always: decider
+            .asked_for_every_event()
+            .map(|rule| rule.name.clone())
+            .collect(),
         counted,
         deciding,
         limit,
@@ -279,6 +285,10 @@ impl Outcome {
                 self.threads
             ),
             format!("load: {:.3} s", self.load.as_secs_f64()),
+            format!(
+                "{} rules must be asked for every event (named by --format json)",
+                self.always.len()
+            ),
         ];
         let Memory {
             before,
@@ -348,6 +358,7 @@ impl Outcome {
             "events": self.events,
             "bytes": self.bytes,
             "fields": self.fields,
+            "asked_for_every_event": self.always,
             "load_seconds": self.load.as_secs_f64(),
             "bytes_per_rule": self.per_rule(self.memory.before, self.memory.rules),
             "program_bytes_per_rule": self.per_rule(self.memory.rules, self.memory.compiled),

@@ -6,9 +6,9 @@ use super::look::Seen;
 use super::reports::Reports;
 use super::time::Time;
 use super::writer::Writer;
+use crate::alerter::sending::Ended;
 use crate::engine::{
-    Coming, Delivery, DeliveryOutcome, Effect, Engine, Input, Look, Memory, Outcome, Program,
-    Record,
+    Coming, Delivery, Effect, Engine, Input, Look, Memory, Outcome, Program, Record,
 };
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
@@ -24,7 +24,7 @@ use tokio::time::{sleep, sleep_until};
 const COMMIT_BATCHES: usize = 256;
 /// With this many alerts under way no more events are taken: senders wait instead of memory filling up.
 const MOST_UNDELIVERED: usize = 100_000;
-/// A journal longer than this is replaced by a snapshot.
+/// A journal longer than this, and than the latest snapshot, is replaced by a snapshot: what is written for snapshots is never more than what is journalled.
 const JOURNAL_LENGTH: u64 = 64 << 20;
 /// Bodies without an answer that are remembered over an orderly end.
 const MOST_UNANSWERED: usize = 1024;
@@ -64,7 +64,7 @@ pub(super) enum Control {
 pub(super) struct Channels {
     /// Batches, decided; in any order, numbered.
     pub(super) batches: mpsc::Receiver<DecidedBatch>,
-    pub(super) outcomes: mpsc::Receiver<DeliveryOutcome>,
+    pub(super) outcomes: mpsc::Receiver<Ended>,
     pub(super) control: mpsc::Receiver<Control>,
     pub(super) deliveries: mpsc::Sender<Delivery>,
     pub(super) readiness: watch::Sender<Readiness>,
@@ -105,10 +105,10 @@ pub(super) struct Driver {
 /// What the thread woke up for.
 #[expect(
     clippy::large_enum_variant,
-    reason = "there is one at a time, and it is not moved far"
+    reason = "there is one at a time, and it is taken apart at once"
 )]
 enum Wake {
-    Outcome(DeliveryOutcome),
+    Outcome(Ended),
     Control(Control),
     Room,
     Batch(Option<DecidedBatch>),
@@ -123,6 +123,8 @@ pub(super) struct Commit {
     pub(super) outcome: Outcome,
     answered: Vec<(DecidedBatch, usize)>,
     operators: Vec<Box<dyn FnOnce() + Send>>,
+    /// Dropped once the outcomes of deliveries in it are journalled.
+    journalled: Vec<oneshot::Sender<()>>,
 }
 
 impl Driver {
@@ -235,13 +237,14 @@ impl Driver {
         commit.answered.push((batch, accepted));
     }
 
-    fn apply_outcome(&mut self, outcome: DeliveryOutcome, commit: &mut Commit) {
+    fn apply_outcome(&mut self, ended: Ended, commit: &mut Commit) {
         self.under_way = self.under_way.saturating_sub(1);
         self.engine.apply(
-            Input::Outcome(outcome),
+            Input::Outcome(ended.outcome),
             self.clock.now(),
             &mut commit.outcome,
         );
+        commit.journalled.push(ended.journalled);
     }
 
     fn apply_control(&mut self, control: Control, commit: &mut Commit) {
@@ -291,6 +294,7 @@ impl Driver {
             notes,
         } = std::mem::take(&mut commit.outcome);
         self.commit(&records).await;
+        commit.journalled.clear();
         for effect in effects {
             match effect {
                 Effect::Deliver(delivery) => {
@@ -361,17 +365,26 @@ impl Driver {
         }
     }
 
+    /// Begins a new journal when this one has become long: the snapshot with which it begins is made beside the engine, out of the old one.
     fn snapshot_if_long(&mut self) {
-        if self
-            .durable
-            .as_ref()
-            .is_some_and(|durable| durable.journal.length() > JOURNAL_LENGTH)
-        {
-            self.snapshot();
+        let Some(durable) = &mut self.durable else {
+            return;
+        };
+        let length = durable.journal.length();
+        let is_long = |last: u64| length > JOURNAL_LENGTH.max(last);
+        if !durable.writer.last_snapshot().is_some_and(is_long) {
+            return;
+        }
+        match durable.journal.rotate() {
+            Ok(number) => {
+                let (options, program) = self.engine.origin();
+                durable.writer.make_snapshot(number, options, program);
+            }
+            Err(error) => self.reports.journal_failed(&error),
         }
     }
 
-    /// Begins a new journal with a snapshot, which the writer makes safe in the background.
+    /// Begins a new journal with a snapshot of the engine as it is.
     fn snapshot(&mut self) {
         let Some(durable) = &mut self.durable else {
             return;

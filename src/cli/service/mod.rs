@@ -6,6 +6,7 @@
 //!                                        └── outcomes, ticks, reloads
 //! ```
 
+mod adoption;
 mod control;
 mod decide;
 mod driver;
@@ -85,7 +86,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
         state::Keeping::Everything
     };
     let mut state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
-    start::adopt_silences(&config, &mut state, clock.now()).await;
+    let adoption = adoption::adopt(&config, &mut state, &clock).await;
     start::learn(&config, &loaded.program, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;
     let rules = (loaded.running(), loaded.files.clone());
@@ -184,6 +185,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
             })
             .ok()
     });
+    let adopting = adoption.map(|adoption| adoption.go_on(control.clone()));
     let reloading = reload::start(
         args,
         loader,
@@ -215,6 +217,9 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     }
     drop(sending);
     reloading.abort();
+    if let Some(adopting) = adopting {
+        adopting.abort();
+    }
     if let Some(operators) = operators {
         operators.abort();
     }

@@ -274,6 +274,11 @@ impl Reports {
                 self.rule(&rule).metrics.recovered();
                 tracing::info!(rule, "the rule runs again");
             }
+            Note::Adopted { silences, alerts } => {
+                if silences + alerts > 0 {
+                    tracing::info!(silences, alerts, "taken over from Elasticsearch");
+                }
+            }
             Note::NotTold => {
                 if let Some(Allowed { suppressed }) = self.not_told.allow(self.clock.now()) {
                     tracing::warn!(

@@ -5,7 +5,7 @@ use crate::cli::run::Args;
 use crate::cli::warm;
 use crate::config::EsConfig;
 use crate::config::service::Service as Config;
-use crate::engine::{Coming, Outcome, Program, Silence};
+use crate::engine::{Coming, Outcome, Program};
 use crate::event::WallTime;
 use crate::input::Inputs;
 use crate::input::dead_letter::DeadLetters;
@@ -17,13 +17,8 @@ use crate::writeback::{Client, Forwarder, Trace};
 use anyhow::Context as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-
-/// How long the first start waits for Elasticsearch.
-const ADOPTION: Duration = Duration::from_secs(5);
 
 /// Where events of no use go; with `--debug` nowhere.
 pub(super) fn dead_letters(
@@ -78,49 +73,6 @@ pub(super) fn statsd(config: &Config) -> Option<Statsd> {
     Statsd::new(host, &config.statsd_instance_tag)
         .inspect_err(|error| tracing::error!(host, %error, "statsd gets nothing"))
         .ok()
-}
-
-/// At the first start of a store: silences that another program, or another machine, wrote to Elasticsearch hold here as well.
-pub(super) async fn adopt_silences(config: &Config, state: &mut State, now: WallTime) {
-    let (true, Some(elasticsearch), Some(durable)) =
-        (state.is_new, &config.elasticsearch, &mut state.durable)
-    else {
-        return;
-    };
-    let found = match Client::new(elasticsearch) {
-        Ok(client) => {
-            match timeout(ADOPTION, client.silences(&config.writeback_index, now)).await {
-                Ok(found) => found.map_err(anyhow::Error::from),
-                Err(_) => Err(anyhow::anyhow!("no answer within {} s", ADOPTION.as_secs())),
-            }
-        }
-        Err(error) => Err(error.into()),
-    };
-    let silences = match found {
-        Ok(silences) => silences,
-        Err(error) => {
-            return tracing::warn!(
-                "silences of an earlier installation, if there are any, are not known: {error:#}"
-            );
-        }
-    };
-    let mut out = Outcome::default();
-    for found in &silences {
-        let silence = Silence {
-            until: found.until,
-            exponent: i32::try_from(found.exponent).unwrap_or(0),
-        };
-        state.engine.adopt_silence(&found.key, silence, &mut out);
-    }
-    if let Err(error) = durable.journal.commit(&out.records) {
-        tracing::warn!(%error, "silences taken over from Elasticsearch will not outlive this run");
-    }
-    if !silences.is_empty() {
-        tracing::info!(
-            count = silences.len(),
-            "silences taken over from Elasticsearch"
-        );
-    }
 }
 
 /// Rules that know values and know none yet ask Elasticsearch, if there is one, for those of the past.

@@ -3,7 +3,7 @@
 use crate::config::service::Service as Config;
 use crate::engine::{Engine, Options, Program, Record, Snapshot, Write};
 use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
-use crate::store::{Journal, Recovery, recover};
+use crate::store::{Journal, Recovery, read_before, recover, write_snapshot};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -135,6 +135,10 @@ fn recover_engine(
     engine.number_writes_after(documents.applied()?);
     tracing::info!(path = %directory.display(), records = recovered.records, undelivered = engine.undelivered(), "store");
     let journal = Journal::begin(directory, &recovered)?;
+    if !recovered.damage.is_empty() {
+        // What was cut off must not be met again when a snapshot is made of the old journal.
+        write_snapshot(directory, journal.number(), &engine.snapshot().encode()?)?;
+    }
     Ok((engine, journal, recovered.is_new))
 }
 
@@ -147,13 +151,60 @@ struct EngineRecovery<'d> {
     failed: Option<StoreError>,
 }
 
+/// An engine that goes on from a snapshot, and the rules whose memory could not be used.
+fn engine_from(
+    snapshot: Option<Snapshot>,
+    options: &Options,
+    program: &Arc<Program>,
+) -> (Engine, Vec<String>) {
+    let (options, program) = (options.clone(), Arc::clone(program));
+    match snapshot {
+        None => (Engine::new(options, program), Vec::new()),
+        Some(snapshot) => Engine::from_snapshot(options, program, snapshot),
+    }
+}
+
+/// Makes the snapshot with which journal `number` begins out of what is on disk before it, so that the engine need not stop for it. What the
+/// engine remembered then is what another one remembers that reads the same journal.
+pub(super) fn make_snapshot(
+    directory: &Path,
+    number: u64,
+    options: Options,
+    program: Arc<Program>,
+) -> anyhow::Result<u64> {
+    struct Reader {
+        options: Options,
+        program: Arc<Program>,
+        engine: Option<Engine>,
+    }
+    impl Recovery for Reader {
+        fn begin(&mut self, snapshot: Option<Snapshot>) {
+            self.engine = Some(engine_from(snapshot, &self.options, &self.program).0);
+        }
+
+        fn record(&mut self, record: Record) {
+            if let Some(engine) = &mut self.engine {
+                // The writes are done already.
+                engine.restore(record);
+            }
+        }
+    }
+    let mut reader = Reader {
+        options,
+        program,
+        engine: None,
+    };
+    let recovered = read_before(directory, number, &mut reader)?;
+    anyhow::ensure!(recovered.damage.is_empty(), recovered.damage.join("; "));
+    let engine = reader.engine.context("the store was not read")?;
+    let bytes = engine.snapshot().encode()?;
+    write_snapshot(directory, number, &bytes)?;
+    Ok(u64::try_from(bytes.len())?)
+}
+
 impl Recovery for EngineRecovery<'_> {
     fn begin(&mut self, snapshot: Option<Snapshot>) {
-        let (options, program) = (self.options.clone(), Arc::clone(&self.program));
-        let (engine, reset) = match snapshot {
-            None => (Engine::new(options, program), Vec::new()),
-            Some(snapshot) => Engine::from_snapshot(options, program, snapshot),
-        };
+        let (engine, reset) = engine_from(snapshot, &self.options, &self.program);
         for rule in reset {
             tracing::warn!(
                 rule,

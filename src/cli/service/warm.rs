@@ -1,8 +1,8 @@
 //! What was found of the past on its way to the rules: into the running service, or into a store at rest.
 
+use super::adoption;
 use super::control::{self, Request};
 use super::driver::Durable;
-use super::start;
 use super::state::{self, Keeping, State};
 use crate::config::service::Service as Config;
 use crate::engine::{Coming, Memory, Outcome, Program};
@@ -75,8 +75,9 @@ fn at_rest(
             .enable_all()
             .build()
             .context("the runtime cannot be started")?;
-        let now = crate::cli::clock::now();
-        runtime.block_on(start::adopt_silences(config, &mut state, now));
+        let clock = crate::cli::clock::wall_clock();
+        // Elasticsearch that does not answer now is not asked again: there is no first start any more.
+        drop(runtime.block_on(adoption::adopt(config, &mut state, &clock)));
     }
     let State {
         mut engine,

@@ -3,12 +3,14 @@
 //! Documents are committed to their store without waiting for the disk: after a crash the journal brings them again. Before a snapshot lets
 //! older journals go, they are made safe.
 
-use crate::engine::Write;
+use super::state::make_snapshot;
+use crate::engine::{Options, Program, Write};
 use crate::store::documents::{Commit, Documents, Retention, StoreError};
 use crate::store::write_snapshot;
 use crate::telemetry::Clock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -25,7 +27,15 @@ const CLEAN_EVERY: Duration = Duration::from_secs(600);
 
 enum Message {
     Write(u64, Write),
-    Snapshot { number: u64, bytes: Vec<u8> },
+    Snapshot {
+        number: u64,
+        bytes: Vec<u8>,
+    },
+    MakeSnapshot {
+        number: u64,
+        options: Options,
+        program: Arc<Program>,
+    },
     Then(Box<dyn FnOnce() + Send>),
 }
 
@@ -33,6 +43,16 @@ enum Message {
 pub(super) struct Writer {
     queue: SyncSender<Message>,
     thread: JoinHandle<()>,
+    last: Arc<LastSnapshot>,
+}
+
+/// The latest snapshot made beside the engine.
+#[derive(Debug, Default)]
+struct LastSnapshot {
+    /// One is being made.
+    in_work: AtomicBool,
+    /// How many bytes it had.
+    bytes: AtomicU64,
 }
 
 impl Writer {
@@ -44,6 +64,7 @@ impl Writer {
         clock: Clock,
     ) -> std::io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
+        let last = Arc::<LastSnapshot>::default();
         let work = Work {
             directory: directory.to_owned(),
             documents,
@@ -51,11 +72,17 @@ impl Writer {
             clock,
             unsafe_since: None,
             cleaned: None,
+            last: Arc::clone(&last),
+            maker: None,
         };
         let thread = std::thread::Builder::new()
             .name("writeback".to_owned())
             .spawn(move || work.run(&messages))?;
-        Ok(Self { queue, thread })
+        Ok(Self {
+            queue,
+            thread,
+            last,
+        })
     }
 
     /// Takes a change.
@@ -66,6 +93,22 @@ impl Writer {
     /// Takes the snapshot with which a journal begins.
     pub(super) fn snapshot(&self, number: u64, bytes: Vec<u8>) {
         self.send(Message::Snapshot { number, bytes });
+    }
+
+    /// Has the snapshot made with which journal `number` begins, from what is on disk, while the engine goes on.
+    pub(super) fn make_snapshot(&self, number: u64, options: Options, program: Arc<Program>) {
+        self.last.in_work.store(true, Ordering::Release);
+        self.send(Message::MakeSnapshot {
+            number,
+            options,
+            program,
+        });
+    }
+
+    /// The size of the latest snapshot made beside the engine; `None` while one is being made.
+    pub(super) fn last_snapshot(&self) -> Option<u64> {
+        let in_work = self.last.in_work.load(Ordering::Acquire);
+        (!in_work).then(|| self.last.bytes.load(Ordering::Relaxed))
     }
 
     /// Does something when every change taken before can be read.
@@ -92,6 +135,15 @@ impl Writer {
     }
 }
 
+/// Ends the making of a snapshot, however it ends.
+struct InWork(Arc<LastSnapshot>);
+
+impl Drop for InWork {
+    fn drop(&mut self) {
+        self.0.in_work.store(false, Ordering::Release);
+    }
+}
+
 struct Work {
     directory: PathBuf,
     documents: Arc<Documents>,
@@ -101,6 +153,9 @@ struct Work {
     unsafe_since: Option<Instant>,
     /// When old documents were removed last.
     cleaned: Option<Instant>,
+    last: Arc<LastSnapshot>,
+    /// The thread that makes a snapshot.
+    maker: Option<JoinHandle<()>>,
 }
 
 impl Work {
@@ -118,6 +173,14 @@ impl Work {
                     Message::Snapshot { number, bytes } => {
                         self.apply(&mut writes);
                         self.snapshot(number, &bytes);
+                    }
+                    Message::MakeSnapshot {
+                        number,
+                        options,
+                        program,
+                    } => {
+                        self.apply(&mut writes);
+                        self.make_snapshot(number, options, program);
                     }
                     Message::Then(act) => {
                         self.apply(&mut writes);
@@ -145,6 +208,7 @@ impl Work {
             }
         }
         self.make_safe();
+        self.end_maker();
     }
 
     fn apply(&mut self, writes: &mut Vec<(u64, Write)>) {
@@ -161,8 +225,38 @@ impl Work {
         self.unsafe_since = None;
     }
 
+    /// Documents come in meanwhile, so that it needs a thread of its own. Their changes of older journals are safe before.
+    fn make_snapshot(&mut self, number: u64, options: Options, program: Arc<Program>) {
+        self.make_safe();
+        self.end_maker();
+        let directory = self.directory.clone();
+        let in_work = InWork(Arc::clone(&self.last));
+        let make = move || match make_snapshot(&directory, number, options, program) {
+            Ok(bytes) => in_work.0.bytes.store(bytes, Ordering::Relaxed),
+            Err(error) => tracing::error!(%error, "no snapshot; the journal is kept"),
+        };
+        match std::thread::Builder::new()
+            .name("snapshot".to_owned())
+            .spawn(make)
+        {
+            Ok(maker) => self.maker = Some(maker),
+            Err(error) => {
+                tracing::error!(%error, "no snapshot; the journal is kept");
+            }
+        }
+    }
+
+    fn end_maker(&mut self) {
+        if let Some(maker) = self.maker.take()
+            && maker.join().is_err()
+        {
+            tracing::error!("the snapshot's thread failed; the journal is kept");
+        }
+    }
+
     fn snapshot(&mut self, number: u64, bytes: &[u8]) {
         self.make_safe();
+        self.end_maker();
         if let Err(error) = write_snapshot(&self.directory, number, bytes) {
             tracing::error!(%error, "no snapshot; the journal is kept");
         }

@@ -344,6 +344,7 @@ impl Replay {
             | Note::HeldTooMany { .. }
             | Note::RuleRecovered { .. }
             | Note::NotTold
+            | Note::Adopted { .. }
             | Note::RuleKept { .. }
             | Note::RuleMigrated { .. }
             | Note::RuleReset { .. }

@@ -24,6 +24,7 @@ const TABLE: &[OptionSpec] = &[
     opt("es_password").secret(),
     opt("scroll_keepalive").no_effect("nothing is polled"),
     opt("anything").kind(Kind::Any),
+    opt("run_enhancements_first").bool().may_be_empty(),
 ];
 
 fn mapping(text: &str) -> Node {
@@ -60,6 +61,17 @@ fn check_one(line: &str, expected: &str) {
     let problems = check(node.as_map().unwrap(), &node.span, &[TABLE, TABLE]);
     let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(text.join("\n"), expected);
+}
+
+#[test]
+fn nothing_behind_the_colon() {
+    let node = mapping("timeframe: {minutes: 5}\nignore_null: true\nrun_enhancements_first:\n");
+    let problems = check(node.as_map().unwrap(), &node.span, &[TABLE]);
+    assert!(problems.is_empty(), "{problems:?}");
+    check_one(
+        "num_events:",
+        "r.yaml:3:1: error[E0601]: `num_events` takes a whole number, found nothing",
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The configuration file: ElastAlert's flat `config.yml`, and what belongs to us beside it.
 
 mod elasticsearch;
+mod field_mapping;
 mod inputs;
 pub mod options;
 mod reader;
@@ -8,6 +9,7 @@ mod reader;
 mod tests;
 
 pub use elasticsearch::{Credentials, EsConfig};
+pub use field_mapping::FieldMappings;
 pub use inputs::{
     AuthConfig, HttpConfig, InputConfig, ListenConfig, SourceConfig, StdinConfig, TcpConfig,
     TlsConfig,
@@ -87,6 +89,8 @@ pub struct Service {
     pub lateness: Duration,
     /// `dead_letter`.
     pub dead_letter: DeadLetterConfig,
+    /// What `mapping: elasticsearch` asks; nobody at first.
+    pub field_mappings: FieldMappings,
 }
 
 /// How much the store keeps.
@@ -265,6 +269,7 @@ impl Service {
         Self {
             file: file.map(Path::to_owned),
             properties: Properties::default(),
+            field_mappings: FieldMappings::default(),
             rules_folders: folders,
             scan_subdirectories: reader
                 .properties

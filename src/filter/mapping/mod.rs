@@ -9,7 +9,7 @@ mod types;
 
 use super::analysis::Analyzer;
 use super::values::{Path, name_matches};
-use crate::config::{Node, Problem};
+use crate::config::{Node, Problem, Span};
 use crate::event::Document;
 use crate::event::project::Item;
 use indexmap::{IndexMap, IndexSet};
@@ -117,7 +117,15 @@ impl Mapping {
     /// # Errors
     /// Types, analyzers and formats that are not known.
     pub fn explicit(mapping: &Node) -> Result<Self, Vec<Problem>> {
-        read::explicit(mapping)
+        read::explicit(&mapping.to_value(), &mapping.span)
+    }
+
+    /// The same of what a server answered; problems are told of at the place that asked.
+    ///
+    /// # Errors
+    /// As for [`Mapping::explicit`].
+    pub fn fetched(mapping: &Value, place: &Span) -> Result<Self, Vec<Problem>> {
+        read::explicit(mapping, place)
     }
 
     /// Keeps what a document teaches, as an index does when it takes the document in.

@@ -3,7 +3,7 @@
 use super::dynamic::{Candidate, Dynamic, Pattern, Policy, Template};
 use super::types::is_true;
 use super::{Field, Kind, Mapping, Source};
-use crate::config::{Node, Problem, Span};
+use crate::config::{Problem, Span};
 use crate::filter::date::DateFormat;
 use crate::filter::values::Path;
 use serde_json::{Map, Value, json};
@@ -37,13 +37,12 @@ pub(super) fn logstash() -> Mapping {
     reader.mapping(&template, &Value::Null)
 }
 
-pub(super) fn explicit(node: &Node) -> Result<Mapping, Vec<Problem>> {
-    let value = node.to_value();
-    let mut reader = Reader::new(&node.span);
+pub(super) fn explicit(value: &Value, place: &Span) -> Result<Mapping, Vec<Problem>> {
+    let mut reader = Reader::new(place);
     if !value.is_object() {
         reader.problem("a mapping is an object");
     }
-    let inner = value.get("mappings").unwrap_or(&value);
+    let inner = value.get("mappings").unwrap_or(value);
     let settings = value.get("settings").unwrap_or(&Value::Null);
     let settings = settings.get("index").unwrap_or(settings);
     let mapping = reader.mapping(inner, settings);

@@ -59,6 +59,18 @@ pub(super) const NOT_THERE: Plan = Plan::None("the mapping has no such field");
 impl Compiler {
     fn query(&mut self, query: &Query) -> Plan {
         let span = &query.span;
+        if let Clause::Prefix { field, .. }
+        | Clause::Wildcard { field, .. }
+        | Clause::Regexp { field, .. }
+        | Clause::Fuzzy { field, .. }
+        | Clause::Range { field, .. } = &query.clause
+            && field == "_id"
+        {
+            let error = FieldError::new("_id can only be compared as a whole")
+                .help("use ids, term or terms");
+            self.problem(span, &error, "E0206");
+            return NOT_THERE;
+        }
         match &query.clause {
             Clause::MatchAll => Plan::All,
             Clause::MatchNone => Plan::None("match_none"),

@@ -173,6 +173,8 @@ impl Compiler {
     /// Builds on each field; any of them may match.
     fn on_each(&mut self, field: Option<&str>, context: &Context<'_>, build: Build<'_>) -> Built {
         let targets = self.lucene_targets(field, false, context);
+        let refused: Build<'_> = &|_| Err(FieldError::new("_id can only be compared as a whole"));
+        let build = if field == Some("_id") { refused } else { build };
         let built = targets
             .iter()
             .map(|target| self.on_target(target, context.strictness, context.span, build))

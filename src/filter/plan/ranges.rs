@@ -54,6 +54,9 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
                 StringTest::Is(text)
             }))
         }
+        Kind::Whole { .. } if has_fraction(value) => {
+            Ok(Test::Never("the field holds whole numbers only"))
+        }
         Kind::Whole { whole, .. } => match whole_bound(*whole, value)? {
             (_, true) => Ok(Test::Never("the field holds whole numbers only")),
             (number, false) => Ok(Test::Whole {

@@ -2,14 +2,16 @@
 
 use super::import::Written;
 use super::options::OPTIONS;
-use super::{Loader, default_name, fingerprint, known, list_filter, references, rule_type};
+use super::{
+    Loader, default_name, field_mapping, fingerprint, known, list_filter, references, rule_type,
+};
 use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{
     Data, Mapping, Node, OptionSpec, Problem, Properties, Span, check, duration, opt,
     without_effect,
 };
 use crate::event::python;
-use crate::filter::Filter;
+use crate::filter::{self, Filter, Mapping as FieldTypes};
 use crate::rule::time_field::{self, TimeField};
 use crate::rule::{
     Aggregation, Common, Counted, Due, Hours, IndexPattern, IndexStyle, Outside, QueryKey, Rule,
@@ -182,10 +184,15 @@ impl Builder<'_> {
                 .help("add `query_key`, or remove `use_terms_query`"),
             );
         }
-        let filter = self.filter(entry);
         let aggregation = self.aggregation();
         let hours = self.hours();
         let index = self.index();
+        let mapping = field_mapping::read(self.loader, &self.properties, &index.as_wildcards())
+            .unwrap_or_else(|found| {
+                self.problems.extend(found);
+                self.loader.mapping.clone()
+            });
+        let filter = self.filter(entry, &mapping);
         let name = self.properties.text("name")?;
         let common = Common {
             name: name.clone(),
@@ -199,7 +206,7 @@ impl Builder<'_> {
                 .unwrap_or(service.buffer_time),
             run_every: service.run_every,
             working_directory: self.loader.working_directory.to_owned(),
-            mapping: self.loader.mapping.clone(),
+            mapping,
         };
         let kind = (entry.build)(&self.properties, &common);
         let kind = kind.map_err(|found| self.add_new(found)).ok()?;
@@ -351,7 +358,7 @@ impl Builder<'_> {
         found.map_err(|error| self.problems.push(wrong(error))).ok()
     }
 
-    fn filter(&mut self, entry: &RuleTypeEntry) -> Option<Filter> {
+    fn filter(&mut self, entry: &RuleTypeEntry, mapping: &FieldTypes) -> Option<Filter> {
         let mut clauses = self
             .properties
             .get("filter")
@@ -363,8 +370,17 @@ impl Builder<'_> {
             &self.properties,
             self.loader.working_directory,
         ));
-        Filter::load(&clauses, self.loader.mapping)
-            .map_err(|found| self.problems.extend(found))
-            .ok()
+        let written = self.properties.get("filter").and_then(Node::as_seq);
+        let hints = filter::hints(written.unwrap_or_default(), mapping);
+        match Filter::load(&clauses, mapping) {
+            Ok(filter) => {
+                self.problems.extend(hints);
+                Some(filter)
+            }
+            Err(found) => {
+                self.problems.extend(found);
+                None
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! misspelt option gets a warning; a default in the configuration counts for `realert` and durations too.
 
 mod build;
+mod field_mapping;
 mod fingerprint;
 mod import;
 mod known;

@@ -36,6 +36,10 @@ pub const OPTIONS: &[OptionSpec] = &[
         .kind(Kind::List(&Kind::Any))
         .default("[]")
         .doc("The clauses an event must meet."),
+    opt("mapping")
+        .kind(Kind::AnyOf(&[Kind::Str, Kind::Map]))
+        .default("dynamic")
+        .doc("How fields are typed: `dynamic`, `logstash`, `elasticsearch` (asked of es_host at start), a file, or {properties: …}."),
     opt("description")
         .kind(Kind::Any)
         .doc("What the rule is about."),
@@ -75,7 +79,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     opt("aggregation_key")
         .texts()
         .doc("The field, or fields, by whose values aggregated alerts are told apart."),
-    opt("aggregate_by_match_time")
+    opt("aggregate_by_match_time").may_be_empty()
         .bool()
         .default("false")
         .doc("Whether aggregation counts from the match's time instead of the clock."),
@@ -102,7 +106,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .bool()
         .default("false")
         .doc("Whether the type gets counts per query_key instead of events."),
-    opt("limit_execution")
+    opt("limit_execution").may_be_empty()
         .doc("A cron expression, in UTC, of the minutes in which the rule runs. Events outside wait until it runs next."),
     opt("limit_execution_coverage")
         .kind(Kind::Any)
@@ -111,14 +115,14 @@ pub const OPTIONS: &[OptionSpec] = &[
         .duration()
         .no_effect(NOT_POLLED)
         .doc("How long a query waits for documents."),
-    opt("query_timezone")
+    opt("query_timezone").may_be_empty()
         .no_effect(NOT_POLLED)
         .doc("The zone of times in queries."),
     opt("scan_entire_timeframe")
         .bool()
         .no_effect(NOT_POLLED)
         .doc("Whether each query covers the whole timeframe."),
-    opt("search_extra_index")
+    opt("search_extra_index").may_be_empty()
         .bool()
         .no_effect(NOT_POLLED)
         .doc("Whether one more index is queried."),

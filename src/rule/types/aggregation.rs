@@ -35,6 +35,7 @@ pub(super) const TERMS_SIZE: OptionSpec = opt("terms_size")
     .doc("How many values of query_key are looked at: those with most events.");
 pub(super) const MIN_DOC_COUNT: OptionSpec = opt("min_doc_count")
     .judges()
+    .may_be_empty()
     .int()
     .default("1")
     .doc("How many events a value of query_key needs to be looked at.");

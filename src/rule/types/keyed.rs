@@ -19,7 +19,7 @@ const UNDIVIDED: usize = 4096;
 const TABLES: usize = 256;
 
 /// Where a key's cell is, as long as the key is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Slot(u32);
 
 impl Slot {
@@ -298,29 +298,68 @@ fn hash_in<C>(chunks: &[Vec<Option<Entry<C>>>], hasher: &RandomState, slot: Slot
         .map_or(0, |entry| hasher.hash_one(&entry.key))
 }
 
+/// Saved with its gaps: what is swept when is the same after loading.
+#[derive(Serialize, Deserialize)]
+struct Saved<E, F> {
+    entries: E,
+    free: F,
+    born: u64,
+    sweep: usize,
+}
+
 impl<C: Serialize> Serialize for Keyed<C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entries: Vec<&Entry<C>> = self.chunks.iter().flatten().flatten().collect();
-        entries.sort_unstable_by_key(|entry| entry.born);
-        let mut sequence = serializer.serialize_seq(Some(entries.len()))?;
-        for entry in entries {
-            sequence.serialize_element(&(&entry.key, &entry.cell))?;
+        /// Entries one after the other, whatever chunks they are in.
+        struct Entries<'a, C>(&'a [Vec<Option<Entry<C>>>]);
+        impl<C: Serialize> Serialize for Entries<'_, C> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let length = self.0.iter().map(Vec::len).sum();
+                let mut sequence = serializer.serialize_seq(Some(length))?;
+                for entry in self.0.iter().flatten() {
+                    sequence.serialize_element(entry)?;
+                }
+                sequence.end()
+            }
         }
-        sequence.end()
+        let saved = Saved {
+            entries: Entries(&self.chunks),
+            free: &self.free,
+            born: self.born,
+            sweep: self.sweep,
+        };
+        saved.serialize(serializer)
     }
 }
 
 impl<'de, C: Deserialize<'de>> Deserialize<'de> for Keyed<C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let saved = Saved::<Vec<Option<Entry<C>>>, Vec<Slot>>::deserialize(deserializer)?;
+        let damaged = |what| Err(serde::de::Error::custom(what));
         let mut keyed = Self::default();
-        for (key, cell) in Vec::<(Key, C)>::deserialize(deserializer)? {
-            if keyed.find(&key).is_some() {
-                return Err(serde::de::Error::custom("a key stands twice"));
+        for entry in saved.entries {
+            match entry {
+                Some(entry) if keyed.find(&entry.key).is_some() => {
+                    return damaged("a key stands twice");
+                }
+                Some(entry) => {
+                    keyed.add(entry);
+                }
+                None => {
+                    keyed.new_slot();
+                }
             }
-            let born = keyed.born;
-            keyed.born += 1;
-            keyed.add(Entry { key, born, cell });
         }
+        let is_free = |slot: &Slot| {
+            let chunk = keyed.chunks.get(slot.index() / CHUNK);
+            chunk
+                .and_then(|chunk| chunk.get(slot.index() % CHUNK))
+                .is_some_and(Option::is_none)
+        };
+        let slots: usize = keyed.chunks.iter().map(Vec::len).sum();
+        if !saved.free.iter().all(is_free) || saved.free.len() + keyed.length != slots {
+            return damaged("a free place is taken");
+        }
+        (keyed.free, keyed.born, keyed.sweep) = (saved.free, saved.born, saved.sweep);
         Ok(keyed)
     }
 }

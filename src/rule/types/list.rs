@@ -23,7 +23,7 @@ pub(super) const COMPARE_KEY: OptionSpec = opt("compare_key")
     .doc("The field whose value is compared.");
 
 /// Whether the list goes into the rule's filter, too.
-pub(super) const FILTER_BY_LIST: OptionSpec = opt("filter_by_list")
+pub(super) const FILTER_BY_LIST: OptionSpec = opt("filter_by_list").may_be_empty()
     .bool()
     .default("true")
     .doc("Whether the list narrows the rule's filter too; matches are the same, the count of hits is not.");

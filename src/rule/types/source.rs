@@ -3,7 +3,7 @@
 //! A polling program may ask how many events there were instead of which. Looked at event by event, the answer to a count query is 1, now; the answer
 //! to a terms query is 1, now, for each value of the event's `query_key`. The events themselves are never seen.
 
-use crate::config::{OptionSpec, Problem, Properties, opt};
+use crate::config::{Kind, OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, Field, FieldPath, RawEvent, Timestamp};
 use crate::rule::{Common, Hit, Key, Observed, QueryKey, Sample, Verdict};
 use serde_json::Value;
@@ -22,10 +22,12 @@ pub(super) const TERMS_SIZE: OptionSpec = opt("terms_size")
     .no_effect("every event is looked at, so no value of query_key is ever left out")
     .doc("How many values of query_key a terms query asks for.");
 pub(super) const MIN_DOC_COUNT: OptionSpec = opt("min_doc_count")
+    .may_be_empty()
     .int()
     .no_effect("every event is looked at, so a value of query_key counts from its first event on")
     .doc("How many events a value of query_key needs to be in a terms query's answer.");
 pub(super) const DOC_TYPE: OptionSpec = opt("doc_type")
+    .kind(Kind::Any)
     .no_effect("Elasticsearch 7 did away with document types")
     .doc("The document type to ask for.");
 

@@ -138,7 +138,7 @@ fn clause(dice: &mut Dice, depth: u32) -> String {
             "{}~{}",
             raw(dice),
             dice.pick(&[
-                "", "0", "1", "2", "0.5", "0.8", "3", "1.5", "AUTO", "NaN", "-1", "1e0", "-0.5"
+                "", "0", "1", "2", "0.5", "0.8", "3", "1.5", "AUTO", "1e0", "-0.5"
             ])
         ),
         9 => format!("/{}/", regexp(dice).replace('/', "\\/")),

@@ -272,6 +272,9 @@ fn groups(documents: &BTreeMap<String, Value>, times: bool) -> Vec<Vec<Value>> {
             (
                 document["is_first"] == false,
                 document["match_body"]["_id"].to_string(),
+                // Matches that are no events have no id.
+                document["match_time"].to_string(),
+                document["match_body"]["key"].to_string(),
             )
         });
     }

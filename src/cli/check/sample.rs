@@ -1,0 +1,189 @@
+//! Rules held against sample events: fields they name that never occur, and rules that no event matches.
+
+use crate::config::{Node, Problem, Span, nearest};
+use crate::event::{Document, WallTime};
+use crate::filter::FilterEvent;
+use crate::rule::Rule;
+use indexmap::{IndexMap, IndexSet};
+use serde_json::Value;
+use std::fmt::Write as _;
+
+/// The most names that are kept.
+const MAX_NAMES: usize = 100_000;
+/// Of so many events that do not match the reason is looked into.
+const MAX_EXPLAINED: usize = 1000;
+/// Options that name fields, beside the filter.
+const NAMING: [&str; 8] = [
+    "timestamp_field",
+    "query_key",
+    "compare_key",
+    "metric_agg_key",
+    "cardinality_field",
+    "aggregation_key",
+    "include",
+    "top_count_keys",
+];
+
+/// Sample events.
+pub(in crate::cli) struct Sample {
+    documents: Vec<Document>,
+    names: IndexSet<String>,
+    now: WallTime,
+}
+
+impl Sample {
+    /// Takes in events.
+    pub(in crate::cli) fn new(documents: Vec<Document>, now: WallTime) -> Self {
+        let mut names = IndexSet::new();
+        for document in &documents {
+            members(document, "", &mut names);
+        }
+        Self {
+            documents,
+            names,
+            now,
+        }
+    }
+
+    fn event<'d>(&self, document: &'d Document) -> FilterEvent<'d> {
+        FilterEvent {
+            document,
+            index: None,
+            id: None,
+            now: self.now,
+        }
+    }
+
+    /// The events that a rule's filter picks.
+    pub(in crate::cli) fn matches(&self, rule: &Rule) -> impl Iterator<Item = &Document> {
+        let picked = |document: &&Document| rule.filter.matches(&self.event(document));
+        self.documents.iter().filter(picked)
+    }
+
+    /// What the sample says about a rule; and a line on how many events it matches.
+    pub(super) fn hold_against(&self, rule: &Rule) -> (Vec<Problem>, String) {
+        let mut problems: Vec<Problem> = Vec::new();
+        let filter = rule.properties.get("filter");
+        for name in rule.filter.fields() {
+            let place = filter.map_or_else(Span::nowhere, |node| named(node, &name));
+            problems.extend(self.missing(&name, &place));
+        }
+        for option in NAMING {
+            let Some(node) = rule.properties.get(option) else {
+                continue;
+            };
+            let items = node.as_seq().unwrap_or(std::slice::from_ref(node));
+            for item in items {
+                let name = item.as_str().unwrap_or_default();
+                if !problems
+                    .iter()
+                    .any(|problem| problem.message.contains(&format!("`{name}`")))
+                {
+                    problems.extend(self.missing(name, &item.span));
+                }
+            }
+        }
+        let matched = self.matches(rule).count();
+        let line = format!(
+            "{}: {matched} of {} events match",
+            rule.name,
+            self.documents.len()
+        );
+        if matched == 0 && !self.documents.is_empty() {
+            problems.push(self.unmatched(rule));
+        }
+        (problems, line)
+    }
+
+    /// A field that never occurs, with the name most like it.
+    fn missing(&self, name: &str, place: &Span) -> Option<Problem> {
+        let parent = name
+            .strip_suffix(".keyword")
+            .or_else(|| name.strip_suffix(".raw"));
+        let is_there = |name: &str| self.names.contains(name);
+        let is_known = name.is_empty()
+            || name.contains('*')
+            || name.starts_with('_')
+            || is_there(name)
+            || parent.is_some_and(is_there);
+        if is_known {
+            return None;
+        }
+        let base = parent.unwrap_or(name);
+        let end = |name: &str| name.rsplit('.').next().map(str::to_lowercase);
+        let near = nearest(base, self.names.iter().map(String::as_str)).or_else(|| {
+            let same_end = |other: &&String| end(other) == end(base);
+            self.names.iter().find(same_end).map(String::as_str)
+        });
+        let message = format!(
+            "the field `{name}` is in none of the {} events",
+            self.documents.len()
+        );
+        let problem = Problem::warning("W0240", place, message);
+        Some(match near {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
+        })
+    }
+
+    /// A rule that no event matches, with what most of them lack.
+    fn unmatched(&self, rule: &Rule) -> Problem {
+        let mut reasons: IndexMap<String, usize> = IndexMap::new();
+        for document in self.documents.iter().take(MAX_EXPLAINED) {
+            let explanation = rule.filter.explain(&self.event(document));
+            let asks = explanation
+                .deciding()
+                .map_or("any of its clauses", |clue| &clue.asks);
+            *reasons.entry(asks.to_owned()).or_default() += 1;
+        }
+        let place = rule
+            .properties
+            .get("filter")
+            .map_or_else(Span::nowhere, |node| node.span.clone());
+        let mut message = format!("none of the {} events matches", self.documents.len());
+        if let Some((asks, count)) = reasons.iter().max_by_key(|(_, count)| **count) {
+            let _infallible = write!(message, "; {count} fail at: {asks}");
+        }
+        Problem::warning("W0241", &place, message).help(format!(
+            "`tripline explain {} EVENT` shows an event's way through the filter",
+            rule.file.display()
+        ))
+    }
+}
+
+/// The full names of everything in an object.
+fn members(object: &Document, prefix: &str, names: &mut IndexSet<String>) {
+    for (key, value) in object {
+        let name = if prefix.is_empty() {
+            key.clone()
+        } else {
+            format!("{prefix}.{key}")
+        };
+        let mut inside = |value: &Value| {
+            if let Value::Object(inner) = value {
+                members(inner, &name, names);
+            }
+        };
+        match value {
+            Value::Array(items) => items.iter().for_each(&mut inside),
+            value => inside(value),
+        }
+        if names.len() < MAX_NAMES {
+            names.insert(name);
+        }
+    }
+}
+
+/// Where in an option a field is named first.
+fn named(node: &Node, name: &str) -> Span {
+    let span = &node.span;
+    let written = span.file.text.get(span.start..span.end).unwrap_or_default();
+    match written.find(name) {
+        Some(at) => Span {
+            start: span.start + at,
+            end: span.start + at + name.len(),
+            ..span.clone()
+        },
+        None => span.clone(),
+    }
+}
