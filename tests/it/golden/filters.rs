@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use tripline::config::{Data, Mapping as Members, Node, Span};
 use tripline::event::project::Projection;
 use tripline::event::{WallTime, time};
-use tripline::filter::{Candidates, Filter, FilterEvent, Mapping, Memory, Program, ProjectedEvent};
+use tripline::filter::{Filter, FilterEvent, Mapping, Memory, Program, ProjectedEvent};
 
 /// JSON as the loader has it.
 pub(crate) fn node(value: &Value) -> Node {
