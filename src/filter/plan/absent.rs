@@ -4,6 +4,9 @@
 use super::super::dsl::{Bool, Clause, Query};
 use super::super::mapping::{Kind, Lookup, Mapping};
 
+/// What every index has.
+const SERVERS_OWN: [&str; 4] = ["_source", "_field_names", "_routing", "_ignored"];
+
 /// Whether a clause comes to nothing by the names in it alone.
 pub(in crate::filter) fn is_absent(query: &Query, mapping: &Mapping) -> bool {
     match &query.clause {
@@ -20,7 +23,7 @@ pub(in crate::filter) fn is_absent(query: &Query, mapping: &Mapping) -> bool {
                 matches!(found.kind, Kind::Object | Kind::Disabled | Kind::Nested)
             }
             Lookup::ByEvent => false,
-            Lookup::Absent => field != "_source",
+            Lookup::Absent => !SERVERS_OWN.contains(&field.as_str()),
         },
         Clause::Exists { field } if field.contains('*') => {
             !mapping.is_open() && mapping.fields_like(field).next().is_none()
