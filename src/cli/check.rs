@@ -9,15 +9,19 @@ use crate::config::{Colours, Problem, Severity, render};
 use crate::rule::RuleSet;
 use std::io::IsTerminal as _;
 
-/// Prints the problems and what they come to; the exit code.
-pub(super) fn print(problems: &[Problem], rules: usize, disabled: usize) -> i32 {
+/// Colours on a terminal, unless `NO_COLOR` says otherwise.
+pub(super) fn colours() -> Colours {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let colours = if std::io::stdout().is_terminal() && !plain {
+    if std::io::stdout().is_terminal() && !plain {
         Colours::On
     } else {
         Colours::Off
-    };
-    output::line(&report(problems, rules, disabled, colours));
+    }
+}
+
+/// Prints the problems and what they come to; the exit code.
+pub(super) fn print(problems: &[Problem], rules: usize, disabled: usize) -> i32 {
+    output::line(&report(problems, rules, disabled, colours()));
     if problems.iter().any(Problem::is_error) {
         exit::PROBLEMS
     } else {

@@ -1,21 +1,27 @@
 //! `tripline explain`: why a rule's filter picks an event or does not.
 
+use crate::config::Colours;
 use crate::filter::{Clue, Filter, FilterEvent};
 
 /// The clause tree with ✓ or ✗ for each clause, what the event has there, and one sentence on what decided.
-pub(super) fn render(filter: &Filter, event: &FilterEvent<'_>) -> String {
+pub(super) fn render(filter: &Filter, event: &FilterEvent<'_>, colours: Colours) -> String {
     let explanation = filter.explain(event);
     let mut text = String::new();
-    draw(&explanation.root, 0, &mut text);
+    draw(&explanation.root, 0, colours, &mut text);
     text.push('\n');
     text.push_str(&explanation.sentence());
     text.push('\n');
     text
 }
 
-fn draw(clue: &Clue, depth: usize, text: &mut String) {
+fn draw(clue: &Clue, depth: usize, colours: Colours, text: &mut String) {
     text.push_str(&"  ".repeat(depth));
-    text.push_str(if clue.matched { "✓ " } else { "✗ " });
+    text.push_str(match (clue.matched, colours) {
+        (true, Colours::Off) => "✓ ",
+        (false, Colours::Off) => "✗ ",
+        (true, Colours::On) => "\u{1b}[32m✓\u{1b}[0m ",
+        (false, Colours::On) => "\u{1b}[31m✗\u{1b}[0m ",
+    });
     text.push_str(&clue.asks);
     if let Some(seen) = &clue.seen {
         text.push_str("   ← ");
@@ -23,7 +29,7 @@ fn draw(clue: &Clue, depth: usize, text: &mut String) {
     }
     text.push('\n');
     for part in &clue.parts {
-        draw(part, depth + 1, text);
+        draw(part, depth + 1, colours, text);
     }
 }
 
@@ -69,6 +75,6 @@ mod tests {
 
 The event does not match: the filter asks that host begins with \"web-\", but the event has \"db-1\" (terms: db, 1).
 ";
-        assert_eq!(render(&filter, &event), expected);
+        assert_eq!(render(&filter, &event, Colours::Off), expected);
     }
 }

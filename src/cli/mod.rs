@@ -323,10 +323,12 @@ fn warm(command: &warm::Command) -> anyhow::Result<i32> {
 
 fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> anyhow::Result<i32> {
     let (config, _) = load_config(config, true)?;
-    let loaded = loader(config, None, false)?.load_files(&[rule.to_owned()]);
+    // Also a rule that is switched off.
+    let loaded = loader(config, None, false)?.load_to_test(rule);
     let Some(rule) = loaded.rules.rules.first() else {
         return Ok(check::print(&loaded.problems, 0, loaded.disabled.len()));
     };
+    let mut code = exit::FINE;
     for (at, event) in data::read(event.unwrap_or(Path::new("-")))?
         .iter()
         .enumerate()
@@ -334,16 +336,23 @@ fn explain_rule(rule: &Path, event: Option<&Path>, config: Option<&Path>) -> any
         if at > 0 {
             output::line("");
         }
-        let document = parse_document(event).with_context(|| format!("event {at}"))?;
+        let document = match parse_document(event) {
+            Ok(document) => document,
+            Err(error) => {
+                output::line(&format!("event {at} cannot be read: {error}"));
+                code = exit::PROBLEMS;
+                continue;
+            }
+        };
         let event = FilterEvent {
             document: &document,
             index: None,
             id: None,
             now: clock::now(),
         };
-        output::line(explain::render(&rule.filter, &event).trim_end());
+        output::line(explain::render(&rule.filter, &event, check::colours()).trim_end());
     }
-    Ok(exit::FINE)
+    Ok(code)
 }
 
 /// What loads the rules of a configuration.

@@ -159,6 +159,11 @@ fn on_member(by_event: &ByEvent, place: Place<'_>, matched: bool) -> Clue {
     });
     if let Some(rest) = shown.asks.strip_prefix(' ') {
         shown.asks = format!("{name} {rest}");
+    } else if let Some((_, rest)) = shown.asks.split_once(' ').filter(|(end, _)| {
+        shown.parts.is_empty() && name.strip_suffix(end).is_some_and(|n| n.ends_with('.'))
+    }) {
+        // A sub-field calls itself by its end alone.
+        shown.asks = format!("{name} {rest}");
     } else if shown.parts.is_empty() {
         shown.asks = format!("{name}: {}", shown.asks);
     } else {

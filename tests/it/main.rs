@@ -52,6 +52,7 @@ mod tidy;
 mod time;
 mod top_counts;
 mod warm;
+mod understanding;
 #[path = "inputs_web.rs"]
 mod web;
 mod writeback;

@@ -146,7 +146,8 @@ fn a_mail_is_sent_when_its_server_is_back_and_the_command_is_not_repeated() {
         "{alerts:?}"
     );
     let errors = documents(&home, Index::Error);
-    assert_eq!(errors.len(), 2);
+    // At least one for each of the two; more when the server takes its time.
+    assert!(errors.len() >= 2, "{errors:?}");
     let message = errors[0]["message"].as_str().unwrap();
     assert!(
         message.starts_with("Error while running alert email: "),
@@ -185,11 +186,12 @@ fn an_alert_that_cannot_be_sent_within_alert_time_limit_is_given_up() {
     assert_eq!(given_up.len(), 1);
     assert_eq!(given_up[0]["alert_sent"], false);
     let errors = documents(&home, Index::Error);
-    assert_eq!(errors.len(), 1);
-    assert_eq!(errors[0]["data"]["rule"], "mail");
     let reason = given_up[0]["alert_exception"].as_str().unwrap();
-    assert!(
-        errors[0]["message"].as_str().unwrap().ends_with(reason),
-        "{errors:?}"
-    );
+    for error in &errors {
+        assert_eq!(error["data"]["rule"], "mail");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.ends_with(reason), "{errors:?}");
+    }
+    let last = errors[0]["message"].as_str().unwrap();
+    assert!(last.contains("is given up: "), "{last}");
 }

@@ -83,3 +83,27 @@ pub(super) const UNSUPPORTED: &[Unsupported] = &[
         help: "write the query itself",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::tests::node;
+    use crate::filter::{Filter, Mapping};
+
+    #[test]
+    fn each_is_refused_by_name_with_a_way_out() {
+        let names = UNSUPPORTED.iter().flat_map(|entry| entry.names);
+        for name in names.filter(|name| **name != "query") {
+            let clause = serde_json::json!({"bool": {"must": [{*name: {"field": "x"}}]}});
+            let problems = Filter::load(&[node(&clause)], &Mapping::dynamic()).unwrap_err();
+            let problem = problems.first().unwrap();
+            assert_eq!((problems.len(), problem.code), (1, "E0203"), "{name}");
+            assert!(
+                problem.message.contains(&format!("{name:?}")),
+                "{}",
+                problem.message
+            );
+            assert!(problem.help.is_some(), "{name}");
+        }
+    }
+}

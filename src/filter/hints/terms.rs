@@ -29,7 +29,7 @@ impl Hints<'_> {
                 } else {
                     text.to_owned()
                 };
-                if terms.iter().any(|term| *term == wanted) && terms.len() == 1 {
+                if terms.len() == 1 && terms.contains(&wanted) {
                     continue;
                 }
                 let why = if terms.len() == 1 {

@@ -266,7 +266,7 @@ impl State {
         let settings = &*self.settings;
         let Saved { cells, ticks } = &mut self.saved;
         let slot = cells.find_or_add(entry.key, || Cell::new(entry.time, ticks.count()));
-        let Some((key, cell)) = cells.key_and_cell(slot) else {
+        let Some((_, cell)) = cells.key_and_cell(slot) else {
             return;
         };
         self.events -= cell.window.len();
@@ -280,7 +280,8 @@ impl State {
             cell.window.pop_oldest();
         }
         self.events += cell.window.len();
-        let matched = cell.check(settings, key, entry.event);
+        // The key as this event has it: `1`, `1.0` and `true` are one.
+        let matched = cell.check(settings, entry.key, entry.event);
         let forget = settings.forget_keys && matched.is_some();
         out.extend(matched);
         let due = cell.due(settings);

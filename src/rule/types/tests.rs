@@ -219,6 +219,29 @@ proptest! {
     }
 
     #[test]
+    fn cardinality_agrees_with_the_reference(steps in steps(), max in 1usize..20, min in 0usize..4, kinds in 1usize..25) {
+        let min_option = if min > 0 { format!("min_cardinality: {min}, ") } else { String::new() };
+        let rule = format!("{{type: cardinality, cardinality_field: kind, max_cardinality: {max}, {min_option}timeframe: {{seconds: 12}}, query_key: user}}");
+        let mut bench = Bench::new(&rule);
+        let mut reference = reference::Cardinality::new(max, min, kinds, 12 * SECOND);
+        for step in steps {
+            let now = bench.now + SECOND;
+            let (found, expected) = match step {
+                Step::Tick => (bench.step(&step), reference.tick(now)),
+                Step::Event { time, key, value } => {
+                    bench.now = now;
+                    let mut document = document(key, value);
+                    document.insert("kind".to_owned(), json!(bench.events % kinds));
+                    let expected = reference.event(key, bench.events, now + time * SECOND);
+                    (bench.event(&document, now + time * SECOND, true), expected)
+                }
+            };
+            let found: Vec<Found> = found.iter().map(|matched| read(matched, &[])).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
     fn spike_agrees_with_the_reference(steps in steps(), kind in 0usize..3, threshold_ref in 0i64..2, new_data in any::<bool>()) {
         let kind_name = ["up", "down", "both"][kind];
         let rule = format!("{{type: spike, spike_height: 2, spike_type: {kind_name}, timeframe: {{seconds: 6}}, query_key: user, threshold_ref: {threshold_ref}, alert_on_new_data: {new_data}}}");

@@ -130,7 +130,7 @@ fn clause(dice: &mut Dice, depth: u32) -> String {
             "\"{}\"~{}",
             phrase(dice),
             dice.pick(&[
-                "0", "1", "2", "5", "2.7", "100", "", "x", "-1", "1e2", "NaN", "0&&"
+                "0", "1", "2", "5", "2.7", "100", "", "x", "1e2", "NaN", "0&&"
             ])
         ),
         6 | 7 => wildcard(dice),

@@ -184,7 +184,7 @@ async fn compare(url: &str, round: Round) -> Vec<String> {
         documents.push(answer.is_ok().then(|| document.clone()));
     }
     mapping.close();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = since_1970();
     let index = Index {
         mapping,
         documents,
@@ -236,6 +236,11 @@ async fn compare(url: &str, round: Round) -> Vec<String> {
     disagreements
 }
 
+#[expect(clippy::disallowed_methods, reason = "the server reads the clock, too")]
+fn since_1970() -> std::time::Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
@@ -243,7 +248,7 @@ fn setting(name: &str) -> Option<u64> {
 #[test]
 fn filters_live() {
     let Some(url) = opensearch() else { return };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = since_1970();
     let seed = setting("TRIPLINE_LIVE_SEED").unwrap_or_else(|| u64::from(now.subsec_nanos()));
     let rounds = setting("TRIPLINE_LIVE_ROUNDS").unwrap_or(3);
     println!("TRIPLINE_LIVE_SEED={seed} TRIPLINE_LIVE_ROUNDS={rounds}");

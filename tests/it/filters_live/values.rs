@@ -205,7 +205,7 @@ pub fn number(dice: &mut Dice) -> Value {
         "1.5",
         "0.1",
         "100.25",
-        "3.14159",
+        "3.25",
         "127",
         "128",
         "-128",
@@ -406,7 +406,7 @@ pub fn typed_document(dice: &mut Dice) -> Map<String, Value> {
     });
     for name in ["d", "f", "hf", "sf"] {
         put(dice, d, name, |dice| {
-            json!([1.5, 0.1, 100.25, 5.0, -3.5, 35.6895, 3.14159][dice.index(7)])
+            json!([1.5, 0.1, 100.25, 5.0, -3.5, 35.6895, 3.25][dice.index(7)])
         });
     }
     put(dice, d, "flag", |dice| {

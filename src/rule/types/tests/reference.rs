@@ -239,6 +239,77 @@ impl Reference for Spike {
     }
 }
 
+/// Different values per key. The value of an event is its id modulo `kinds`.
+pub(super) struct Cardinality {
+    max: usize,
+    min: usize,
+    kinds: usize,
+    timeframe: i64,
+    /// By key, in the order they came: the values with their times, and the first time.
+    keys: IndexMap<u8, (BTreeMap<usize, i64>, Option<i64>)>,
+}
+
+impl Cardinality {
+    pub(super) fn new(max: usize, min: usize, kinds: usize, timeframe: i64) -> Self {
+        Self {
+            max,
+            min,
+            kinds,
+            timeframe,
+            keys: IndexMap::new(),
+        }
+    }
+
+    fn is_suspicious(&self, key: u8, now: i64) -> bool {
+        let (values, first) = &self.keys[&key];
+        let has_elapsed = first.is_some_and(|first| now - first > self.timeframe);
+        values.len() > self.max || (values.len() < self.min && has_elapsed)
+    }
+
+    fn clean(&mut self, now: i64) -> Vec<Found> {
+        let mut found = Vec::new();
+        let keys: Vec<u8> = self.keys.keys().copied().collect();
+        for key in keys {
+            let timeframe = self.timeframe;
+            self.keys[&key].0.retain(|_, time| now - *time <= timeframe);
+            if self.min > 0 && self.is_suspicious(key, now) {
+                self.keys[&key].1 = None;
+                found.push(Found {
+                    item: Item::Placeholder(now),
+                    counts: Vec::new(),
+                    related: Vec::new(),
+                });
+            }
+        }
+        found
+    }
+}
+
+impl Reference for Cardinality {
+    fn event(&mut self, key: u8, id: usize, time: i64) -> Vec<Found> {
+        let (values, first) = self.keys.entry(key).or_default();
+        first.get_or_insert(time);
+        values.insert(id % self.kinds, time);
+        if !self.is_suspicious(key, time) {
+            return Vec::new();
+        }
+        let mut found = self.clean(time);
+        if self.is_suspicious(key, time) {
+            self.keys[&key].1 = None;
+            found.push(Found {
+                item: Item::Event(id),
+                counts: Vec::new(),
+                related: Vec::new(),
+            });
+        }
+        found
+    }
+
+    fn tick(&mut self, now: i64) -> Vec<Found> {
+        self.clean(now)
+    }
+}
+
 /// A sum per group over a moving window, computed anew each time.
 pub(super) struct Sums {
     window: i64,

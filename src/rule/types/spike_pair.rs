@@ -1,11 +1,30 @@
-//! Both windows of one key, and the ticks that move them on.
+//! The current and the reference window of one key of `spike`, and the ticks that move them on.
 
-use super::{Amount, Measure, SpikeSettings};
+use super::spike_windows::{Measure, SpikeSettings};
 use crate::event::EventTime;
 use crate::rule::window::{Documents, Item, KeptEvent, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
+
+/// What an item of a window counts; none for placeholders and for samples without a value.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Amount(
+    /// NaN for none: the windows of busy rules are large.
+    f64,
+);
+
+impl Amount {
+    pub(super) const NONE: Self = Self(f64::NAN);
+
+    pub(super) fn new(amount: f64) -> Self {
+        Self(amount)
+    }
+
+    pub(super) fn get(self) -> Option<f64> {
+        (!self.0.is_nan()).then_some(self.0)
+    }
+}
 
 /// An item of the current window.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -39,7 +58,7 @@ pub(super) struct Windows {
 /// The running sum and number of a window's amounts.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct Total {
-    /// Minus zero until an amount was added: Python starts with the integer 0 and prints it as such.
+    /// Minus zero until an amount that is not zero was added: Python starts with the integer 0 and prints it as such.
     pub(super) sum: f64,
     pub(super) number: u32,
 }
@@ -56,14 +75,19 @@ impl Default for Total {
 impl Total {
     pub(super) fn add(&mut self, amount: Amount) {
         if let Some(amount) = amount.get() {
-            self.sum += amount;
+            // To ElastAlert's window a zero is nothing to add.
+            if amount != 0.0 {
+                self.sum += amount;
+            }
             self.number += 1;
         }
     }
 
     pub(super) fn remove(&mut self, amount: Amount) {
         if let Some(amount) = amount.get() {
-            self.sum -= amount;
+            if amount != 0.0 {
+                self.sum -= amount;
+            }
             self.number = self.number.saturating_sub(1);
         }
     }
