@@ -266,8 +266,7 @@ impl Cells {
                 .cell(*slot)
                 .is_some_and(|cell| cell.is_filled(settings, now))
         };
-        let fills =
-            settings.checks_new_keys && !*filled_once && slots.iter().any(|slot| fills(slot));
+        let fills = settings.checks_new_keys && !*filled_once && slots.iter().any(&mut fills);
         if *look_at_all || fills {
             slots = cells.slots().collect();
         }
