@@ -43,13 +43,11 @@ impl Rule {
             Some(include) => Kept::new(self, include).reduce(&whole),
             None => whole.clone(),
         };
-        if let Some(meta) = &event.meta {
-            let id = meta.id.clone();
-            let id = id.unwrap_or_else(|| content_id(&event.bytes));
-            document.insert("_id".to_owned(), Value::from(id));
-            if let Some(index) = &meta.index {
-                document.insert("_index".to_owned(), Value::from(index.as_str()));
-            }
+        let meta = event.meta.as_deref().cloned().unwrap_or_default();
+        let id = meta.id.unwrap_or_else(|| content_id(&event.bytes));
+        document.insert("_id".to_owned(), Value::from(id));
+        if let Some(index) = meta.index {
+            document.insert("_index".to_owned(), Value::from(index));
         }
         let query_key = self.query_key.clone().filter(QueryKey::is_compound);
         let aggregation_key = listed_aggregation_key(&self.properties);
