@@ -111,7 +111,7 @@ impl Loader<'_> {
             place: place.unwrap_or_else(Span::nowhere),
         };
         let file = self.service.file.clone().unwrap_or_default();
-        let (rule, mut problems) = build::build(self, &file, &written);
+        let (rule, mut problems) = build::build(self, &file, &written, &build::secrets(self));
         problems.retain(Problem::is_error);
         (rule.ok(), problems)
     }
@@ -120,9 +120,12 @@ impl Loader<'_> {
     fn each(&self, files: &[PathBuf], switched_off: SwitchedOff) -> Loaded {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         let part = files.len().div_ceil(threads).max(1);
+        let secrets = build::secrets(self);
         let load = |files: &[PathBuf]| -> Vec<FromFile> {
             let files = files.iter();
-            files.map(|file| self.file(file, switched_off)).collect()
+            files
+                .map(|file| self.file(file, switched_off, &secrets))
+                .collect()
         };
         let parts = std::thread::scope(|scope| {
             let mut parts = files.chunks(part);
@@ -149,7 +152,12 @@ impl Loader<'_> {
         loaded
     }
 
-    fn file(&self, path: &Path, switched_off: SwitchedOff) -> FromFile {
+    fn file(
+        &self,
+        path: &Path,
+        switched_off: SwitchedOff,
+        secrets: &Arc<[&'static str]>,
+    ) -> FromFile {
         let (mut problems, mut files) = (Vec::new(), Vec::new());
         let mut content = Content::Nothing;
         if let Some(written) = import::read(path, self.environment, &mut problems, &mut files) {
@@ -158,7 +166,7 @@ impl Loader<'_> {
             content = match name.filter(|_| switched_off == SwitchedOff::Disabled) {
                 Some(name) => Content::Disabled(name),
                 None => {
-                    let (rule, found) = build::build(self, path, &written);
+                    let (rule, found) = build::build(self, path, &written, secrets);
                     problems.extend(found);
                     match rule {
                         // A test runs at any hour, as elastalert-test-rule does.
