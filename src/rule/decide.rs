@@ -9,8 +9,6 @@ use crate::event::json::EventError;
 use crate::event::project::{Projected, ProjectedFields, Projection};
 use crate::event::{EventTime, FieldPath, Meta, RawEvent, WallTime};
 use crate::filter::{Filter, Memory, Program, ProjectedEvent};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -390,17 +388,13 @@ fn is_selected(selection: Option<&[bool]>, position: usize) -> bool {
 }
 
 impl Current<'_> {
-    /// The event as decisions carry it: its index and id filled in. An event without an id gets one made of its content, so that the same
-    /// event always has the same.
+    /// The event as decisions carry it: its index filled in.
     fn shared(&mut self) -> Arc<RawEvent> {
         let shared = self.shared.get_or_insert_with(|| {
             let meta = self.event.meta.as_deref();
-            let id = meta
-                .and_then(|meta| meta.id.clone())
-                .unwrap_or_else(|| content_id(&self.event.bytes));
             let meta = Meta {
                 index: self.index.map(str::to_owned),
-                id: Some(id),
+                id: meta.and_then(|meta| meta.id.clone()),
             };
             Arc::new(RawEvent {
                 // A rule may remember the event for long: a part of the batch would keep all of it in memory.
@@ -410,14 +404,6 @@ impl Current<'_> {
         });
         Arc::clone(shared)
     }
-}
-
-/// Twenty letters, as Elasticsearch's own ids have.
-fn content_id(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    let mut id = URL_SAFE_NO_PAD.encode(digest);
-    id.truncate(20);
-    id
 }
 
 /// Which rules look at an index, remembered for the batch.

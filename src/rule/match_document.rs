@@ -5,10 +5,12 @@ use super::{Match, MatchBody, QueryKey, Rule};
 use crate::config::Properties;
 use crate::event::json::parse_document;
 use crate::event::{Document, Field, RawEvent, Timestamp};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 impl Rule {
-    /// A match as ElastAlert's alerts see it: the event reduced to `include`, `_id` and `_index` where the sender told them, compound keys,
+    /// A match as ElastAlert's alerts see it: the event reduced to `include`, `_id`, `_index` where the sender told it, compound keys,
     /// the time field written anew, and what the rule type adds. `None` for [`MatchBody::Forgotten`].
     pub fn match_document(&self, matched: &Match) -> Option<Document> {
         let mut document = match &matched.body {
@@ -42,10 +44,11 @@ impl Rule {
             None => whole.clone(),
         };
         if let Some(meta) = &event.meta {
-            for (name, value) in [("_id", &meta.id), ("_index", &meta.index)] {
-                if let Some(value) = value {
-                    document.insert(name.to_owned(), Value::from(value.as_str()));
-                }
+            let id = meta.id.clone();
+            let id = id.unwrap_or_else(|| content_id(&event.bytes));
+            document.insert("_id".to_owned(), Value::from(id));
+            if let Some(index) = &meta.index {
+                document.insert("_index".to_owned(), Value::from(index.as_str()));
             }
         }
         let query_key = self.query_key.clone().filter(QueryKey::is_compound);
@@ -74,6 +77,14 @@ impl Rule {
         };
         path.replace(document, Value::from(text));
     }
+}
+
+/// An event without an id gets one made of its content, so that the same event always has the same: twenty letters, as Elasticsearch's own ids have.
+fn content_id(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    let mut id = URL_SAFE_NO_PAD.encode(digest);
+    id.truncate(20);
+    id
 }
 
 /// `aggregation_key`, when it is a list: ElastAlert then joins it even if it is of one field.

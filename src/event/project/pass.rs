@@ -203,8 +203,7 @@ impl<'p, 't> Pass<'p, 't> {
     }
 
     fn elements(&mut self, list: Span) {
-        let mut elements = Elements::new(self.text, list);
-        while let Some((span, shape)) = elements.next() {
+        for (span, shape) in Elements::new(self.text, list) {
             self.items(span, shape);
         }
     }
