@@ -104,6 +104,7 @@ pub fn exits(
     }
     // ElastAlert serves it first.
     exits.sort_by_key(|exit| exit.name != "jira");
+    exits.shrink_to_fit();
     (exits, problems)
 }
 

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-/// Looks up an environment variable.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+/// Looks up an environment variable; many files are read at once.
+pub type Environment<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
 /// The environment of the process.
 pub fn process_environment(name: &str) -> Option<String> {

@@ -52,7 +52,10 @@ impl Properties {
     /// These options with others laid over them.
     #[must_use]
     pub fn overlaid(&self, over: &Mapping) -> Self {
-        let mut map = self.map.clone();
+        // A rule keeps them as long as it runs: no room for more.
+        let mut members = Vec::with_capacity(self.map.0.len() + over.0.len());
+        members.extend_from_slice(&self.map.0);
+        let mut map = Mapping(members);
         for (key, value) in over.iter() {
             map.set(key.clone(), value.clone());
         }

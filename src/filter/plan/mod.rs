@@ -141,6 +141,7 @@ impl Plan {
             (1, Some(only)) => only,
             (_, Some(last)) => {
                 flat.push(last);
+                flat.shrink_to_fit();
                 flat.sort_by_key(Self::cost);
                 Self::Every(flat)
             }

@@ -26,6 +26,7 @@ pub(super) fn build(
     loader: &Loader<'_>,
     path: &Path,
     written: &Written,
+    secrets: &Arc<[&'static str]>,
 ) -> (Result<Rule, Properties>, Vec<Problem>) {
     let mut problems = Vec::new();
     let complete = complete(loader, path, &written.options);
@@ -51,13 +52,12 @@ pub(super) fn build(
     if let Some(entry) = entry {
         problems.extend(known::check(&written.options, &complete, &tables, entry));
     }
-    let secrets = secrets(loader);
     let is_text = |name: &str| {
         let tables = loader.text_options.iter().copied();
         tables.flatten().any(|option| option.name == name)
     };
     let resolved = references::resolve(&complete, is_text, |name| secrets.contains(&name));
-    let properties = Properties::new(resolved).with_secrets(secrets);
+    let properties = Properties::new(resolved).with_secrets(Arc::clone(secrets));
     let mut builder = Builder {
         loader,
         properties,
@@ -136,7 +136,7 @@ fn printable(properties: &Properties, path: &Path, realert: Duration) -> Propert
 }
 
 /// The options of alerters and of the service that hold secrets: whoever gets alerts need not know them.
-fn secrets(loader: &Loader<'_>) -> Arc<[&'static str]> {
+pub(super) fn secrets(loader: &Loader<'_>) -> Arc<[&'static str]> {
     let tables = [SERVICE, ELASTICSEARCH].into_iter();
     let tables = tables.chain(loader.text_options.iter().copied());
     let tables = tables.chain(loader.alerter_options.iter().copied());

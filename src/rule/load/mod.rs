@@ -24,6 +24,7 @@ use crate::config::{
 use crate::event::python;
 use crate::filter::Mapping;
 use std::collections::{HashMap, HashSet};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -110,16 +111,37 @@ impl Loader<'_> {
             place: place.unwrap_or_else(Span::nowhere),
         };
         let file = self.service.file.clone().unwrap_or_default();
-        let (rule, mut problems) = build::build(self, &file, &written);
+        let (rule, mut problems) = build::build(self, &file, &written, &build::secrets(self));
         problems.retain(Problem::is_error);
         (rule.ok(), problems)
     }
 
+    /// Loads files on all processors; what is said of them is in the files' order all the same.
     fn each(&self, files: &[PathBuf], switched_off: SwitchedOff) -> Loaded {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let part = files.len().div_ceil(threads).max(1);
+        let secrets = build::secrets(self);
+        let load = |files: &[PathBuf]| -> Vec<FromFile> {
+            let files = files.iter();
+            files
+                .map(|file| self.file(file, switched_off, &secrets))
+                .collect()
+        };
+        let parts = std::thread::scope(|scope| {
+            let mut parts = files.chunks(part);
+            let first = parts.next().unwrap_or_default();
+            let others: Vec<_> = parts.map(|part| scope.spawn(|| load(part))).collect();
+            let mut done = vec![load(first)];
+            for other in others {
+                let other = other.join();
+                done.push(other.unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            done
+        });
         let mut loaded = Loaded::default();
         let mut names = HashMap::new();
-        for file in files {
-            self.file(file, switched_off, &mut names, &mut loaded);
+        for (path, from_file) in files.iter().zip(parts.into_iter().flatten()) {
+            loaded.add(path, from_file, &mut names);
         }
         // A default in the configuration, or an import, is wrong once, not once per rule.
         let mut seen = HashSet::new();
@@ -130,43 +152,75 @@ impl Loader<'_> {
         loaded
     }
 
-    /// Loads one file; `names` are those of the rules so far, with where they are written.
     fn file(
         &self,
         path: &Path,
         switched_off: SwitchedOff,
-        names: &mut HashMap<String, Span>,
-        loaded: &mut Loaded,
-    ) {
-        let Some(written) = import::read(
-            path,
-            self.environment,
-            &mut loaded.problems,
-            &mut loaded.files,
-        ) else {
-            return;
-        };
-        let lists = types::list_files(&written.options, self.working_directory);
-        loaded.files.extend(lists);
-        if switched_off == SwitchedOff::Disabled
-            && let Some(name) = disabled(&written.options, path)
-        {
-            loaded.disabled.push(Disabled {
-                name,
-                file: path.to_owned(),
-            });
-            return;
+        secrets: &Arc<[&'static str]>,
+    ) -> FromFile {
+        let (mut problems, mut files) = (Vec::new(), Vec::new());
+        let mut content = Content::Nothing;
+        if let Some(written) = import::read(path, self.environment, &mut problems, &mut files) {
+            files.extend(types::list_files(&written.options, self.working_directory));
+            let name = disabled(&written.options, path);
+            content = match name.filter(|_| switched_off == SwitchedOff::Disabled) {
+                Some(name) => Content::Disabled(name),
+                None => {
+                    let (rule, found) = build::build(self, path, &written, secrets);
+                    problems.extend(found);
+                    match rule {
+                        // A test runs at any hour, as elastalert-test-rule does.
+                        Ok(rule) if switched_off == SwitchedOff::Loaded => {
+                            Content::Rule(Box::new(Rule {
+                                hours: None,
+                                ..rule
+                            }))
+                        }
+                        Ok(rule) => Content::Rule(Box::new(rule)),
+                        Err(options) => Content::Broken(options),
+                    }
+                }
+            };
         }
-        let (rule, problems) = build::build(self, path, &written);
-        loaded.problems.extend(problems);
-        let rule = match rule {
-            // A test runs at any hour, as elastalert-test-rule does.
-            Ok(rule) if switched_off == SwitchedOff::Loaded => Rule {
-                hours: None,
-                ..rule
-            },
-            Ok(rule) => rule,
-            Err(options) => return loaded.broken.push((path.to_owned(), options)),
+        FromFile {
+            content,
+            problems,
+            files,
+        }
+    }
+}
+
+/// What was read from a rule file.
+struct FromFile {
+    content: Content,
+    problems: Vec<Problem>,
+    files: Vec<PathBuf>,
+}
+
+/// What a rule file holds.
+enum Content {
+    Rule(Box<Rule>),
+    /// A rule that cannot run.
+    Broken(Properties),
+    /// A rule that is switched off, by name.
+    Disabled(String),
+    /// It cannot be read.
+    Nothing,
+}
+
+impl Loaded {
+    /// Adds what a file holds; `names` are those of the rules so far, with where they are written.
+    fn add(&mut self, path: &Path, from_file: FromFile, names: &mut HashMap<String, Span>) {
+        self.problems.extend(from_file.problems);
+        self.files.extend(from_file.files);
+        let rule = match from_file.content {
+            Content::Rule(rule) => rule,
+            Content::Broken(options) => return self.broken.push((path.to_owned(), options)),
+            Content::Disabled(name) => {
+                let file = path.to_owned();
+                return self.disabled.push(Disabled { name, file });
+            }
+            Content::Nothing => return,
         };
         let place = name_place(&rule);
         if let Some(other) = names.get(&rule.name) {
@@ -174,11 +228,11 @@ impl Loader<'_> {
             let problem = Problem::error("E0704", &place, message)
                 .related(other, "the other one is here, and runs")
                 .help("give it another `name`");
-            loaded.problems.push(problem);
+            self.problems.push(problem);
             return;
         }
         names.insert(rule.name.clone(), place);
-        loaded.rules.push(Arc::new(rule));
+        self.rules.push(Arc::from(rule));
     }
 }
 
