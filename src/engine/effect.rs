@@ -233,6 +233,13 @@ pub enum Note {
         /// How many.
         dropped: u64,
     },
+    /// The rules keep as many bytes of events as they may: these were counted only.
+    NotKept {
+        /// The rule.
+        rule: String,
+        /// How many.
+        events: u64,
+    },
     /// A reload brought nothing new for the rule.
     RuleKept {
         /// The rule.

@@ -59,9 +59,8 @@ use std::time::Duration;
 const RECENT_BODIES: usize = 65_536;
 const RECENT_BODIES_AGE: Duration = Duration::from_secs(300);
 
-/// Bytes of events that the rules together keep for later matches at most. Beyond, windows go on counting and keep no further events until some have left:
-/// a match then prints the newest of its events that is there, and `related_events` lacks some.
-const MOST_KEPT: u64 = 512 << 20;
+/// What [`Options::most_kept`] is in a service.
+pub const MOST_KEPT: u64 = 512 << 20;
 
 /// What holds for all rules.
 #[derive(Debug, Clone)]
@@ -80,6 +79,9 @@ pub struct Options {
     pub add_metadata: bool,
     /// `replace_dots_in_field_names`.
     pub replace_dots: bool,
+    /// Bytes of events that the rules together keep for later matches at most. Beyond, windows go on counting and keep no further events until some have
+    /// left: a match then prints the newest of its events that is there, and `related_events` lacks some.
+    pub most_kept: u64,
     /// What makes this store's ids differ from other stores' ids.
     pub instance: String,
 }
@@ -418,12 +420,17 @@ impl Engine {
             ));
         }
         let mut matches = Vec::new();
-        let kept = cell.make_room(self.kept_bytes);
+        let kept = cell.make_room(self.kept_bytes < self.options.most_kept);
         let evaluated = guarded(|| {
             cell.evaluator
                 .on_event(Some(&event), time, verdict, rule_time, &mut matches);
         });
         self.kept_bytes = self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
+        let events = cell.evaluator.not_kept();
+        if events > 0 {
+            let rule = entry.rule.name.clone();
+            out.notes.push(Note::NotKept { rule, events });
+        }
         cell.believe(entry, rule_time, &mut matches);
         match evaluated {
             Ok(()) => self.all_matched(entry, position, &matches, now, out),
@@ -578,8 +585,8 @@ impl Cell {
     }
 
     /// Tells the state whether there is room for more events. How much it keeps now.
-    fn make_room(&mut self, kept_by_all: u64) -> u64 {
-        self.evaluator.set_room(kept_by_all < MOST_KEPT);
+    fn make_room(&mut self, room: bool) -> u64 {
+        self.evaluator.set_room(room);
         self.evaluator.kept_bytes()
     }
 

@@ -245,7 +245,7 @@ impl Engine {
                     return None;
                 }
                 cell.newest = cell.newest.max(Some(time));
-                let kept = cell.make_room(self.kept_bytes);
+                let kept = cell.make_room(self.kept_bytes < self.options.most_kept);
                 // Matches found again were decided before: the records that follow say what became of them.
                 let event = event.map(StoredEvent::restore);
                 let again = guarded(|| {

@@ -145,6 +145,11 @@ impl Evaluator {
         self.state.kept_bytes()
     }
 
+    /// How many events were not kept for want of room since [`Evaluator::set_room`].
+    pub fn not_kept(&self) -> u64 {
+        self.state.not_kept()
+    }
+
     /// Takes over what [`Evaluator::save`] gave elsewhere: what was learnt from the past adds to what is known, windows are replaced.
     ///
     /// # Errors

@@ -198,6 +198,11 @@ pub trait RuleState: Send {
     fn kept_bytes(&self) -> u64 {
         0
     }
+
+    /// How many events were not kept for want of room since [`RuleState::set_room`].
+    fn not_kept(&self) -> u64 {
+        0
+    }
 }
 
 /// How much a state holds.

@@ -205,12 +205,20 @@ impl KeptEvent {
 pub(super) struct Documents {
     bytes: u64,
     is_full: bool,
+    /// Events that were not kept, since it was last said whether there is room.
+    not_kept: u64,
 }
 
 impl Documents {
     /// Whether there is room for more.
     pub(super) fn set_room(&mut self, room: bool) {
         self.is_full = !room;
+        self.not_kept = 0;
+    }
+
+    /// How many events there was no room for since [`Documents::set_room`].
+    pub(super) fn not_kept(&self) -> u64 {
+        self.not_kept
     }
 
     /// How much is kept.
@@ -220,7 +228,11 @@ impl Documents {
 
     /// Keeps an event if there is room.
     pub(super) fn keep(&mut self, event: Option<&Arc<RawEvent>>) -> KeptEvent {
-        let kept = KeptEvent(event.filter(|_| !self.is_full).map(Arc::clone));
+        if self.is_full && event.is_some() {
+            self.not_kept += 1;
+            return KeptEvent::default();
+        }
+        let kept = KeptEvent(event.map(Arc::clone));
         self.bytes += kept.bytes();
         kept
     }

@@ -91,6 +91,7 @@ pub struct Metrics {
     rule_matches_silenced: Family<Rule, Counter>,
     rule_failures: Family<Rule, Counter>,
     rule_resting: Family<Rule, Gauge>,
+    rule_not_kept: Family<Rule, Counter>,
     rule_keys: Family<Rule, Gauge>,
     rule_held: Family<Rule, Gauge>,
     rule_bytes: Family<Rule, Gauge>,
@@ -176,6 +177,10 @@ impl Metrics {
             "tripline_rule_resting",
             "1 while the rule rests after a failure; its events wait"
         );
+        let rule_not_kept = register!(
+            "tripline_rule_events_not_kept",
+            "Events that a rule counted without keeping them for its matches, for want of room"
+        );
         let rule_keys = register!("tripline_rule_keys", "Keys that a rule remembers");
         let rule_held = register!("tripline_rule_events", "Events in a rule's windows");
         let rule_bytes = register!(
@@ -210,6 +215,7 @@ impl Metrics {
             rule_matches_silenced,
             rule_failures,
             rule_resting,
+            rule_not_kept,
             rule_keys,
             rule_held,
             rule_bytes,
@@ -268,6 +274,7 @@ impl Metrics {
             failures: self.rule_failures.get_or_create_owned(&rule),
             resting: self.rule_resting.get_or_create_owned(&rule),
             skipped: self.rule_events_skipped.clone(),
+            not_kept: self.rule_not_kept.get_or_create_owned(&rule),
             keys: self.rule_keys.get_or_create_owned(&rule),
             held: self.rule_held.get_or_create_owned(&rule),
             bytes: self.rule_bytes.get_or_create_owned(&rule),
@@ -401,6 +408,7 @@ pub struct RuleMetrics {
     failures: Counter,
     resting: Gauge,
     skipped: Family<RuleSkip, Counter>,
+    not_kept: Counter,
     keys: Gauge,
     held: Gauge,
     bytes: Gauge,
@@ -457,6 +465,11 @@ impl RuleMetrics {
         self.keys.set(number(keys));
         self.held.set(number(events));
         self.bytes.set(number(bytes));
+    }
+
+    /// So many events were counted and not kept.
+    pub fn not_kept(&self, events: u64) {
+        self.not_kept.inc_by(events);
     }
 
     /// So many events could not be taken by the rule's window.

@@ -38,6 +38,9 @@ struct PerRule {
     metrics: RuleMetrics,
     silenced: RateLimit,
     held: RateLimit,
+    not_kept: RateLimit,
+    /// Whether it was said that the rule remembers very many keys.
+    is_known_large: bool,
     left_out: [LeftOut; 3],
 }
 
@@ -51,6 +54,9 @@ struct LeftOut {
 }
 
 const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// A rule that remembers more keys than this is worth a warning.
+const MANY_KEYS: u64 = 1_000_000;
 
 /// Why events are left out, in the order of [`Counts`].
 const LEFT_OUT: [(SkipReason, &str); 3] = [
@@ -103,7 +109,9 @@ impl Reports {
                     told: RateLimit::new(1, A_MINUTE),
                     untold: 0,
                 }),
-                held: RateLimit::new(1, Duration::from_secs(60)),
+                held: RateLimit::new(1, A_MINUTE),
+                not_kept: RateLimit::new(1, A_MINUTE),
+                is_known_large: false,
             })
     }
 
@@ -170,8 +178,17 @@ impl Reports {
     /// So much rules remember now.
     pub(super) fn remembered(&mut self, engine: &Engine) {
         for (rule, size, bytes) in engine.sizes() {
-            let metrics = &self.rule(rule).metrics;
-            metrics.remembers(size.keys, size.events, bytes);
+            let per_rule = self.rule(rule);
+            per_rule.metrics.remembers(size.keys, size.events, bytes);
+            if size.keys > MANY_KEYS && !per_rule.is_known_large {
+                per_rule.is_known_large = true;
+                tracing::warn!(
+                    rule,
+                    keys = size.keys,
+                    bytes,
+                    "the rule remembers more than {MANY_KEYS} keys or values, and memory for each of them: is its field one with few values?"
+                );
+            }
         }
     }
 
@@ -297,6 +314,18 @@ impl Reports {
                         dropped,
                         suppressed,
                         "too many events wait for the hours of limit_execution: the oldest were let go"
+                    );
+                }
+            }
+            Note::NotKept { rule, events } => {
+                let now = self.clock.now();
+                let per_rule = self.rule(&rule);
+                per_rule.metrics.not_kept(events);
+                if let Some(Allowed { suppressed }) = per_rule.not_kept.allow(now) {
+                    tracing::warn!(
+                        rule,
+                        suppressed,
+                        "the rules keep as many bytes of events as they may: further ones are counted, and matches will lack them"
                     );
                 }
             }

@@ -1,7 +1,7 @@
 //! What the service remembers: opened at its start, from snapshot, journal and documents.
 
 use crate::config::service::Service as Config;
-use crate::engine::{Engine, Options, Program, Record, Snapshot, Write};
+use crate::engine::{Engine, MOST_KEPT, Options, Program, Record, Snapshot, Write};
 use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
 use crate::store::{Journal, Recovery, read_before, recover, write_snapshot};
 use anyhow::Context as _;
@@ -89,6 +89,7 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         retry_longest: config.retry.longest,
         add_metadata: config.add_metadata_alert,
         replace_dots: config.replace_dots_in_field_names,
+        most_kept: MOST_KEPT,
         instance,
     }
 }

@@ -342,6 +342,7 @@ impl Replay {
             | Note::WillRetry { .. }
             | Note::Ran { .. }
             | Note::HeldTooMany { .. }
+            | Note::NotKept { .. }
             | Note::RuleRecovered { .. }
             | Note::NotTold
             | Note::Adopted { .. }

@@ -98,14 +98,6 @@ pub const OPTIONS: &[OptionSpec] = &[
         .bool()
         .default("false")
         .doc("Whether index holds parts of a date such as %Y.%m.%d."),
-    opt("use_count_query")
-        .bool()
-        .default("false")
-        .doc("Whether the type gets counts instead of events."),
-    opt("use_terms_query")
-        .bool()
-        .default("false")
-        .doc("Whether the type gets counts per query_key instead of events."),
     opt("limit_execution").may_be_empty()
         .doc("A cron expression, in UTC, of the minutes in which the rule runs. Events outside wait until it runs next."),
     opt("limit_execution_coverage")

@@ -360,6 +360,7 @@ fn what_does_not_fit_together() {
     check(
         &with("use_terms_query: true"),
         &[
+            "rules/r.yaml:5:1: warning[W0709]: `use_terms_query` has no effect in a rule of type `any` (it is an option of flatline, frequency, new_term, spike)",
             "rules/r.yaml:5:18: error[E0705]: `use_terms_query` counts per `query_key`, and there is none (add `query_key`, or remove `use_terms_query`)",
         ],
     );

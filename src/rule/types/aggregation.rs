@@ -356,9 +356,7 @@ impl Aggregation {
     /// What is remembered, in a form that can be saved; sums and groups follow from it.
     pub(super) fn to_saved(&self) -> impl Serialize + use<> {
         let events = self.events.iter().chain(self.future.iter()).map(|event| {
-            let groups = event.what.groups.iter();
-            let innermost = groups.filter(|id| self.groups.is_innermost(**id));
-            let paths = innermost.map(|id| self.groups.path(*id)).collect();
+            let paths = self.groups.paths_of(&event.what.groups);
             (event.time, paths, event.what.contribution.clone())
         });
         Saved {

@@ -535,7 +535,8 @@ impl RuleState for State {
     }
 
     fn size(&self) -> StateSize {
-        size(self.saved.cells.len(), self.values)
+        // A value takes as much memory as a key.
+        size(self.saved.cells.len() + self.values, self.values)
     }
 }
 

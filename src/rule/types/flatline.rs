@@ -458,4 +458,8 @@ impl RuleState for State {
     fn kept_bytes(&self) -> u64 {
         self.documents.bytes()
     }
+
+    fn not_kept(&self) -> u64 {
+        self.documents.not_kept()
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// A group's values, outermost first. Empty for a rule without groups.
+/// A group's values, outermost first. Empty for a rule without groups; shorter than the key for an outer group.
 pub(super) type Path = Box<[Key]>;
 
 /// A group's number while it exists.
@@ -59,11 +59,18 @@ struct Group {
     inner: BTreeSet<(Reverse<u64>, Key, GroupId)>,
 }
 
-/// The groups an event belongs to by the values of the key's fields. None when one of the fields is missing.
+/// The groups an event belongs to by the values of the key's fields. An event without one of the fields counts in the groups of the fields before that
+/// one, as in Elasticsearch's nested aggregations: so paths may be shorter than the key. None when the first field is missing.
 pub(super) fn paths(parts: &[Value]) -> Vec<Path> {
     let mut paths: Vec<Vec<Key>> = vec![Vec::new()];
-    for part in parts {
+    for (depth, part) in parts.iter().enumerate() {
         let elements = elements(Field::Value(part));
+        if elements.is_empty() {
+            if depth == 0 {
+                return Vec::new();
+            }
+            break;
+        }
         let longer = paths.iter().flat_map(|path| {
             elements.iter().map(|element| {
                 let mut path = path.clone();
@@ -220,8 +227,11 @@ impl Groups {
             .map(|(_, _, id)| *id)
     }
 
-    /// The group at the end of a path, if it is looked at.
+    /// The innermost group at the end of a path, if it is looked at.
     pub(super) fn find(&self, path: &[Key]) -> Option<GroupId> {
+        if path.len() != self.depth {
+            return None;
+        }
         let mut id = ROOT;
         for key in path {
             let inner = *self.ids.get(&(id, key.clone()))?;
@@ -245,9 +255,12 @@ impl Groups {
         keys.into_boxed_slice()
     }
 
-    /// Whether a group is an innermost one.
-    pub(super) fn is_innermost(&self, id: GroupId) -> bool {
-        self.get(id).is_some_and(|group| group.level == self.depth)
+    /// The paths that [`Groups::hold`] was given for these groups: all of an event are equally long.
+    pub(super) fn paths_of(&self, ids: &[GroupId]) -> Vec<Path> {
+        let level = |id: GroupId| self.get(id).map_or(0, |group| group.level);
+        let longest = ids.iter().map(|id| level(*id)).max().unwrap_or(0);
+        let ends = ids.iter().filter(|id| level(**id) == longest);
+        ends.map(|id| self.path(*id)).collect()
     }
 
     /// How many events a group has in the window.
@@ -263,5 +276,82 @@ impl Groups {
     /// How many groups there are, without the root.
     pub(super) fn len(&self) -> usize {
         self.ids.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const EVENTS: [[Option<&str>; 2]; 6] = [
+        [Some("a"), Some("x")],
+        [Some("a"), Some("y")],
+        [Some("b"), Some("x")],
+        [Some("b"), None],
+        [Some("b"), None],
+        [None, Some("x")],
+    ];
+
+    fn event_paths(event: [Option<&str>; 2]) -> Vec<Path> {
+        paths(&event.map(|value| json!(value)))
+    }
+
+    /// What is looked at of [`EVENTS`], before and after the one at a position has left.
+    fn looked_at(size: usize, min_doc_count: u64, leaves: usize) -> [Vec<String>; 2] {
+        let limits = Limits {
+            size,
+            min_doc_count,
+        };
+        let one = Contribution::Count(1);
+        let mut groups = Groups::new(MetricKind::ValueCount, 2, limits);
+        let held = EVENTS.map(|event| {
+            let ids = groups.hold(&event_paths(event));
+            groups.enter(&ids, &one);
+            ids
+        });
+        let texts = |groups: &Groups| {
+            let paths = groups.looked_at().into_iter().map(|id| groups.path(id));
+            paths
+                .map(|path| path.iter().map(Key::text).collect())
+                .collect()
+        };
+        let before = texts(&groups);
+        groups.leave(&held[leaves], &one);
+        groups.release(&held[leaves]);
+        [before, texts(&groups)]
+    }
+
+    #[test]
+    fn outer_groups_count_events_without_the_inner_field() {
+        assert_eq!(looked_at(1, 1, 0), [["bx"], ["bx"]]);
+        assert_eq!(looked_at(1, 1, 2), [vec!["bx"], vec!["ax"]]);
+        assert_eq!(
+            looked_at(50, 1, 3),
+            [["bx", "ax", "ay"], ["ax", "ay", "bx"]]
+        );
+        assert_eq!(looked_at(50, 2, 0), [[""; 0]; 2]);
+    }
+
+    #[test]
+    fn paths_end_where_a_field_is_missing() {
+        let lengths: [usize; 6] =
+            EVENTS.map(|event| event_paths(event).iter().map(|path| path.len()).sum());
+        assert_eq!(lengths, [2, 2, 2, 1, 1, 0]);
+        assert_eq!(paths(&[]).len(), 1);
+    }
+
+    #[test]
+    fn what_was_held_can_be_told_again() {
+        let limits = Limits {
+            size: 50,
+            min_doc_count: 1,
+        };
+        let mut groups = Groups::new(MetricKind::ValueCount, 2, limits);
+        for event in [json!([["a", "b"], ["x", "y"]]), json!([["a", "b"], null])] {
+            let paths = paths(event.as_array().unwrap());
+            let ids = groups.hold(&paths);
+            assert_eq!(groups.paths_of(&ids), paths);
+        }
     }
 }

@@ -32,8 +32,8 @@ pub(super) const METRIC_AGG_TYPE: OptionSpec = opt("metric_agg_type")
     .required()
     .doc("The metric.");
 pub(super) const PERCENTILE_RANGE: OptionSpec = opt("percentile_range")
-    .number()
-    .doc("For percentiles: which one, from 0 to 100.");
+    .int()
+    .doc("For percentiles: which one, a whole number from 0 to 100.");
 pub(super) const METRIC_AGG_SCRIPT: OptionSpec = opt("metric_agg_script")
     .kind(crate::config::Kind::Any)
     .doc("Not supported: a script runs inside Elasticsearch. Let the sender compute the value into a field and name it in metric_agg_key.");
@@ -90,12 +90,10 @@ impl Metric {
             "sum" => MetricKind::Sum,
             "cardinality" => MetricKind::Cardinality,
             "value_count" => MetricKind::ValueCount,
-            "percentiles" => match properties.number("percentile_range") {
-                Some(percent) if (0.0..=100.0).contains(&percent) => {
-                    MetricKind::Percentile(percent)
-                }
+            "percentiles" => match properties.int("percentile_range").map(u8::try_from) {
+                Some(Ok(percent @ ..=100)) => MetricKind::Percentile(f64::from(percent)),
                 _ => {
-                    let message = "metric_agg_type: percentiles needs percentile_range: a number from 0 to 100";
+                    let message = "metric_agg_type: percentiles needs percentile_range: a whole number from 0 to 100";
                     return Err(vec![problem(message)]);
                 }
             },

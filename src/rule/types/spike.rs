@@ -237,4 +237,8 @@ impl RuleState for State {
     fn kept_bytes(&self) -> u64 {
         self.cells.kept_bytes()
     }
+
+    fn not_kept(&self) -> u64 {
+        self.cells.not_kept()
+    }
 }

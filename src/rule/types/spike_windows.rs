@@ -282,6 +282,10 @@ impl Cells {
     pub(super) fn kept_bytes(&self) -> u64 {
         self.documents.bytes()
     }
+
+    pub(super) fn not_kept(&self) -> u64 {
+        self.documents.not_kept()
+    }
 }
 
 impl Serialize for Cells {

@@ -388,6 +388,10 @@ fn a_rule_that_cannot_work_is_refused_with_words_that_help() {
             "percentile_range",
         ),
         (
+            "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: percentiles, percentile_range: 99.9, max_threshold: 1}",
+            "a whole number",
+        ),
+        (
             "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: avg, max_threshold: 1, metric_agg_script: x}",
             "field of its own",
         ),
