@@ -137,7 +137,7 @@ fn texts_are_tried_on_the_first_event_that_matches() {
         "alert_subject: '{0} of {1}'
 alert_subject_args: [num_hits, usr.name]
 alert_text: 'took {0:.1f} of {1} {2}'
-alert_text_args: [took, r_owner, tags[7]]
+alert_text_args: [took, r_owner, 'tags[7]']
 r_owner: me
 alert:
 - debug
