@@ -15,6 +15,7 @@ mod template;
 mod text;
 mod times;
 mod top_counts;
+mod trial;
 mod wrap;
 
 pub use discover::ShortLink;

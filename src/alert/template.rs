@@ -4,6 +4,7 @@ use super::Process;
 use super::summary::Summary;
 use super::text::{Layout, Text, span};
 use super::times::Times;
+use super::trial::Places;
 use crate::config::{Problem, Properties};
 
 /// How a rule's alerts read: its text options, checked.
@@ -19,6 +20,7 @@ pub struct Template {
     pub(super) summary: Option<Summary>,
     pub(super) top_counts: bool,
     pub(super) times: Times,
+    pub(super) places: Places,
     /// What will fail when an alert is sent, though the rule loads.
     pub warnings: Vec<Problem>,
 }
@@ -42,6 +44,7 @@ impl Template {
             summary: Summary::new(properties),
             top_counts: !properties.texts("top_count_keys").is_empty(),
             times: Times::new(properties, &process.zone),
+            places: Places::of(properties),
             warnings: Vec::new(),
         };
         template.warnings = template.look_ahead(properties);

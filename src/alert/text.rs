@@ -42,7 +42,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
         .default("_data")
         .doc("The name under which a Jinja template finds all fields in one object."),
     opt("jinja_filters")
-        .kind(Kind::Any)
+        .kind(Kind::List(&Kind::Str))
         .doc("Python classes with filters: not supported."),
     opt("alert_missing_value")
         .default("<MISSING VALUE>")

@@ -1,12 +1,14 @@
 //! `tripline check`: what is wrong with the configuration and the rules, each problem with its place.
 
 mod sample;
+mod texts;
 
 pub(super) use sample::Sample;
 
+use super::rules::Outlets;
 use super::{exit, output};
 use crate::config::{Colours, Problem, Severity, render};
-use crate::rule::RuleSet;
+use crate::engine::Program;
 use std::io::IsTerminal as _;
 
 /// Colours on a terminal, unless `NO_COLOR` says otherwise.
@@ -30,9 +32,17 @@ pub(super) fn print(problems: &[Problem], rules: usize, disabled: usize) -> i32 
 }
 
 /// Holds rules against sample events: adds what that tells to the problems, and prints how many events each rule matches.
-pub(super) fn against_sample(rules: &RuleSet, sample: &Sample, problems: &mut Vec<Problem>) {
-    for rule in &rules.rules {
-        let (found, line) = sample.hold_against(rule);
+pub(super) fn against_sample(
+    program: &Program,
+    outlets: &Outlets,
+    sample: &Sample,
+    problems: &mut Vec<Problem>,
+) {
+    for entry in &program.rules {
+        let (mut found, line) = sample.hold_against(&entry.rule);
+        if let Some(outlet) = outlets.get(&entry.rule.name) {
+            texts::try_on(entry, &outlet.exits, sample, &mut found);
+        }
         problems.extend(found);
         output::line(&line);
     }

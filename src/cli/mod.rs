@@ -275,7 +275,7 @@ fn check_rules(
             }
         }
         let sample = check::Sample::new(documents, clock::now());
-        check::against_sample(&loaded.rules, &sample, &mut problems);
+        check::against_sample(&loaded.program, &loaded.outlets, &sample, &mut problems);
     }
     Ok(check::print(
         &problems,

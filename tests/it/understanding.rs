@@ -131,6 +131,46 @@ fn samples_tell_of_missing_fields_and_idle_rules() {
 }
 
 #[test]
+fn texts_are_tried_on_the_first_event_that_matches() {
+    let folder = folder(
+        "term: {host: web}",
+        "alert_subject: '{0} of {1}'
+alert_subject_args: [num_hits, usr.name]
+alert_text: 'took {0:.1f} of {1} {2}'
+alert_text_args: [took, r_owner, 'tags[7]']
+r_owner: me
+alert:
+- debug
+- email:
+    email: a@example.com
+    alert_text: '{0:d}'
+    alert_text_args: [host]
+- debug:
+    alert_text: '{0} {1:.2f}'
+    alert_text_args: [host, num_hits]",
+        "{\"host\": \"db\", \"took\": 1}
+{\"host\": \"web\", \"took\": \"long\", \"user\": {\"name\": \"x\"}, \"tags\": [1]}
+",
+    );
+    let file = folder.path().join("r.yaml");
+    let rule = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, rule.replace("alert: debug\n", "")).unwrap();
+    let (code, printed) = run(folder.path(), &["check", "r.yaml", "--data", "e.json"]);
+    assert_eq!(code, 0, "{printed}");
+    for expected in [
+        "warning[W0240]: the field `usr.name` is in none of the 2 events\n --> r.yaml:5:32\n",
+        "did you mean `user.name`?",
+        "the field \"tags\" has no element [7]\n --> r.yaml:6:13\n",
+        "warning[W0906]: this text cannot be made for the first event that matches: ",
+        " --> r.yaml:13:17\n",
+    ] {
+        assert!(printed.contains(expected), "{expected}\n{printed}");
+    }
+    assert_eq!(printed.matches("W0906").count(), 2, "{printed}");
+    assert_eq!(printed.matches("W0240").count(), 1, "{printed}");
+}
+
+#[test]
 fn several_events_are_explained_and_broken_ones_passed_over() {
     let folder = folder(
         "term: {host.keyword: web-01}",

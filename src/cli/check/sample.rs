@@ -28,7 +28,7 @@ const NAMING: [&str; 8] = [
 pub(in crate::cli) struct Sample {
     documents: Vec<Document>,
     names: IndexSet<String>,
-    now: WallTime,
+    pub(super) now: WallTime,
 }
 
 impl Sample {
@@ -96,7 +96,7 @@ impl Sample {
     }
 
     /// A field that never occurs, with the name most like it.
-    fn missing(&self, name: &str, place: &Span) -> Option<Problem> {
+    pub(super) fn missing(&self, name: &str, place: &Span) -> Option<Problem> {
         let parent = name
             .strip_suffix(".keyword")
             .or_else(|| name.strip_suffix(".raw"));

@@ -1,7 +1,7 @@
 //! From a rule's options to the rule.
 
 use super::import::Written;
-use super::options::OPTIONS;
+use super::options::{OF_SERVICE, OPTIONS};
 use super::{
     Loader, default_name, field_mapping, fingerprint, known, list_filter, references, rule_type,
 };
@@ -46,6 +46,7 @@ pub(super) fn build(
     let mut tables = vec![own, OPTIONS, time_field::OPTIONS];
     tables.extend(loader.text_options);
     problems.extend(check(&complete, place, &tables));
+    problems.extend(check(&written.options, place, &[OF_SERVICE, ELASTICSEARCH]));
     tables.extend([SERVICE, ELASTICSEARCH]);
     tables.extend(loader.alerter_options);
     problems.extend(without_effect(&written.options, &tables));
@@ -111,7 +112,12 @@ fn complete(loader: &Loader<'_>, path: &Path, own: &Mapping) -> Mapping {
 }
 
 /// The options with what ElastAlert works out for the rule: texts can print it.
-fn printable(properties: &Properties, path: &Path, realert: Duration) -> Properties {
+fn printable(
+    properties: &Properties,
+    path: &Path,
+    realert: Duration,
+    list_clause: Option<Node>,
+) -> Properties {
     let nowhere = Span::nowhere();
     let node = |data| Node {
         data,
@@ -127,12 +133,21 @@ fn printable(properties: &Properties, path: &Path, realert: Duration) -> Propert
         ("realert", duration(realert)),
         ("aggregation", duration(Duration::ZERO)),
     ];
-    let lacking = worked_out
+    let mut changed: Vec<(Node, Node)> = worked_out
         .into_iter()
         .filter(|(name, _)| !properties.contains(name))
         .map(|(name, value)| (text(name), value))
         .collect();
-    properties.overlaid(&Mapping(lacking))
+    if let (Some(clause), Some(filter)) = (list_clause, properties.get("filter")) {
+        let mut clauses = filter.as_seq().unwrap_or_default().to_vec();
+        clauses.push(clause);
+        let whole = Node {
+            data: Data::Seq(clauses),
+            span: filter.span.clone(),
+        };
+        changed.push((text("filter"), whole));
+    }
+    properties.overlaid(&Mapping(changed))
 }
 
 /// The options of alerters and of the service that hold secrets: whoever gets alerts need not know them.
@@ -192,7 +207,9 @@ impl Builder<'_> {
                 self.problems.extend(found);
                 self.loader.mapping.clone()
             });
-        let filter = self.filter(entry, &mapping);
+        let directory = self.loader.working_directory;
+        let list_clause = list_filter::clause(entry, &self.properties, directory);
+        let filter = self.filter(list_clause.as_ref(), &mapping);
         let name = self.properties.text("name")?;
         let common = Common {
             name: name.clone(),
@@ -237,7 +254,7 @@ impl Builder<'_> {
             alert_time_limit: service.alert_time_limit,
             state_fingerprint: fingerprint::of(&self.properties, entry),
             name,
-            properties: printable(&self.properties, path, realert),
+            properties: printable(&self.properties, path, realert, list_clause),
         })
     }
 
@@ -358,18 +375,14 @@ impl Builder<'_> {
         found.map_err(|error| self.problems.push(wrong(error))).ok()
     }
 
-    fn filter(&mut self, entry: &RuleTypeEntry, mapping: &FieldTypes) -> Option<Filter> {
+    fn filter(&mut self, list_clause: Option<&Node>, mapping: &FieldTypes) -> Option<Filter> {
         let mut clauses = self
             .properties
             .get("filter")
             .and_then(Node::as_seq)
             .unwrap_or_default()
             .to_vec();
-        clauses.extend(list_filter::clause(
-            entry,
-            &self.properties,
-            self.loader.working_directory,
-        ));
+        clauses.extend(list_clause.cloned());
         let written = self.properties.get("filter").and_then(Node::as_seq);
         let hints = filter::hints(written.unwrap_or_default(), mapping);
         match Filter::load(&clauses, mapping) {

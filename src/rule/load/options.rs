@@ -51,7 +51,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     opt("priority")
         .kind(Kind::AnyOf(&[Kind::Int, Kind::Str]))
         .default("2")
-        .doc("The rule's priority."),
+        .doc("The rule's priority; in the rule's own file a whole number."),
     opt("timeframe").duration().doc("The length of the window."),
     opt("buffer_time")
         .duration()
@@ -123,7 +123,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .no_effect(NOT_POLLED)
         .doc("Pages a query reads."),
     opt("include_fields")
-        .kind(Kind::Any)
+        .kind(Kind::List(&Kind::Any))
         .no_effect("runtime fields are made by Elasticsearch")
         .doc("Runtime fields to query."),
     opt("_source_enabled")
@@ -152,3 +152,17 @@ pub const OPTIONS: &[OptionSpec] = &[
 pub fn is_named_by_user(name: &str) -> bool {
     name.starts_with("jira_")
 }
+
+/// What ElastAlert's schema asks of options that the configuration has as well, and that it does not look at there: a rule with
+/// something else is refused.
+pub(super) const OF_SERVICE: &[OptionSpec] = &[
+    opt("priority").int(),
+    opt("max_query_size").int(),
+    opt("max_threads").int(),
+    opt("misfire_grace_time").int(),
+    opt("notify_alert").kind(Kind::AnyOf(&[
+        Kind::Str,
+        Kind::List(&Kind::AnyOf(&[Kind::Str, Kind::Map])),
+    ])),
+    opt("notify_all_errors").bool(),
+];

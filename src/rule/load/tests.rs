@@ -140,6 +140,81 @@ fn every_problem_is_reported_at_once() {
 }
 
 #[test]
+fn options_of_the_service_are_checked_in_a_rule_as_well() {
+    let refused = |option: &str, says: &str| {
+        let problem = format!(
+            "rules/r.yaml:5:{}: error[E0601]: {says}",
+            option.find(':').unwrap() + 3
+        );
+        let found = Folder::new("", &[("r.yaml", &format!("{BASE}{option}\n"))]).problems();
+        assert!(
+            found.iter().any(|other| other.starts_with(&problem)),
+            "{found:?} {problem}"
+        );
+    };
+    refused(
+        "use_ssl: maybe",
+        "`use_ssl` takes true or false, found text `maybe`",
+    );
+    refused(
+        "verify_certs: 1",
+        "`verify_certs` takes true or false, found an integer `1`",
+    );
+    refused(
+        "priority: high",
+        "`priority` takes a whole number, found text `high`",
+    );
+    refused(
+        "max_query_size: many",
+        "`max_query_size` takes a whole number",
+    );
+    refused("include_fields: host", "`include_fields` takes a list");
+    refused(
+        "jinja_filters: a.b",
+        "`jinja_filters` takes a list of texts",
+    );
+    refused("notify_alert: 5", "`notify_alert` takes text or a list");
+    refused(
+        "notify_all_errors: x",
+        "`notify_all_errors` takes true or false",
+    );
+    refused("es_username: 5", "`es_username` takes text");
+}
+
+#[test]
+fn what_the_configuration_has_of_them_is_its_own_matter() {
+    let folder = Folder::new(
+        "priority: high\nmax_query_size: \"10\"\n",
+        &[("r.yaml", BASE)],
+    );
+    assert_eq!(
+        folder.rule().properties.text("priority").as_deref(),
+        Some("high")
+    );
+}
+
+#[test]
+fn the_clause_of_a_list_is_part_of_the_filter_that_texts_print() {
+    let rule = "name: x\nindex: i\nalert: debug\ntype: blacklist\ncompare_key: a\nblacklist: [b]\nfilter: [{term: {c: d}}]\n";
+    let filter = |rule: &str| {
+        let rule = Folder::new("", &[("r.yaml", rule)]).rule();
+        rule.properties
+            .get("filter")
+            .unwrap()
+            .to_value()
+            .to_string()
+    };
+    assert_eq!(
+        filter(rule),
+        r#"[{"term":{"c":"d"}},{"query_string":{"query":"a:\"b\""}}]"#
+    );
+    assert_eq!(
+        filter(&format!("{rule}filter_by_list: false\n")),
+        r#"[{"term":{"c":"d"}}]"#
+    );
+}
+
+#[test]
 fn a_python_class_is_told_from_a_misspelling() {
     let with = |name: &str| BASE.replace("any", name);
     check(
