@@ -206,7 +206,7 @@ fn thousands(rate: f64) -> String {
     let digits = format!("{rate:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -293,7 +293,7 @@ fn sample(rule: &Rule, user: u64, n: u64) -> Sample {
         },
         "percentage_match" => Sample {
             key: Key::All,
-            values: vec![Value::from(user), Value::from(n % 2 == 0)],
+            values: vec![Value::from(user), Value::from(n.is_multiple_of(2))],
         },
         _ => {
             let mut values = Vec::new();

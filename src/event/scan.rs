@@ -92,7 +92,7 @@ impl<'t> Scanner<'t> {
         let start = self.at;
         let mut escaped = false;
         loop {
-            self.to_special();
+            self.skip_plain();
             match self.text.get(self.at) {
                 Some(b'"') => break,
                 Some(b'\\') => {
@@ -112,7 +112,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Moves to the next quote, backslash or control character.
-    fn to_special(&mut self) {
+    fn skip_plain(&mut self) {
         while let Some(word) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) {
             let word = u64::from_le_bytes(*word);
             let (quote, backslash) = (

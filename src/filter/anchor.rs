@@ -469,7 +469,7 @@ mod tests {
         check(r#"{"wildcard": {"a": "*Xyz*"}}"#, &["a*xyz"]);
         check(
             r#"{"query_string": {"query": "a.keyword:*\\\\Cmd.exe AND a.keyword:/.*abc/"}}"#,
-            &["a*\\\\cmd.exe|a.keyword*\\\\cmd.exe", "a*abc|a.keyword*abc"],
+            &["a*\\cmd.exe|a.keyword*\\cmd.exe", "a*abc|a.keyword*abc"],
         );
         check(
             r#"{"query_string": {"query": "*cmd\\/exec*"}}"#,

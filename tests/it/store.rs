@@ -7,6 +7,7 @@ use tripline::engine::{Index, Op, Write};
 use tripline::store::documents::{Commit, Documents, Forwarding};
 
 /// Writes status documents into a store, one a day, the oldest first; the last is of today.
+#[expect(clippy::disallowed_methods, reason = "documents of today")]
 fn fill(store: &Path, days: i64, text: &str) {
     std::fs::create_dir_all(store).unwrap();
     let documents = Documents::open(store, Forwarding::Off).unwrap();

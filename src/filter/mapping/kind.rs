@@ -227,7 +227,7 @@ impl Kind {
             Self::UnsignedLong { coerce } => read_unsigned(*coerce, value),
             Self::Float(exact) => {
                 let number = match value {
-                    Item::Text(text) if text.is_empty() => return Ok(Reading::Nothing),
+                    Item::Text("") => return Ok(Reading::Nothing),
                     Item::Text(text) => number::double(text),
                     Item::Number(number) => number.parse().ok(),
                     _ => None,

@@ -21,7 +21,6 @@ mod percentage_match;
 mod source;
 mod spike;
 mod spike_aggregation;
-mod spike_pair;
 mod spike_windows;
 mod stateless;
 mod whitelist;

@@ -3,114 +3,41 @@
 //! What is put in goes to the key's current window; what gets too old for that goes to its reference window, at that moment. A key is checked after
 //! each insertion, but not within twice the timeframe of its first, when the reference cannot be full yet.
 
+mod pair;
+mod settings;
 mod views;
 
+pub(super) use settings::{
+    ALERT_ON_NEW_DATA, Measure, SPIKE_HEIGHT, SPIKE_TYPE, SpikeSettings, THRESHOLD_CUR,
+    THRESHOLD_REF,
+};
+
 use super::keyed::{Deadlines, Keyed, Slot};
-pub(super) use super::spike_pair::Amount;
-use super::spike_pair::{Current, NEVER, Ticks, Windows};
-use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Document, EventTime, RawEvent};
 use crate::rule::window::Documents;
-use crate::rule::{Common, Gap, Key, StateSize};
+use crate::rule::{Gap, Key, StateSize};
+use pair::{Current, NEVER, Ticks, Windows};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) const SPIKE_HEIGHT: OptionSpec = opt("spike_height").judges().number().required().doc(
-    "How many times the reference the current value must be (up), or the reference of the current value (down).",
+/// What an item of a window counts; none for placeholders and for samples without a value.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Amount(
+    /// NaN for none: the windows of busy rules are large.
+    f64,
 );
-pub(super) const SPIKE_TYPE: OptionSpec = opt("spike_type")
-    .judges()
-    .one_of(&["up", "down", "both"])
-    .required()
-    .doc("Which direction matches.");
-pub(super) const THRESHOLD_CUR: OptionSpec = opt("threshold_cur")
-    .judges()
-    .number()
-    .default("0")
-    .doc("The least current value for a match.");
-pub(super) const THRESHOLD_REF: OptionSpec = opt("threshold_ref")
-    .judges()
-    .number()
-    .default("0")
-    .doc("The least reference value for a match.");
-pub(super) const ALERT_ON_NEW_DATA: OptionSpec = opt("alert_on_new_data").judges()
-    .bool()
-    .default("false")
-    .doc("Whether keys that appear when others have been watched for twice the timeframe are checked at once.");
 
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Measure {
-    /// The sum of the amounts: a count, where each is 1.
-    Sum,
-    /// Their mean; a mean of nothing or of 0 is no match.
-    NonZeroMean,
-    /// Their mean.
-    Mean,
-    /// The least.
-    Min,
-    /// The greatest.
-    Max,
-}
+impl Amount {
+    pub(super) const NONE: Self = Self(f64::NAN);
 
-/// The options of both types.
-#[derive(Debug)]
-pub(super) struct SpikeSettings {
-    pub(super) timeframe: Duration,
-    pub(super) measure: Measure,
-    height: f64,
-    up: bool,
-    down: bool,
-    pub(super) threshold_cur: f64,
-    pub(super) threshold_ref: f64,
-    /// `alert_on_new_data`, in a rule with keys.
-    checks_new_keys: bool,
-}
-
-impl SpikeSettings {
-    pub(super) fn load(
-        properties: &Properties,
-        common: &Common,
-        measure: Measure,
-    ) -> Result<Self, Vec<Problem>> {
-        let timeframe = super::timeframe(common)?;
-        let kind = properties.text("spike_type");
-        let problem = |message: &str| vec![Problem::error("E0424", &common.span, message)];
-        let (up, down) = match kind.as_deref() {
-            Some("up") => (true, false),
-            Some("down") => (false, true),
-            Some("both") => (true, true),
-            _ => return Err(problem("spike_type must be up, down or both")),
-        };
-        let Some(height) = properties.number("spike_height") else {
-            return Err(problem(
-                "a spike needs spike_height: how many times the reference is a spike",
-            ));
-        };
-        let alert_on_new_data = properties.bool("alert_on_new_data") == Some(true);
-        Ok(Self {
-            timeframe,
-            measure,
-            height,
-            up,
-            down,
-            threshold_cur: properties.number("threshold_cur").unwrap_or(0.0),
-            threshold_ref: properties.number("threshold_ref").unwrap_or(0.0),
-            checks_new_keys: alert_on_new_data && common.query_key.is_some(),
-        })
+    pub(super) fn new(amount: f64) -> Self {
+        Self(amount)
     }
 
-    fn is_spike(&self, cur: f64, reference: f64) -> bool {
-        if self.measure == Measure::NonZeroMean {
-            if cur == 0.0 || reference == 0.0 {
-                return false;
-            }
-        } else if cur < self.threshold_cur || reference < self.threshold_ref {
-            return false;
-        }
-        (self.up && cur >= reference * self.height) || (self.down && cur <= reference / self.height)
+    fn get(self) -> Option<f64> {
+        (!self.0.is_nan()).then_some(self.0)
     }
 }
 
@@ -275,8 +202,7 @@ impl Cells {
                 .cell(*slot)
                 .is_some_and(|cell| cell.is_filled(settings, now))
         };
-        let fills =
-            settings.checks_new_keys && !*filled_once && slots.iter().any(|slot| fills(slot));
+        let fills = settings.checks_new_keys && !*filled_once && slots.iter().any(&mut fills);
         if *look_at_all || fills {
             slots = cells.slots().collect();
         }

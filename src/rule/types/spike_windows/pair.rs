@@ -1,30 +1,11 @@
-//! The current and the reference window of one key of `spike`, and the ticks that move them on.
+//! Both windows of one key, and the ticks that move them on.
 
-use super::spike_windows::{Measure, SpikeSettings};
+use super::{Amount, Measure, SpikeSettings};
 use crate::event::EventTime;
 use crate::rule::window::{Documents, Item, KeptEvent, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
-
-/// What an item of a window counts; none for placeholders and for samples without a value.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Amount(
-    /// NaN for none: the windows of busy rules are large.
-    f64,
-);
-
-impl Amount {
-    pub(super) const NONE: Self = Self(f64::NAN);
-
-    pub(super) fn new(amount: f64) -> Self {
-        Self(amount)
-    }
-
-    pub(super) fn get(self) -> Option<f64> {
-        (!self.0.is_nan()).then_some(self.0)
-    }
-}
 
 /// An item of the current window.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! How fast events are decided, beside the limit: the time serde_json alone takes to read the same fields from the same bytes.
 //!
-//! `cargo bench --bench decide` uses the demo's events; `EVENTS=FILE` uses another file of JSON lines.
+//! `cargo bench --bench filter` uses the demo's events; `EVENTS=FILE` uses another file of JSON lines.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
