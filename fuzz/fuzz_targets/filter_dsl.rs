@@ -1,11 +1,3 @@
-//! A filter and an event, both JSON, on two lines.
 #![no_main]
 
-mod filter;
-
-libfuzzer_sys::fuzz_target!(|text: &str| {
-    let (query, document) = text.split_once('\n').unwrap_or((text, "{}"));
-    if let Ok(query) = serde_json::from_str(query) {
-        filter::run(&query, document);
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| tripline_fuzz::filter::dsl(input));

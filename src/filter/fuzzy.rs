@@ -6,6 +6,8 @@ pub(super) enum Fuzziness {
     Edits(usize),
     /// By the term's length: exact below the first number, one edit below the second, else two.
     Auto(usize, usize),
+    /// Fewer than none, which a query may say but no field takes.
+    Negative,
 }
 
 impl Fuzziness {
@@ -21,7 +23,8 @@ impl Fuzziness {
             return (low <= high).then_some(Self::Auto(low, high));
         }
         match super::number::double(text)? {
-            number if number.is_nan() || number <= -1.0 => None,
+            number if number.is_nan() => None,
+            number if number <= -1.0 => Some(Self::Negative),
             number if number < 1.0 => Some(Self::Edits(0)),
             number if number < 2.0 => Some(Self::Edits(1)),
             _ => Some(Self::Edits(2)),
@@ -32,6 +35,7 @@ impl Fuzziness {
     pub(super) fn edits(self, term: &str) -> usize {
         match self {
             Self::Edits(edits) => edits,
+            Self::Negative => 0,
             Self::Auto(low, high) => match term.chars().count() {
                 length if length < low => 0,
                 length if length < high => 1,

@@ -83,7 +83,10 @@ impl Filter {
             match plan::compile(query, &mapping) {
                 Ok(plan) => plans.push(plan),
                 // The entries stand side by side in a `bool`.
-                Err(_) if queries.iter().any(|other| plan::is_absent(other, &mapping)) => {}
+                Err(_) if queries.iter().any(|other| plan::is_absent(other, &mapping)) => {
+                    problems.extend(plan::problems_beside_absent(query, &mapping));
+                    plans.push(plan::NOT_THERE);
+                }
                 Err(found) => problems.extend(found),
             }
         }

@@ -205,6 +205,59 @@ fn every_problem_is_named() {
 }
 
 #[test]
+fn an_absent_field_hides_errors_but_those_of_dates() {
+    let properties =
+        r#"{"mappings": {"properties": {"d": {"type": "date"}, "l": {"type": "long"}}}}"#;
+    let mapping = Mapping::explicit(&node(&serde_json::from_str(properties).unwrap())).unwrap();
+    let (absent, number) = (
+        r#"{"range": {"none": {"gte": 1}}}"#,
+        r#"{"range": {"l": {"gte": "x"}}}"#,
+    );
+    let beside = |other: &str| {
+        load(
+            &format!(r#"{{"bool": {{"must": [{absent}, {other}]}}}}"#),
+            &mapping,
+        )
+    };
+    assert!(!picks(&beside(number).unwrap(), r#"{"l": 1}"#));
+    for date in [
+        r#"{"range": {"d": {"gte": "x"}}}"#,
+        r#"{"bool": {"must_not": {"dis_max": {"queries": [{"range": {"d": {"gte": "x"}}}]}}}}"#,
+    ] {
+        let problems = beside(date).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+    }
+    let boosting = format!(
+        r#"{{"boosting": {{"positive": {absent}, "negative": {number}, "negative_boost": 0.5}}}}"#
+    );
+    assert!(!picks(&load(&boosting, &mapping).unwrap(), r#"{"l": 1}"#));
+}
+
+#[test]
+fn negative_numbers_after_a_tilde_count_where_they_are_used() {
+    let query = |text: &str, lenient: bool| {
+        let query = serde_json::json!({"query": text, "lenient": lenient});
+        load(
+            &format!(r#"{{"query_string": {query}}}"#),
+            &Mapping::dynamic(),
+        )
+    };
+    let document = r#"{"t": "quick brown fox"}"#;
+    for text in ["t:quick~-0.5", r#"t:"quick"~-1"#] {
+        assert!(picks(&query(text, false).unwrap(), document), "{text}");
+    }
+    for text in ["t:quick~-1", r#"t:"quick fox"~-1"#] {
+        assert!(query(text, false).is_err(), "{text}");
+        assert!(!picks(&query(text, true).unwrap(), document), "{text}");
+    }
+    check_error(
+        r#"{"fuzzy": {"t": {"value": "quick", "fuzziness": -0.5}}}"#,
+        "E0205",
+        "fuzziness",
+    );
+}
+
+#[test]
 fn deep_filters_are_refused_and_deep_queries_decided() {
     let nest = |depth: usize, inner: &str| {
         format!(

@@ -13,6 +13,7 @@ mod alerter_docs;
 mod crash;
 mod create_index;
 mod filters_live;
+mod fuzz;
 mod golden;
 mod hostile;
 #[path = "inputs_http.rs"]

@@ -84,7 +84,7 @@ impl Reader {
             }
             MatchMode::Phrase | MatchMode::PhrasePrefix => {
                 let slop = options.count("slop", self).unwrap_or(0);
-                matching.slop = u32::try_from(slop).unwrap_or(u32::MAX);
+                matching.slop = i32::try_from(slop).unwrap_or(i32::MAX);
                 if mode == MatchMode::PhrasePrefix {
                     options.expansions("max_expansions", 0, self);
                 }
@@ -123,7 +123,7 @@ impl Reader {
         };
         let mut matching = self.match_options(MatchMode::Words, &mut options, node);
         let slop = options.count("slop", self).unwrap_or(0);
-        matching.slop = u32::try_from(slop).unwrap_or(u32::MAX);
+        matching.slop = i32::try_from(slop).unwrap_or(i32::MAX);
         match kind {
             MultiKind::EachField(MatchMode::WordsPrefix) if slop > 0 => {
                 self.malformed(node, "[multi_match] type \"bool_prefix\" has no \"slop\"");
@@ -206,7 +206,7 @@ impl Reader {
         let kind = options
             .text("type", self)
             .unwrap_or_else(|| "best_fields".to_owned());
-        let phrase_slop = options.count("phrase_slop", self).unwrap_or(0);
+        let phrase_slop = options.whole("phrase_slop", self).unwrap_or(0);
         let parsed = QueryString {
             items: Vec::new(),
             broken: None,
@@ -221,7 +221,7 @@ impl Reader {
             analyzer: options.text("analyzer", self),
             quote_analyzer: options.text("quote_analyzer", self),
             quote_field_suffix: options.text("quote_field_suffix", self),
-            phrase_slop: u32::try_from(phrase_slop).unwrap_or(u32::MAX),
+            phrase_slop: i32::try_from(phrase_slop).unwrap_or(i32::MAX),
             fuzzy,
             minimum_should_match: options.minimum(self),
             time_zone: options.time_zone(self),

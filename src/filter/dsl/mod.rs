@@ -108,6 +108,14 @@ pub(super) struct Bool {
     pub(super) keep_pure_negative: bool,
 }
 
+impl Bool {
+    /// Its clauses, of all kinds.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Query> {
+        let needed = self.must.iter().chain(&self.filter);
+        needed.chain(&self.should).chain(&self.must_not)
+    }
+}
+
 /// A value in a clause.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scalar {
@@ -170,7 +178,7 @@ pub(super) struct MatchOptions {
     pub(super) operator: Operator,
     pub(super) minimum_should_match: Option<Minimum>,
     pub(super) fuzzy: Option<FuzzyOptions>,
-    pub(super) slop: u32,
+    pub(super) slop: i32,
     /// `zero_terms_query: all`: a text without words matches everything.
     pub(super) no_words_match_all: bool,
     pub(super) analyzer: Option<String>,
@@ -214,7 +222,7 @@ pub(super) struct QueryString {
     pub(super) analyzer: Option<String>,
     pub(super) quote_analyzer: Option<String>,
     pub(super) quote_field_suffix: Option<String>,
-    pub(super) phrase_slop: u32,
+    pub(super) phrase_slop: i32,
     pub(super) fuzzy: FuzzyOptions,
     pub(super) minimum_should_match: Option<Minimum>,
     pub(super) time_zone: Option<String>,

@@ -230,7 +230,10 @@ impl<'n> Options<'n> {
 
     pub(super) fn fuzziness(&mut self, reader: &mut Reader) -> Option<Fuzziness> {
         let node = self.node("fuzziness")?;
-        let fuzziness = Scalar::of(node).and_then(|scalar| Fuzziness::parse(&scalar.text()));
+        let text = Scalar::of(node).map(|scalar| scalar.text());
+        let fuzziness = text
+            .filter(|text| !text.trim_start().starts_with('-'))
+            .and_then(|text| Fuzziness::parse(&text));
         if fuzziness.is_none() {
             reader.malformed(
                 node,

@@ -1,5 +1,5 @@
 //! Clauses on fields that the mapping does not have. The server drops a `bool` that needs one before it looks at its other clauses, so that
-//! what does not fit in those is no error.
+//! what does not fit in those is no error; but for the bounds of dates.
 
 use super::super::dsl::{Bool, Clause, Query};
 use super::super::mapping::{Kind, Lookup, Mapping};
@@ -45,6 +45,33 @@ pub(in crate::filter) fn is_absent(query: &Query, mapping: &Mapping) -> bool {
         | Clause::QueryString(_)
         | Clause::SimpleQueryString(_)
         | Clause::Nested { .. } => false,
+    }
+}
+
+/// The ranges on dates in a query. The server reads their bounds before it drops anything, so that a bad one is an error all the same.
+pub(super) fn date_ranges<'q>(query: &'q Query, mapping: &Mapping, found: &mut Vec<&'q Query>) {
+    match &query.clause {
+        Clause::Range { field, .. } => {
+            if let Lookup::Mapped(field) = mapping.lookup(field)
+                && matches!(field.kind, Kind::Date(_) | Kind::DateNanos(_))
+            {
+                found.push(query);
+            }
+        }
+        Clause::Wrapped(inner) | Clause::Nested { query: inner, .. } => {
+            date_ranges(inner, mapping, found);
+        }
+        Clause::AnyOf(queries) => {
+            for query in queries {
+                date_ranges(query, mapping, found);
+            }
+        }
+        Clause::Bool(parts) => {
+            for query in parts.all() {
+                date_ranges(query, mapping, found);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::mapping::{Field, Kind, Mapping, Whole};
 use super::super::regexp::{self, RegexpError};
 use super::super::values::Path;
 use super::super::wildcard::Wildcard;
-use super::absent::is_absent_bool;
+use super::absent::{date_ranges, is_absent_bool};
 use super::field::{Build, Scope, Target};
 use super::ranges::{FieldError, normalized, range, term, terms};
 use super::words::{Built, boolean, near, words};
@@ -20,14 +20,7 @@ pub(in crate::filter) fn compile(
     query: &Query,
     mapping: &Arc<Mapping>,
 ) -> Result<Plan, Vec<Problem>> {
-    let mut compiler = Compiler {
-        scope: Scope {
-            mapping: Arc::clone(mapping),
-            nested: None,
-            counts_words: false,
-        },
-        problems: Vec::new(),
-    };
+    let mut compiler = Compiler::new(mapping);
     let plan = compiler.query(query);
     if compiler.problems.is_empty() {
         Ok(plan)
@@ -39,6 +32,16 @@ pub(in crate::filter) fn compile(
 pub(super) struct Compiler {
     pub(super) scope: Scope,
     pub(super) problems: Vec<Problem>,
+}
+
+/// What is wrong in a query even though something beside it is absent.
+pub(in crate::filter) fn problems_beside_absent(
+    query: &Query,
+    mapping: &Arc<Mapping>,
+) -> Vec<Problem> {
+    let mut compiler = Compiler::new(mapping);
+    compiler.check_dates(std::iter::once(query));
+    compiler.problems
 }
 
 /// Whether what does not fit a field's type is an error or just never matches.
@@ -54,9 +57,32 @@ impl Strictness {
     }
 }
 
-pub(super) const NOT_THERE: Plan = Plan::None("the mapping has no such field");
+pub(in crate::filter) const NOT_THERE: Plan = Plan::None("the mapping has no such field");
 
 impl Compiler {
+    fn new(mapping: &Arc<Mapping>) -> Self {
+        Self {
+            scope: Scope {
+                mapping: Arc::clone(mapping),
+                nested: None,
+                counts_words: false,
+            },
+            problems: Vec::new(),
+        }
+    }
+
+    fn check_dates<'q>(&mut self, queries: impl Iterator<Item = &'q Query>) {
+        let mut found = Vec::new();
+        for query in queries {
+            date_ranges(query, &self.scope.mapping, &mut found);
+        }
+        self.problems.extend(found.into_iter().flat_map(|range| {
+            compile(range, &self.scope.mapping)
+                .err()
+                .unwrap_or_default()
+        }));
+    }
+
     fn query(&mut self, query: &Query) -> Plan {
         let span = &query.span;
         if let Clause::Prefix { field, .. }
@@ -181,6 +207,7 @@ impl Compiler {
 
     fn bool(&mut self, parts: &Bool) -> Plan {
         if is_absent_bool(parts, &self.scope.mapping) {
+            self.check_dates(parts.all());
             return NOT_THERE;
         }
         let mut must = self.queries(&parts.must);

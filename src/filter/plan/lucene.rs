@@ -135,13 +135,7 @@ impl Compiler {
                 Built::Plan(self.exists_named(text, context.span))
             }
             Leaf::Phrase { text, slop } => {
-                let Ok(slop) = slop.map_or(Ok(context.query.phrase_slop), u32::try_from) else {
-                    if context.strictness == Strictness::Strict {
-                        let error = FieldError::new("the number after a phrase's ~ is negative");
-                        self.problem(context.span, &error, "E0205");
-                    }
-                    return Built::Plan(Plan::None("the number after a phrase's ~ is negative"));
-                };
+                let slop = slop.unwrap_or(context.query.phrase_slop);
                 self.lucene_text(field, text, Some(slop), context)
             }
             Leaf::Prefix(text) => self.lucene_prefix(field, text, context),
@@ -186,7 +180,7 @@ impl Compiler {
         &mut self,
         field: Option<&str>,
         text: &str,
-        slop: Option<u32>,
+        slop: Option<i32>,
         context: &Context<'_>,
     ) -> Built {
         let targets = self.lucene_targets(field, slop.is_some(), context);
@@ -359,6 +353,9 @@ impl Compiler {
             ..context.query.fuzzy
         };
         self.on_each(field, context, &|field| {
+            if fuzziness == Fuzziness::Negative {
+                return Err(FieldError::new("the number after a word's ~ is negative"));
+            }
             strings_only(&field.kind, "a fuzzy word")?;
             let text = in_form(field, text, context.analyzer.as_ref());
             Ok(Built::Plan(Plan::leaf(
@@ -395,7 +392,7 @@ pub(super) fn prefix(
             ..MatchOptions::default()
         };
         let tokens = analyzer.unwrap_or(own).tokens(text);
-        return Ok(tokens_on(field, &tokens, MatchMode::WordsPrefix, &options));
+        return tokens_on(field, &tokens, MatchMode::WordsPrefix, &options);
     }
     Ok(Built::Plan(Plan::leaf(
         field,

@@ -19,7 +19,7 @@ use indexmap::IndexSet;
 use std::sync::Arc;
 
 pub(super) use absent::is_absent;
-pub(super) use compile::compile;
+pub(super) use compile::{NOT_THERE, compile, problems_beside_absent};
 pub(super) use strings::StringTest;
 pub(super) use test::{Phrase, Test};
 

@@ -140,7 +140,7 @@ impl Compiler {
         context: &Context<'_>,
     ) -> Built {
         let options = MatchOptions {
-            slop,
+            slop: i32::try_from(slop).unwrap_or(i32::MAX),
             ..context.options.clone()
         };
         let value = Scalar::Text(text.to_owned());

@@ -103,7 +103,7 @@ pub(super) fn words(
         return Err(no_phrase_prefix(&field.kind));
     }
     let tokens = analyzer.tokens(&text);
-    Ok(tokens_on(field, &tokens, mode, options))
+    tokens_on(field, &tokens, mode, options)
 }
 
 fn no_phrase_prefix(kind: &Kind) -> FieldError {
@@ -190,9 +190,9 @@ pub(super) fn tokens_on(
     tokens: &[Token],
     mode: MatchMode,
     options: &MatchOptions,
-) -> Built {
+) -> Result<Built, FieldError> {
     let Some((last, before)) = tokens.split_last() else {
-        return Built::NoWords;
+        return Ok(Built::NoWords);
     };
     let prefix = matches!(mode, MatchMode::WordsPrefix | MatchMode::PhrasePrefix);
     if before.is_empty() {
@@ -204,17 +204,19 @@ pub(super) fn tokens_on(
             },
             ..options.clone()
         };
-        return Built::Plan(one_word(field, &last.text, prefix, &plain));
+        return Ok(Built::Plan(one_word(field, &last.text, prefix, &plain)));
     }
-    match mode {
+    Ok(match mode {
         MatchMode::Phrase | MatchMode::PhrasePrefix => {
             let first = tokens.first().map_or(0, |token| token.position);
+            let slop = u32::try_from(options.slop)
+                .map_err(|_| FieldError::new("the number after a phrase's ~ is negative"))?;
             let phrase = Phrase {
                 terms: tokens
                     .iter()
                     .map(|token| (token.text.as_str().into(), token.position - first))
                     .collect(),
-                slop: options.slop,
+                slop,
                 last_is_prefix: prefix,
             };
             Built::Plan(Plan::leaf(field, Test::Phrase(Arc::new(phrase))))
@@ -239,5 +241,5 @@ pub(super) fn tokens_on(
             ));
             Built::Clauses(clauses)
         }
-    }
+    })
 }
