@@ -148,7 +148,7 @@ alert:
 - debug:
     alert_text: '{0} {1:.2f}'
     alert_text_args: [host, num_hits]",
-        "{\"host\": \"db\", \"took\": 1}
+        "{\"@timestamp\": \"2024-05-01T10:00:00Z\", \"host\": \"db\", \"took\": 1}
 {\"host\": \"web\", \"took\": \"long\", \"user\": {\"name\": \"x\"}, \"tags\": [1]}
 ",
     );

@@ -81,11 +81,7 @@ impl Source for Server {
 
 /// The query for a rule's documents in a span of time.
 pub(in crate::cli) fn request(rule: &Rule, range: Range, page_size: u32) -> Request {
-    let filters = match rule.properties.value("filter") {
-        Some(Value::Array(filters)) => filters,
-        Some(Value::Null) | None => Vec::new(),
-        Some(filter) => vec![filter],
-    };
+    let filters = rule.written_filter();
     let time_field = rule.time.path.as_str();
     let (from, to) = (time_value(rule, range.start), time_value(rule, range.end));
     Request {

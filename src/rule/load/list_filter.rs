@@ -1,7 +1,8 @@
 //! `filter_by_list`: the list of a blacklist or whitelist narrows the rule's filter too, so that fewer events are hits.
 
 use crate::config::{Data, Mapping, Node, Properties, Span};
-use crate::rule::{RuleTypeEntry, types};
+use crate::rule::{Rule, RuleTypeEntry, types};
+use serde_json::Value;
 use std::path::Path;
 
 /// A query with more clauses than this is refused by Elasticsearch (`indices.query.bool.max_clause_count`), so a longer list cannot
@@ -32,6 +33,23 @@ pub(super) fn clause(
     };
     let query = Node::text(query(entry.name, &field, &list), &span);
     Some(object("query_string", object("query", query)))
+}
+
+impl Rule {
+    /// The rule's filter without the clause of its list, which `elastalert-test-rule` does not ask for.
+    pub fn written_filter(&self) -> Vec<Value> {
+        let Some(filter) = self.properties.get("filter") else {
+            return Vec::new();
+        };
+        let list = self.properties.get(self.type_name).map(|list| &list.span);
+        // The clause has the list's place.
+        let is_written = |clause: &&Node| {
+            let place = |span: &Span| (span.path().to_owned(), span.start);
+            list.is_none_or(|list| place(list) != place(&clause.span))
+        };
+        let clauses = filter.as_seq().unwrap_or_default().iter();
+        clauses.filter(is_written).map(Node::to_value).collect()
+    }
 }
 
 fn query(type_name: &str, field: &str, list: &[String]) -> String {

@@ -169,10 +169,6 @@ fn options_of_the_service_are_checked_in_a_rule_as_well() {
         "`max_query_size` takes a whole number",
     );
     refused("include_fields: host", "`include_fields` takes a list");
-    refused(
-        "jinja_filters: a.b",
-        "`jinja_filters` takes a list of texts",
-    );
     refused("notify_alert: 5", "`notify_alert` takes text or a list");
     refused(
         "notify_all_errors: x",
