@@ -1,5 +1,6 @@
 //! The projector: what it picks out of a text is what the parsed document has, and both refuse the same texts for the same reasons.
 
+use std::collections::BTreeSet;
 use tripline::event::FieldPath;
 use tripline::event::json::parse_document;
 use tripline::event::project::{Item, Projected, Projection, Projector};
@@ -27,7 +28,8 @@ pub fn agrees(input: &[u8]) {
     let (names, event) = input.split_at(end);
     let event = event.strip_prefix(b"\n").unwrap_or(event);
     let names = String::from_utf8_lossy(names);
-    let names: Vec<String> = names.split(',').take(NAMES).map(str::to_owned).collect();
+    let names: BTreeSet<&str> = names.split(',').take(NAMES).collect();
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
     let fields = names.iter().map(|name| FieldPath::new(name.as_str()));
     let projector = Projector::new(fields.collect(), &names);
     let mut used = Projection::default();

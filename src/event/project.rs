@@ -166,7 +166,7 @@ impl Object {
 }
 
 impl Projector {
-    /// A projector for these fields and the values of these names. A slot's number is the position in its list.
+    /// A projector for these fields and the values of these names, each name once. A slot's number is the position in its list.
     pub fn new(fields: Vec<FieldPath>, names: &[String]) -> Self {
         let mut projector = Self {
             fields: Vec::new(),

@@ -25,6 +25,7 @@ mod inputs_stage;
 mod mail_server;
 mod many_rules;
 mod notices;
+mod odd_documents;
 mod options;
 mod outage;
 mod packaging;

@@ -58,6 +58,11 @@ fn rules(folder: &Path) -> Vec<Arc<Rule>> {
             files.push(file);
         }
     }
+    load(folder, &files)
+}
+
+/// The rules in these files.
+pub(crate) fn load(folder: &Path, files: &[PathBuf]) -> Vec<Arc<Rule>> {
     let config = folder.join("config.yml");
     std::fs::write(
         &config,
@@ -79,7 +84,7 @@ fn rules(folder: &Path) -> Vec<Arc<Rule>> {
         text_options: &[],
         alerter_options: &[],
     };
-    let loaded = loader.files(&files);
+    let loaded = loader.files(files);
     assert_eq!(loaded.rules.len(), files.len(), "{:?}", loaded.problems);
     loaded.rules
 }

@@ -52,13 +52,14 @@ fn each_ascii_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
     let mut start = 0;
     while start < bytes.len() {
         let mut end = start;
-        let mut is_word = false;
+        // The end of the last letter or digit: without one it is no word.
+        let mut word_end = start;
         let mut previous = Class::Other;
         loop {
             let this = class_at(end);
             let joins = match this {
                 Class::Letter | Class::Digit => {
-                    is_word = true;
+                    word_end = end + 1;
                     true
                 }
                 Class::Joiner => true,
@@ -76,16 +77,24 @@ fn each_ascii_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
             previous = this;
             end += 1;
         }
-        if !is_word {
-            start = end.max(start + 1);
-            continue;
+        // Cut into pieces without looking for the end again, which would take time by the square of the length.
+        while start < word_end {
+            if !matches!(
+                class_at(start),
+                Class::Letter | Class::Digit | Class::Joiner
+            ) {
+                // Nothing before it is joined to it any more.
+                start += 1;
+                continue;
+            }
+            let word = text.get(start..end).unwrap_or_default();
+            let (word, _) = word.split_at(cut_length(word));
+            if visit(word) == Visit::Stop {
+                return Visit::Stop;
+            }
+            start += word.len();
         }
-        let word = text.get(start..end).unwrap_or_default();
-        let (word, _) = word.split_at(cut_length(word));
-        if visit(word) == Visit::Stop {
-            return Visit::Stop;
-        }
-        start += word.len();
+        start = end.max(start + usize::from(end == start));
     }
     Visit::Continue
 }
