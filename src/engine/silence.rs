@@ -105,6 +105,10 @@ pub(super) fn next_silence(rule: &Rule, last: Option<Silence>, now: WallTime) ->
     })
 }
 
+/// When an `exponential_realert` that is no longer than `realert` is forgotten. Such a one never starts anew, however long it is quiet; a key that
+/// is quiet for this long does.
+const NEVER_ANEW: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// When a silence may be forgotten: at its end, unless `exponential_realert` of a rule goes on from it. Then after so much quiet time that
 /// the exponent is back at zero and a new silence starts like a first one.
 pub(super) fn forget_at<'r>(
@@ -112,11 +116,18 @@ pub(super) fn forget_at<'r>(
     key: &str,
     silence: Silence,
 ) -> WallTime {
-    let exponents = rules
-        .filter(|rule| rule.exponential_realert.is_some() && key.starts_with(&rule.realert_key))
-        .map(|rule| wait(rule, silence.exponent.max(0).saturating_add(2)));
-    let quiet = exponents.fold(0.0, f64::max);
-    silence.until.plus(seconds(quiet))
+    let quiet = rules
+        .filter(|rule| key.starts_with(&rule.realert_key))
+        .filter_map(|rule| {
+            let limit = rule.exponential_realert?;
+            Some(if limit <= rule.realert {
+                NEVER_ANEW
+            } else {
+                seconds(wait(rule, silence.exponent.max(0).saturating_add(2)))
+            })
+        })
+        .max();
+    silence.until.plus(quiet.unwrap_or_default())
 }
 
 fn wait(rule: &Rule, exponent: i32) -> f64 {

@@ -280,7 +280,7 @@ fn filters_live() {
     let rounds = std::env::var("TRIPLINE_LIVE_ROUNDS").map_or(3, |text| text.parse().unwrap());
     let (mut compared, mut disagreements) = (0, Vec::new());
     for seed in seeds() {
-        let (more, found) = run(&url, seed, rounds);
+        let (more, found) = run(url, seed, rounds);
         compared += more;
         disagreements.extend(found);
     }
