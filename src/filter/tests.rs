@@ -253,7 +253,7 @@ fn negative_numbers_after_a_tilde_count_where_they_are_used() {
     }
     check_error(
         r#"{"fuzzy": {"t": {"value": "quick", "fuzziness": -0.5}}}"#,
-        "E0205",
+        "E0201",
         "fuzziness",
     );
 }
