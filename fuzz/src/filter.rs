@@ -59,8 +59,8 @@ fn run(filter: &Value, text: &str) {
             now,
         };
         program.sift(&projected, &mut memory);
-        let picked = program.candidate(0, &memory) == Some(0)
-            && program.matches(0, &projected, &mut memory);
+        let picked =
+            program.candidate(0, &memory) == Some(0) && program.matches(0, &projected, &mut memory);
         assert_eq!(matched, picked);
     }
 }

@@ -521,12 +521,20 @@ impl Engine {
                     return begin(entry, out);
                 };
                 let note = cell.become_version(entry, &before.rule);
-                if matches!(note, Note::RuleReset { .. }) {
-                    cell = Cell {
-                        total: cell.total,
-                        interval: cell.interval,
-                        ..begin(entry, out)
-                    };
+                match note {
+                    Note::RuleReset { .. } => {
+                        cell = Cell {
+                            total: cell.total,
+                            interval: cell.interval,
+                            ..begin(entry, out)
+                        };
+                    }
+                    // Whoever reads the journal judges by the new options only, and would come to another memory.
+                    Note::RuleMigrated { .. } => {
+                        let memory = cell.memory(&entry.rule, self.watched);
+                        out.records.push(Record::Warmed(memory));
+                    }
+                    _ => {}
                 }
                 out.notes.push(note);
                 cell

@@ -491,6 +491,22 @@ fn a_dropped_match_is_not_alerted_and_silences_all_the_same() {
 const BURST: &str = "name: burst\ntype: frequency\nnum_events: 3\ntimeframe: {minutes: 1}\nalert: debug\nrealert: {minutes: 0}";
 
 #[test]
+fn what_was_judged_before_an_edit_is_not_judged_anew_after_a_crash() {
+    let mut stage = Stage::new(&[BURST]);
+    let mut journal = Vec::new();
+    for number in 1..5 {
+        // The third matches, and empties the window.
+        journal.extend(stage.event(&json!({"number": number})).records);
+    }
+    let five = BURST.replace("num_events: 3", "num_events: 5");
+    let (program, _) = load(1, &[&five]);
+    journal.extend(stage.apply(Input::Program(program)).records);
+    let mut stage = stage.restarted(&[&five], Some(journal));
+    let sent = (5..9).map(|number| stage.event(&json!({"number": number})).sent().len());
+    assert_eq!(sent.collect::<Vec<_>>(), [0, 0, 0, 1]);
+}
+
+#[test]
 fn a_reload_keeps_what_means_the_same_and_drops_the_rest() {
     let mut stage = Stage::new(&[EVERY, BURST]);
     stage.event(&json!({"number": 1}));

@@ -2,7 +2,7 @@
 
 use super::{Cell, Engine, Outcome, Record};
 use crate::event::{EventTime, WallTime};
-use crate::rule::Gap;
+use crate::rule::{Gap, Rule};
 use serde::{Deserialize, Serialize};
 
 /// What one rule remembers.
@@ -36,14 +36,7 @@ impl Engine {
     pub fn memory(&self, rule: &str) -> Option<Memory> {
         let (position, entry) = self.program.find(rule)?;
         let cell = self.cells.get(position)?;
-        Some(Memory {
-            rule: rule.to_owned(),
-            fingerprint: entry.rule.state_fingerprint,
-            state: cell.evaluator.save(),
-            newest: cell.newest,
-            since: cell.since,
-            watched: self.watched,
-        })
+        Some(cell.memory(&entry.rule, self.watched))
     }
 
     /// Lets rules remember what was found in the past. The names of those that took it; another version of a rule does not.
@@ -91,6 +84,17 @@ impl Engine {
 }
 
 impl Cell {
+    pub(super) fn memory(&self, rule: &Rule, watched: Option<EventTime>) -> Memory {
+        Memory {
+            rule: rule.name.clone(),
+            fingerprint: rule.state_fingerprint,
+            state: self.evaluator.save(),
+            newest: self.newest,
+            since: self.since,
+            watched,
+        }
+    }
+
     fn take(&mut self, memory: &Memory) -> Result<(), String> {
         self.evaluator.absorb(&memory.state)?;
         self.newest = memory.newest;

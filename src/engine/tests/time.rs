@@ -23,7 +23,7 @@ impl Stage {
     }
 
     /// The engine after a restart: from a snapshot, or from the beginning and the journal.
-    fn restarted(&self, rules: &[&str], records: Option<Vec<Record>>) -> Self {
+    pub(super) fn restarted(&self, rules: &[&str], records: Option<Vec<Record>>) -> Self {
         let (program, decider) = load(0, rules);
         let engine = match records {
             None => {
