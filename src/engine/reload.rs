@@ -1,0 +1,94 @@
+//! Other rules: what each takes over of what the engine remembers.
+
+use super::{Cell, Engine, Note, Outcome, Program, ProgramRule, Record, Seen};
+use crate::event::WallTime;
+use crate::rule::{Edit, Evaluator, Gap, Rule};
+use hashbrown::HashMap;
+use std::sync::Arc;
+
+impl Engine {
+    /// Goes on with other rules: those whose meaning is the same keep what they remember.
+    pub(super) fn reload(&mut self, program: Arc<Program>, now: WallTime, out: &mut Outcome) {
+        self.reload_held(&program, now, out);
+        out.records.push(program.record());
+        let before = self.program.rules.iter().zip(self.cells.drain(..));
+        let mut old: HashMap<String, (&Arc<ProgramRule>, Cell)> = before
+            .map(|(entry, cell)| (entry.rule.name.clone(), (entry, cell)))
+            .collect();
+        // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
+        let gap = self.watched.map(|to| Gap { from: None, to });
+        let begin = |entry: &ProgramRule, out: &mut Outcome| {
+            let mut cell = Cell::new(entry);
+            if let Some(gap) = gap {
+                cell.resume(entry, gap);
+                let rule = Some(entry.rule.name.clone());
+                out.records.push(Record::Resumed { rule, gap });
+            }
+            cell
+        };
+        self.cells = program
+            .rules
+            .iter()
+            .map(|entry| {
+                let rule = entry.rule.name.clone();
+                let Some((before, mut cell)) = old.remove(&rule) else {
+                    out.notes.push(Note::RuleAdded { rule });
+                    return begin(entry, out);
+                };
+                let note = cell.become_version(entry, &before.rule);
+                match note {
+                    Note::RuleReset { .. } => {
+                        cell = Cell {
+                            total: cell.total,
+                            interval: cell.interval,
+                            ..begin(entry, out)
+                        };
+                    }
+                    // Whoever reads the journal judges by the new options only, and would come to another memory.
+                    Note::RuleMigrated { .. } => {
+                        let memory = cell.memory(&entry.rule, self.watched);
+                        out.records.push(Record::Warmed(memory));
+                    }
+                    _ => {}
+                }
+                out.notes.push(note);
+                cell
+            })
+            .collect();
+        let mut gone: Vec<String> = old.into_keys().collect();
+        gone.sort();
+        out.notes
+            .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
+        self.program = program;
+        self.count_kept();
+    }
+}
+
+impl Cell {
+    /// Goes on as the rule's next version, and says what becomes of the memory. When it is reset, that is for the caller to do.
+    fn become_version(&mut self, entry: &ProgramRule, before: &Rule) -> Note {
+        let rule = entry.rule.name.clone();
+        match entry.rule.edit_since(before) {
+            Edit::None => Note::RuleKept { rule },
+            Edit::Shape(because) => Note::RuleReset { rule, because },
+            Edit::Judgement(edited) => {
+                // The state judges by the options it was made with.
+                let mut evaluator = Evaluator::new(&entry.rule);
+                match evaluator.load(&self.evaluator.save()) {
+                    Ok(()) => {
+                        self.evaluator = evaluator;
+                        // Other fields are to be counted: of the events so far they were not kept.
+                        if edited.iter().any(|option| option == "top_count_keys") {
+                            self.seen = Seen::default();
+                        }
+                        Note::RuleMigrated { rule, edited }
+                    }
+                    Err(error) => Note::RuleReset {
+                        rule,
+                        because: vec![error],
+                    },
+                }
+            }
+        }
+    }
+}
