@@ -34,8 +34,6 @@ pub(super) struct Aggregates {
     by_due: BTreeSet<(WallTime, AlertId)>,
     /// The group that still takes matches, by rule and key.
     open: BTreeMap<(String, Option<String>), AlertId>,
-    /// Those that a match has joined since the start. The others ElastAlert has to look up in Elasticsearch.
-    joined: BTreeSet<AlertId>,
 }
 
 /// How a match joined.
@@ -79,17 +77,12 @@ impl Aggregates {
             .open
             .get(&(rule.name.clone(), key.clone()))
             .and_then(|id| self.groups.get(id));
-        // The moment it is due belongs to a group, but after a restart ElastAlert asks for what is due later.
-        let takes = |group: &&Group| match self.joined.contains(&group.id) {
-            true => group.due.as_event_time() >= deadline,
-            false => group.due > now,
-        };
-        let (id, due, opened) = match current.filter(takes) {
+        let (id, due, opened) = match current.filter(|group| group.due.as_event_time() >= deadline)
+        {
             Some(group) => (group.id.clone(), group.due, false),
             None => (new_id(), due_time(aggregation, match_time, now), true),
         };
         self.add(&id, &rule.name, key.clone(), due, document.clone());
-        self.joined.insert(id.clone());
         let position = self
             .groups
             .get(&id)
@@ -130,7 +123,6 @@ impl Aggregates {
     /// Removes a group.
     pub(super) fn take(&mut self, id: &AlertId) -> Option<Group> {
         let group = self.groups.remove(id)?;
-        self.joined.remove(id);
         self.by_due.remove(&(group.due, id.clone()));
         let place = group.place();
         if self.open.get(&place) == Some(id) {

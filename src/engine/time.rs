@@ -46,7 +46,11 @@ impl Engine {
             cell.believe(entry, rule_time, &mut matches);
             match ticked {
                 Ok(()) => self.all_matched(entry, position, &matches, now, out),
-                Err(error) => self.failed(entry, position, &error, now, out),
+                Err(error) => {
+                    // It rests before this tick is over: its interval goes on, as for whoever reads the journal.
+                    self.failed(entry, position, &error, now, out);
+                    continue;
+                }
             }
             let Some(cell) = self.cells.get_mut(position) else {
                 continue;

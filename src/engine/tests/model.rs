@@ -1,9 +1,9 @@
 //! The engine beside a model of elastalert2: `run_rule`, `add_aggregated_alert` and `send_pending_alerts`, written down once more from its
 //! source, without its known faults. Both are fed a poll at a time, with any options of a rule together. The engine is restarted and its
-//! rules are reloaded meanwhile. Of a restart the model knows only that elastalert2 then has no group in memory; nothing else of it shows.
+//! rules are reloaded meanwhile, of which the model knows nothing: it must not show.
 
 use super::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The options of a rule that say when it speaks.
 #[derive(Debug, Clone)]
@@ -82,8 +82,6 @@ struct Model {
     /// By aggregation key: the alert time of the group that collects, and its place among those ever begun.
     current: BTreeMap<Option<u8>, (i64, u64)>,
     ids: Vec<u64>,
-    /// The places of groups that it has in memory: those that got a match since it was started.
-    remembered: BTreeSet<u64>,
     begun: u64,
     said: Vec<Spoke>,
 }
@@ -142,12 +140,8 @@ impl Model {
             false => now,
         };
         if let Some((due, id)) = self.current.get(&key)
-            && match self.remembered.contains(id) {
-                true => *due >= compared,
-                false => *due > now,
-            }
+            && *due >= compared
         {
-            self.remembered.insert(*id);
             let at = self.ids.iter().position(|one| one == id).unwrap();
             return self.pending[at].2.push(number);
         }
@@ -159,7 +153,6 @@ impl Model {
         self.current.insert(key, (due, self.begun));
         self.pending.push((due, key, vec![number]));
         self.ids.push(self.begun);
-        self.remembered.insert(self.begun);
         self.begun += 1;
     }
 
@@ -269,7 +262,6 @@ proptest! {
             now += poll.after;
             stage.now = START.plus(secs(u64::try_from(now).unwrap()));
             if poll.restart {
-                model.remembered.clear();
                 let bytes = stage.engine.snapshot().encode().unwrap();
                 let program = Arc::clone(&stage.engine.program);
                 let snapshot = Snapshot::decode(&bytes).unwrap();
