@@ -289,6 +289,8 @@ impl Engine {
         let mut since: HashMap<String, EventTime> = snapshot.since.into_iter().collect();
         for (entry, cell) in engine.program.rules.iter().zip(&mut engine.cells) {
             let Some(memory) = memories.remove(&entry.rule.name) else {
+                // What the journal says up to the rule's beginning is not about it.
+                cell.is_foreign = true;
                 continue;
             };
             cell.total = memory.total;
