@@ -366,8 +366,12 @@ impl Engine {
                 event,
                 came: now,
             };
-            if let Some(current) = self.holds(entry, held, now, out) {
-                self.let_in(entry, position, now, out);
+            let Some(current) = self.holds(entry, held, now, out) else {
+                continue;
+            };
+            self.let_in(entry, position, now, out);
+            // What waited may have made the rule fail.
+            if let Some(current) = self.holds(entry, current, now, out) {
                 self.evaluate(entry, position, current, now, out);
             }
         }
