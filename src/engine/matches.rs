@@ -166,8 +166,7 @@ impl Engine {
 
     /// When a silence may be forgotten, given the rules that run.
     pub(super) fn forget_at(&self, key: &str, silence: Silence) -> WallTime {
-        let rules = self.program.rules.iter().map(|entry| &*entry.rule);
-        forget_at(rules, key, silence)
+        forget_at(self.program.exponential(), key, silence)
     }
 
     pub(super) fn remember_silence(

@@ -71,6 +71,8 @@ pub struct Program {
     /// How people are told of errors.
     pub notices: Option<Notices>,
     by_name: HashMap<String, usize>,
+    /// The rules with `exponential_realert`.
+    exponential: Vec<Arc<ProgramRule>>,
 }
 
 impl std::fmt::Debug for Program {
@@ -90,11 +92,17 @@ impl Program {
             .enumerate()
             .map(|(position, entry)| (entry.rule.name.clone(), position))
             .collect();
+        let exponential = rules
+            .iter()
+            .filter(|entry| entry.rule.exponential_realert.is_some())
+            .cloned()
+            .collect();
         Self {
             generation,
             rules,
             notices: None,
             by_name,
+            exponential,
         }
     }
 
@@ -110,6 +118,11 @@ impl Program {
             Some(notices) if name == NOTICES => Some(&notices.entry),
             _ => self.find(name).map(|(_, entry)| entry),
         }
+    }
+
+    /// The rules with `exponential_realert`: the others' silences may be forgotten at their ends.
+    pub(super) fn exponential(&self) -> impl Iterator<Item = &Rule> {
+        self.exponential.iter().map(|entry| &*entry.rule)
     }
 
     /// Tells a reader of the journal that it goes on under these rules.
