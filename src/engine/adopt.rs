@@ -64,8 +64,7 @@ impl Engine {
             };
             self.write(write, out);
         }
-        let id = self.options.alert_id(self.next_alert);
-        self.next_alert += 1;
+        let id = self.new_alert_id();
         let program = Arc::clone(&self.program);
         let entry = program.find(&unsent.rule).map(|(_, entry)| entry);
         match entry {

@@ -40,6 +40,13 @@ pub(super) struct AlertState<'a> {
 }
 
 impl Engine {
+    /// The id of the next alert.
+    pub(super) fn new_alert_id(&mut self) -> AlertId {
+        let id = self.options.alert_id(self.next_alert);
+        self.next_alert += 1;
+        id
+    }
+
     /// Gives a write its number, journals it, and has it done.
     pub(super) fn write(&mut self, mut write: Write, out: &mut Outcome) {
         if let Op::Put(document) = &mut write.op

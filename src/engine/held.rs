@@ -4,7 +4,6 @@ use super::program::ProgramRule;
 use super::{Engine, Note, Outcome, Program, Record, StoredEvent};
 use crate::event::{EventTime, RawEvent, WallTime};
 use crate::rule::{Outside, Verdict};
-use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -108,15 +107,6 @@ impl Engine {
             event: StoredEvent::of(&held.event),
             now: held.came,
         });
-        // The batch it came with is not kept for it.
-        let event = RawEvent {
-            bytes: Bytes::copy_from_slice(&held.event.bytes),
-            meta: held.event.meta.clone(),
-        };
-        let held = HeldEvent {
-            event: Arc::new(event),
-            ..held
-        };
         let dropped = self.held.push(rule, opens, held);
         if dropped > 0 {
             out.notes.push(Note::HeldTooMany {

@@ -89,8 +89,7 @@ impl Engine {
                 self.joined(entry, join, now, out);
             }
             None => {
-                let id = self.options.alert_id(self.next_alert);
-                self.next_alert += 1;
+                let id = self.new_alert_id();
                 let alert = PendingAlert {
                     id,
                     rule: rule.name.as_str().into(),
@@ -279,8 +278,7 @@ impl Engine {
                     break;
                 }
                 matches = rest;
-                id = self.options.alert_id(self.next_alert);
-                self.next_alert += 1;
+                id = self.new_alert_id();
             }
         }
     }

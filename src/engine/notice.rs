@@ -65,8 +65,7 @@ impl Engine {
         if self.outbox.notices() >= MOST_WAITING {
             return out.notes.push(Note::NotTold);
         }
-        let id = self.options.alert_id(self.next_alert);
-        self.next_alert += 1;
+        let id = self.new_alert_id();
         let matched = Document::from_iter([
             ("timestamp".to_owned(), Value::from(python_time(now))),
             ("message".to_owned(), message.into()),

@@ -373,11 +373,7 @@ impl Engine {
                 self.reset(entry, position);
             }
         }
-        self.silences.forget(now);
-        self.last_tick = Some(now);
-        self.count_kept();
-        self.watched = Some(time);
-        self.forget_daily(time);
+        self.end_tick(time, now);
     }
 
     fn forget_memory(&mut self, rule: &str) {

@@ -67,17 +67,22 @@ impl Engine {
                 busy,
             });
         }
-        self.silences.forget(now);
-        self.last_tick = Some(now);
-        self.count_kept();
-        self.watched = Some(rule_time);
-        self.forget_daily(rule_time);
+        self.end_tick(rule_time, now);
         // Before the tick, which begins a new interval.
         self.record_counts(out);
         out.records.push(match self.stream {
             None => Record::Tick { now },
             Some(time) => Record::TickAsOf { time, now },
         });
+    }
+
+    /// What follows when every rule has been told of a tick.
+    pub(super) fn end_tick(&mut self, rule_time: EventTime, now: WallTime) {
+        self.silences.forget(now);
+        self.last_tick = Some(now);
+        self.count_kept();
+        self.watched = Some(rule_time);
+        self.forget_daily(rule_time);
     }
 
     /// Events come again: what was not watched must not be taken for silence.
