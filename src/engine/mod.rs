@@ -42,7 +42,7 @@ pub use view::{AggregationView, Look, RuleView};
 pub use warm::{Coming, Memory};
 
 use crate::event::json::parse_document;
-use crate::event::{Document, EventTime, WallTime};
+use crate::event::{Document, EventTime, RawEvent, WallTime};
 pub use crate::rule::Counts;
 use crate::rule::{Decided, Decision, Evaluator, Match, Verdict};
 use aggregate::Aggregates;
@@ -424,22 +424,46 @@ impl Engine {
             ));
         }
         let mut matches = Vec::new();
-        let kept = cell.make_room(self.kept_bytes < self.options.most_kept);
-        let evaluated = guarded(|| {
-            cell.evaluator
-                .on_event(Some(&event), time, verdict, rule_time, &mut matches);
-        });
-        self.kept_bytes = self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
-        let events = cell.evaluator.not_kept();
-        if events > 0 {
-            let rule = entry.rule.name.clone();
-            out.notes.push(Note::NotKept { rule, events });
+        let evaluated = self.show(
+            position,
+            Some(&event),
+            time,
+            verdict,
+            rule_time,
+            &mut matches,
+        );
+        if let Some(cell) = self.cells.get(position) {
+            let events = cell.evaluator.not_kept();
+            if events > 0 {
+                let rule = entry.rule.name.clone();
+                out.notes.push(Note::NotKept { rule, events });
+            }
+            cell.believe(entry, rule_time, &mut matches);
         }
-        cell.believe(entry, rule_time, &mut matches);
         match evaluated {
             Ok(()) => self.all_matched(entry, position, &matches, now, out),
             Err(error) => self.failed(entry, position, &error, now, out),
         }
+    }
+
+    /// Shows a rule's memory one event, which it may keep if there is room.
+    fn show(
+        &mut self,
+        position: usize,
+        event: Option<&Arc<RawEvent>>,
+        time: EventTime,
+        verdict: Verdict,
+        rule_time: EventTime,
+        matches: &mut Vec<Match>,
+    ) -> Result<(), String> {
+        let Some(Cell { evaluator, .. }) = self.cells.get_mut(position) else {
+            return Ok(());
+        };
+        evaluator.set_room(self.kept_bytes < self.options.most_kept);
+        let kept = evaluator.kept_bytes();
+        let shown = guarded(|| evaluator.on_event(event, time, verdict, rule_time, matches));
+        self.kept_bytes = self.kept_bytes.saturating_sub(kept) + evaluator.kept_bytes();
+        shown
     }
 
     /// Takes the matches of one evaluation.
@@ -511,12 +535,6 @@ impl Cell {
             unrecorded: Counts::default(),
             is_foreign: false,
         }
-    }
-
-    /// Tells the state whether there is room for more events. How much it keeps now.
-    fn make_room(&mut self, room: bool) -> u64 {
-        self.evaluator.set_room(room);
-        self.evaluator.kept_bytes()
     }
 
     fn count(&mut self, counts: Counts) {

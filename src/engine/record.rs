@@ -245,20 +245,17 @@ impl Engine {
                     return None;
                 }
                 cell.newest = cell.newest.max(Some(time));
-                let kept = cell.make_room(self.kept_bytes < self.options.most_kept);
                 // Matches found again were decided before: the records that follow say what became of them.
                 let event = event.map(StoredEvent::restore);
-                let again = guarded(|| {
-                    cell.evaluator.on_event(
-                        event.as_ref(),
-                        time,
-                        Verdict::Sample(sample),
-                        now,
-                        &mut Vec::new(),
-                    );
-                });
-                self.kept_bytes =
-                    self.kept_bytes.saturating_sub(kept) + cell.evaluator.kept_bytes();
+                let verdict = Verdict::Sample(sample);
+                let again = self.show(
+                    position,
+                    event.as_ref(),
+                    time,
+                    verdict,
+                    now,
+                    &mut Vec::new(),
+                );
                 if again.is_err() {
                     self.forget_memory(&rule);
                 }
