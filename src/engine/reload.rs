@@ -2,7 +2,7 @@
 
 use super::{Cell, Engine, Note, Outcome, Program, ProgramRule, Record, Seen};
 use crate::event::WallTime;
-use crate::rule::{Edit, Evaluator, Gap, Rule};
+use crate::rule::{Edit, Evaluator, Gap};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -35,21 +35,34 @@ impl Engine {
                     out.notes.push(Note::RuleAdded { rule });
                     return begin(entry, out);
                 };
-                let note = cell.become_version(entry, &before.rule);
-                match note {
-                    Note::RuleReset { .. } => {
-                        cell = Cell {
-                            total: cell.total,
-                            interval: cell.interval,
-                            ..begin(entry, out)
-                        };
-                    }
-                    // Whoever reads the journal judges by the new options only, and would come to another memory.
-                    Note::RuleMigrated { .. } => {
-                        let memory = cell.memory(&entry.rule, self.watched);
-                        out.records.push(Record::Warmed(memory));
-                    }
-                    _ => {}
+                let edit = entry.rule.edit_since(&before.rule);
+                if edit.names("top_count_keys") {
+                    // Of the events so far the fields that are to be counted now were not kept.
+                    cell.seen = Seen::default();
+                }
+                let note = match edit {
+                    Edit::None => Note::RuleKept { rule },
+                    Edit::Words(edited) => Note::RuleMigrated { rule, edited },
+                    Edit::Judgement(edited) => match cell.judge_anew(entry) {
+                        Ok(()) => {
+                            // Whoever reads the journal judges by the new options only, and would come to another memory.
+                            let memory = cell.memory(&entry.rule, self.watched);
+                            out.records.push(Record::Warmed(memory));
+                            Note::RuleMigrated { rule, edited }
+                        }
+                        Err(error) => Note::RuleReset {
+                            rule,
+                            because: vec![error],
+                        },
+                    },
+                    Edit::Shape(because) => Note::RuleReset { rule, because },
+                };
+                if matches!(note, Note::RuleReset { .. }) {
+                    cell = Cell {
+                        total: cell.total,
+                        interval: cell.interval,
+                        ..begin(entry, out)
+                    };
                 }
                 out.notes.push(note);
                 cell
@@ -65,30 +78,14 @@ impl Engine {
 }
 
 impl Cell {
-    /// Goes on as the rule's next version, and says what becomes of the memory. When it is reset, that is for the caller to do.
-    fn become_version(&mut self, entry: &ProgramRule, before: &Rule) -> Note {
-        let rule = entry.rule.name.clone();
-        match entry.rule.edit_since(before) {
-            Edit::None => Note::RuleKept { rule },
-            Edit::Shape(because) => Note::RuleReset { rule, because },
-            Edit::Judgement(edited) => {
-                // The state judges by the options it was made with.
-                let mut evaluator = Evaluator::new(&entry.rule);
-                match evaluator.load(&self.evaluator.save()) {
-                    Ok(()) => {
-                        self.evaluator = evaluator;
-                        // Other fields are to be counted: of the events so far they were not kept.
-                        if edited.iter().any(|option| option == "top_count_keys") {
-                            self.seen = Seen::default();
-                        }
-                        Note::RuleMigrated { rule, edited }
-                    }
-                    Err(error) => Note::RuleReset {
-                        rule,
-                        because: vec![error],
-                    },
-                }
-            }
-        }
+    /// Goes on with what is remembered under the rule's new options: a state judges by those it was made with.
+    ///
+    /// # Errors
+    /// In words, why it cannot be used; nothing is changed then.
+    fn judge_anew(&mut self, entry: &ProgramRule) -> Result<(), String> {
+        let mut evaluator = Evaluator::new(&entry.rule);
+        evaluator.load(&self.evaluator.save())?;
+        self.evaluator = evaluator;
+        Ok(())
     }
 }

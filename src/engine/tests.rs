@@ -507,6 +507,24 @@ fn what_was_judged_before_an_edit_is_not_judged_anew_after_a_crash() {
 }
 
 #[test]
+fn an_edit_of_words_writes_no_memory_down() {
+    let mut stage = Stage::new(&[BURST]);
+    stage.event(&json!({"number": 1}));
+    let memories = |records: &[Record]| {
+        let memories = records.iter();
+        memories
+            .filter(|record| matches!(record, Record::Warmed(_)))
+            .count()
+    };
+    let (program, _) = load(1, &[&format!("{BURST}\npriority: 1")]);
+    let out = stage.apply(Input::Program(program));
+    assert_eq!(memories(&out.records), 0);
+    let (program, _) = load(2, &[&BURST.replace("num_events: 3", "num_events: 4")]);
+    let out = stage.apply(Input::Program(program));
+    assert_eq!(memories(&out.records), 1);
+}
+
+#[test]
 fn a_reload_keeps_what_means_the_same_and_drops_the_rest() {
     let mut stage = Stage::new(&[EVERY, BURST]);
     stage.event(&json!({"number": 1}));

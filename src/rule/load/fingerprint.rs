@@ -36,10 +36,24 @@ pub(super) fn of(properties: &Properties, entry: &RuleTypeEntry) -> u64 {
 pub enum Edit {
     /// Not at all, as far as its options go.
     None,
-    /// In these options; what it remembers means the same.
+    /// In these options, none of which its type reads.
+    Words(Vec<String>),
+    /// In these options; what it remembers means the same, and is judged otherwise.
     Judgement(Vec<String>),
     /// In these options, and what it remembers depends on them.
     Shape(Vec<String>),
+}
+
+impl Edit {
+    /// Whether this option was edited.
+    pub fn names(&self, option: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::Words(edited) | Self::Judgement(edited) | Self::Shape(edited) => {
+                edited.iter().any(|name| name == option)
+            }
+        }
+    }
 }
 
 impl Rule {
@@ -56,13 +70,17 @@ impl Rule {
             .filter(|name| name != "rule_file")
             .filter(|name| self.properties.value(name) != before.properties.value(name))
             .collect();
+        let entry = RULE_TYPES.iter().find(|entry| entry.name == self.type_name);
         if self.state_fingerprint == before.state_fingerprint {
-            return match edited.is_empty() {
-                true => Edit::None,
-                false => Edit::Judgement(edited),
+            let mut of_type = entry.into_iter().flat_map(|entry| entry.options);
+            return if edited.is_empty() {
+                Edit::None
+            } else if of_type.any(|spec| edited.iter().any(|name| name == spec.name)) {
+                Edit::Judgement(edited)
+            } else {
+                Edit::Words(edited)
             };
         }
-        let entry = RULE_TYPES.iter().find(|entry| entry.name == self.type_name);
         let shaping = entry.map(|entry| shaping(entry)).unwrap_or_default();
         edited.retain(|name| shaping.contains(name.as_str()));
         Edit::Shape(edited)
