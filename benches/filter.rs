@@ -15,11 +15,12 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use tripline::config::{Service, Sources};
 use tripline::event::{RawEvent, WallTime};
 use tripline::filter::Mapping;
-use tripline::rule::load::Loader;
 use tripline::rule::{Decider, RuleSet};
+
+#[path = "../tests/it/support/rules.rs"]
+mod rules;
 
 fn main() {
     divan::main();
@@ -84,26 +85,12 @@ fn serde_json_whole_document(bencher: Bencher<'_, '_>) {
 }
 
 fn decider(rules: &[&str]) -> Decider {
-    let (service, _) = Service::load(&Sources {
-        path: Some(Path::new("pipelines/demo/config.yml")),
-        environment: &|_| None,
-        expand: true,
-        rule_options: &[],
-        known: &|_| true,
-    });
-    let loader = Loader {
-        service: &service,
-        environment: &|_| None,
-        working_directory: Path::new("."),
-        mapping: &Mapping::default(),
-        text_options: &[],
-        alerter_options: &[],
-    };
     let files: Vec<_> = rules
         .iter()
         .map(|rule| Path::new(rule).to_owned())
         .collect();
-    let loaded = loader.files(&files);
+    let config = Path::new("pipelines/demo/config.yml");
+    let loaded = rules::load(config, &Mapping::default(), &files);
     assert_eq!(loaded.rules.len(), rules.len(), "{:?}", loaded.problems);
     Decider::new(Arc::new(RuleSet {
         generation: 0,

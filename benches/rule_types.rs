@@ -19,11 +19,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use tripline::config::{Service, Sources};
 use tripline::event::{EventTime, RawEvent};
 use tripline::filter::Mapping;
-use tripline::rule::load::Loader;
 use tripline::rule::{Evaluator, Key, Rule, Sample, Verdict};
+
+#[path = "../tests/it/support/rules.rs"]
+mod rules;
 
 const SECOND: i64 = 1_000_000;
 const MILLION: u64 = 1_000_000;
@@ -238,22 +239,8 @@ fn load(options: &str) -> Arc<Rule> {
     let file = folder.path().join("rule.yaml");
     let rule = format!("name: rule\nindex: logs\nalert: debug\nfilter: []\n{options}\n");
     std::fs::write(&file, rule).unwrap();
-    let (service, _) = Service::load(&Sources {
-        path: Some(Path::new("pipelines/demo/config.yml")),
-        environment: &|_| None,
-        expand: true,
-        rule_options: &[],
-        known: &|_| true,
-    });
-    let loader = Loader {
-        service: &service,
-        environment: &|_| None,
-        working_directory: Path::new("."),
-        mapping: &Mapping::default(),
-        text_options: &[],
-        alerter_options: &[],
-    };
-    let loaded = loader.files(&[file]);
+    let config = Path::new("pipelines/demo/config.yml");
+    let loaded = rules::load(config, &Mapping::default(), &[file]);
     loaded
         .rules
         .first()

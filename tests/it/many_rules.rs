@@ -1,13 +1,12 @@
 //! Many rules are decided together as each would be alone.
 
+use crate::support::rules;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tripline::config::{Service, Sources};
 use tripline::event::json::parse_document;
 use tripline::event::{RawEvent, WallTime};
 use tripline::filter::{FilterEvent, Mapping};
-use tripline::rule::load::Loader;
 use tripline::rule::{Decider, Rule, RuleSet, Verdict};
 
 /// Two hundred rules on the demo's events: twenty variants of ten filters, a few of which each event passes.
@@ -69,22 +68,7 @@ pub(crate) fn load(folder: &Path, files: &[PathBuf]) -> Vec<Arc<Rule>> {
         "run_every: {minutes: 1}\nbuffer_time: {minutes: 1}\nrules_folder: .\n",
     )
     .unwrap();
-    let (service, _) = Service::load(&Sources {
-        path: Some(&config),
-        environment: &|_| None,
-        expand: true,
-        rule_options: &[],
-        known: &|_| true,
-    });
-    let loader = Loader {
-        service: &service,
-        environment: &|_| None,
-        working_directory: folder,
-        mapping: &Mapping::default(),
-        text_options: &[],
-        alerter_options: &[],
-    };
-    let loaded = loader.files(files);
+    let loaded = rules::load(&config, &Mapping::default(), files);
     assert_eq!(loaded.rules.len(), files.len(), "{:?}", loaded.problems);
     loaded.rules
 }

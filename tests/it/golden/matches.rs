@@ -2,16 +2,16 @@
 //! defines the replay and which of the recorded variants counts.
 
 use super::Case;
+use crate::support::rules;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tripline::alert::{Process, Template};
-use tripline::config::{Service, SourceFile, Sources, yaml};
+use tripline::config::{SourceFile, yaml};
 use tripline::event::{self, Document, EventTime, Meta, RawEvent, WallTime};
 use tripline::filter::{FilterEvent, Mapping};
-use tripline::rule::load::Loader;
 use tripline::rule::{Evaluator, Match, Rule, Verdict};
 
 #[test]
@@ -107,22 +107,7 @@ fn load(case: &Value, directory: &Path) -> Result<Arc<Rule>, String> {
     let (config_file, rule_file) = (directory.join("config.yaml"), directory.join("rule.yaml"));
     std::fs::write(&config_file, Value::Object(config).to_string()).unwrap();
     std::fs::write(&rule_file, case["rule_yaml"].as_str().unwrap()).unwrap();
-    let (service, _) = Service::load(&Sources {
-        path: Some(&config_file),
-        environment: &|_| None,
-        expand: true,
-        rule_options: &[],
-        known: &|_| true,
-    });
-    let loaded = Loader {
-        service: &service,
-        environment: &|_| None,
-        working_directory: directory,
-        mapping: &mapping(),
-        text_options: &[],
-        alerter_options: &[],
-    }
-    .files(&[rule_file]);
+    let loaded = rules::load(&config_file, &mapping(), &[rule_file]);
     let problems = || loaded.problems.iter().map(ToString::to_string);
     loaded
         .rules

@@ -2,4 +2,5 @@
 
 pub mod dice;
 pub mod http;
+pub mod rules;
 pub mod server;
