@@ -70,6 +70,27 @@ impl Home {
         home
     }
 
+    /// One of the program's other commands, with this folder's configuration.
+    pub fn tool(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+        command
+            .arg(name)
+            .args(arguments)
+            .arg("--config")
+            .arg(self.path("config.yml"))
+            .current_dir(self.path(""));
+        command
+    }
+
+    /// What a command prints that goes well.
+    #[track_caller]
+    pub fn says(&self, name: &str, arguments: &[&str]) -> String {
+        let output = self.tool(name, arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// A path in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)

@@ -129,23 +129,13 @@ fn what_cannot_be_done_is_said_and_nothing_is_silenced() {
 
 /// Runs `tripline silence`.
 fn called(home: &Home, arguments: &[&str]) -> Output {
-    std::process::Command::new(env!("CARGO_BIN_EXE_tripline"))
-        .arg("silence")
-        .args(arguments)
-        .arg("--config")
-        .arg(home.path("config.yml"))
-        .current_dir(home.path(""))
-        .output()
-        .unwrap()
+    home.tool("silence", arguments).output().unwrap()
 }
 
 /// What `tripline silence` says.
 #[track_caller]
 fn command(home: &Home, arguments: &[&str]) -> String {
-    let output = called(home, arguments);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
+    home.says("silence", arguments)
 }
 
 /// Sets, lists and ends silences, as it is to go with the service running and at rest.

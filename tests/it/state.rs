@@ -2,7 +2,7 @@
 
 use crate::process::{Home, JSON, PATIENCE, post};
 use serde_json::{Value, json};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::Duration;
 
 /// A rule of each type, and what it says of its window after the events of [`feed`]; `None`: it has none.
@@ -102,22 +102,12 @@ fn feed(home: &Home) {
 }
 
 fn called(home: &Home, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tripline"))
-        .arg("state")
-        .args(arguments)
-        .arg("--config")
-        .arg(home.path("config.yml"))
-        .current_dir(home.path(""))
-        .output()
-        .unwrap()
+    home.tool("state", arguments).output().unwrap()
 }
 
 #[track_caller]
 fn state(home: &Home, arguments: &[&str]) -> String {
-    let output = called(home, arguments);
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
+    home.says("state", arguments)
 }
 
 /// What is shown of a rule as JSON.

@@ -4,7 +4,7 @@ use crate::process::{Home, JSON, PATIENCE, post};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 /// A folder with a rule; its alerts are lines of `alerts`.
@@ -37,12 +37,8 @@ fn event(minutes: u64, client: &str) -> String {
 
 /// Runs `tripline warm` with these events on its standard input, unless other arguments say where they are.
 fn warm(home: &Home, arguments: &[&str], events: &[String]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tripline"))
-        .arg("warm")
-        .args(arguments)
-        .arg("--config")
-        .arg(home.path("config.yml"))
-        .current_dir(home.path(""))
+    let mut child = home
+        .tool("warm", arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
