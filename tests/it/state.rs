@@ -288,7 +288,6 @@ fn what_is_not_there_is_said() {
             .contains("no rule \"absent\" is loaded")
     );
     drop(process);
-    std::thread::yield_now();
     let shown = crate::process::within(Duration::from_secs(10), || {
         let output = called(&home, &["frequency"]);
         output

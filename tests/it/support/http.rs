@@ -1,10 +1,10 @@
 //! Plain requests, for looking at what the program did to a server, and a server that notes what it is asked.
 
+use crate::process::wait_for;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// Runs a future on a runtime of its own.
@@ -12,14 +12,10 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     Runtime::new().unwrap().block_on(work)
 }
 
-/// Waits until something holds; fails when it does not within a minute.
+/// Waits until something holds.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !holds() {
-        assert!(Instant::now() < deadline, "not within a minute: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for(what, || holds().then_some(()));
 }
 
 /// One request with an optional JSON body; the status and the JSON answer (null when there is none).
