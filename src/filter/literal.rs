@@ -62,9 +62,10 @@ pub(super) fn piece_of(texts: &[String], haystack: Haystack) -> Option<Box<str>>
     pieces.max_by_key(String::len).map(String::into_boxed_str)
 }
 
-/// Whether a text may have letters that become ASCII ones.
-pub(super) fn may_become_ascii(text: &str) -> bool {
-    !text.is_ascii() && BECOME_ASCII.iter().any(|letter| text.contains(letter))
+/// Whether a text, in UTF-8, may have letters that become ASCII ones.
+pub(super) fn may_become_ascii(text: &[u8]) -> bool {
+    let has = |letter: &&str| memchr::memmem::find(text, letter.as_bytes()).is_some();
+    !text.is_ascii() && BECOME_ASCII.iter().any(has)
 }
 
 /// The same for an event's JSON text, and whether it may have ASCII characters written as `\u00XX`.
@@ -80,7 +81,7 @@ pub(super) fn may_hide_ascii(json: &[u8]) -> bool {
             return true;
         }
     }
-    std::str::from_utf8(json).is_ok_and(may_become_ascii)
+    may_become_ascii(json)
 }
 
 /// What stands between the stars and question marks of a pattern.
@@ -180,8 +181,8 @@ mod tests {
 
     #[test]
     fn letters_in_disguise() {
-        assert!(may_become_ascii("\u{212a}"));
-        assert!(!may_become_ascii("é"));
+        assert!(may_become_ascii("\u{212a}".as_bytes()));
+        assert!(!may_become_ascii("é".as_bytes()));
         assert!(may_hide_ascii(br#"{"a": "\u0041"}"#));
         assert!(may_hide_ascii(br#"{"a": "\u212A"}"#));
         assert!(!may_hide_ascii(br#"{"a": "C:\\users \u20ac"}"#));

@@ -219,7 +219,8 @@ impl Member {
                 });
             }
             if let Some(parts) = &self.parts {
-                parts.look(text.as_bytes(), may_become_ascii(text), found);
+                let text = text.as_bytes();
+                parts.look(text, may_become_ascii(text), found);
             }
         }
         found.insert_from(&self.wholes, || whole_in(value));

@@ -64,9 +64,11 @@ impl Sample {
     pub(super) fn hold_against(&self, rule: &Rule) -> (Vec<Problem>, String) {
         let mut problems: Vec<Problem> = Vec::new();
         let filter = rule.properties.get("filter");
+        let mut held = IndexSet::new();
         for name in rule.filter.fields() {
             let place = filter.map_or_else(Span::nowhere, |node| named(node, &name));
             problems.extend(self.missing(&name, &place));
+            held.insert(name);
         }
         for option in NAMING {
             let Some(node) = rule.properties.get(option) else {
@@ -75,10 +77,7 @@ impl Sample {
             let items = node.as_seq().unwrap_or(std::slice::from_ref(node));
             for item in items {
                 let name = item.as_str().unwrap_or_default();
-                if !problems
-                    .iter()
-                    .any(|problem| problem.message.contains(&format!("`{name}`")))
-                {
+                if held.insert(name.to_owned()) {
                     problems.extend(self.missing(name, &item.span));
                 }
             }
