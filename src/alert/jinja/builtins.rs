@@ -5,29 +5,31 @@ use minijinja::value::{Rest, Value, ValueOrKwargs};
 use minijinja::{Environment, Error, State, filters};
 
 /// Registers each filter twice: as it is, under a name that no template can use, and as what prepares its value.
+macro_rules! prepared {
+    ($environment:ident, $prepare:ident, $($name:literal => $filter:path),+ $(,)?) => {$(
+        $environment.add_filter(concat!("builtin ", $name), $filter);
+        $environment.add_filter($name, $prepare(concat!("builtin ", $name)));
+    )+};
+}
+
 pub(super) fn add(environment: &mut Environment<'static>) {
-    environment.add_filter("builtin upper", filters::upper);
-    environment.add_filter("upper", of_text("builtin upper"));
-    environment.add_filter("builtin lower", filters::lower);
-    environment.add_filter("lower", of_text("builtin lower"));
-    environment.add_filter("builtin title", filters::title);
-    environment.add_filter("title", of_text("builtin title"));
-    environment.add_filter("builtin capitalize", filters::capitalize);
-    environment.add_filter("capitalize", of_text("builtin capitalize"));
-    environment.add_filter("builtin trim", filters::trim);
-    environment.add_filter("trim", of_text("builtin trim"));
-    environment.add_filter("builtin wordcount", minijinja_contrib::filters::wordcount);
-    environment.add_filter("wordcount", of_text("builtin wordcount"));
-    environment.add_filter("builtin map", filters::map);
-    environment.add_filter("map", of_items("builtin map"));
-    environment.add_filter("builtin select", filters::select);
-    environment.add_filter("select", of_items("builtin select"));
-    environment.add_filter("builtin reject", filters::reject);
-    environment.add_filter("reject", of_items("builtin reject"));
-    environment.add_filter("builtin selectattr", filters::selectattr);
-    environment.add_filter("selectattr", of_items("builtin selectattr"));
-    environment.add_filter("builtin rejectattr", filters::rejectattr);
-    environment.add_filter("rejectattr", of_items("builtin rejectattr"));
+    prepared!(
+        environment, of_text,
+        "upper" => filters::upper,
+        "lower" => filters::lower,
+        "title" => filters::title,
+        "capitalize" => filters::capitalize,
+        "trim" => filters::trim,
+        "wordcount" => minijinja_contrib::filters::wordcount,
+    );
+    prepared!(
+        environment, of_items,
+        "map" => filters::map,
+        "select" => filters::select,
+        "reject" => filters::reject,
+        "selectattr" => filters::selectattr,
+        "rejectattr" => filters::rejectattr,
+    );
 }
 
 /// A filter of texts: any other value is first printed as Python prints it.
