@@ -11,7 +11,7 @@ use tripline::alerter::sending::UNJOURNALLED;
 use tripline::engine::Index;
 use tripline::store::documents::{Documents, Forwarding};
 
-const KILLS: u32 = 50;
+const KILLS: u32 = 32;
 const CLIENTS: u64 = 3;
 /// Alerts of one rule that may be repeated: those that were sent and not journalled, one under way, and one whose program outlives us.
 const UNDER_WAY: usize = UNJOURNALLED + 2;
@@ -200,6 +200,10 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
             );
         }
         let process = home.start();
+        for rule in OF_TIME {
+            let alerted = || (!alerted(&home, rule).is_empty()).then_some(());
+            wait_for(&format!("an alert of {rule}"), alerted);
+        }
         stop.store(true, Ordering::Relaxed);
         let acknowledged: Vec<Value> = clients
             .into_iter()
