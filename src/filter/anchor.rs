@@ -11,6 +11,7 @@ use super::values::Path;
 use crate::event::project::Item;
 use indexmap::IndexSet;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 
@@ -124,7 +125,7 @@ pub(super) fn is_vague(anchor: &Anchor) -> bool {
     anchor.iter().any(|sign| sign.mark.weight().is_none())
 }
 
-/// What must be there when any of several branches must hold. Long texts are taken for rare ones.
+/// What must be there when any of several branches must hold. Long texts are taken for rare ones; what most branches have, events have too.
 fn any<T: Clone + Eq + Hash>(
     mut branches: Vec<Vec<Vec<T>>>,
     weight: impl Fn(&T) -> Option<usize>,
@@ -137,12 +138,25 @@ fn any<T: Clone + Eq + Hash>(
     if ways == 0 {
         return Vec::new();
     }
+    let mut shared: HashMap<T, usize> = HashMap::new();
+    if ways > MOST {
+        for mark in branches.iter().flatten().flatten() {
+            *shared.entry(mark.clone()).or_default() += 1;
+        }
+    }
+    let most = branches.len().div_ceil(2).max(2);
     let mut joint = vec![Vec::new()];
     for mut branch in branches {
         if ways > MOST {
             branch.sort_by_key(|marks| {
                 let lightest = marks.iter().map(&weight).min().flatten();
-                (lightest.is_none(), marks.len(), Reverse(lightest))
+                let common = |mark| shared.get(mark).is_some_and(|count| *count >= most);
+                (
+                    lightest.is_none(),
+                    marks.iter().any(common),
+                    marks.len(),
+                    Reverse(lightest),
+                )
             });
             branch.truncate(1);
         }
@@ -460,6 +474,10 @@ mod tests {
         check(
             r#"{"query_string": {"query": "a:(\"x xx\" OR \"y yy\" OR \"z zz\" OR \"u uu\" OR \"v vv\")"}}"#,
             &["a~uu|a~vv|a~xx|a~yy|a~zz"],
+        );
+        check(
+            r#"{"query_string": {"query": "a:(\"user-1\" OR \"user-2\" OR \"user-3\" OR \"user-4\" OR \"user-5\")"}}"#,
+            &["a~1|a~2|a~3|a~4|a~5"],
         );
         check(r#"{"term": {"a": true}}"#, &["a=1|a~true"]);
     }
