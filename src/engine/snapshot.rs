@@ -4,7 +4,7 @@ use super::aggregate::Group;
 use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::record::{as_text, as_texts};
+use super::record::{LastKept, as_text, as_texts};
 use super::{
     AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Record, Silence, StoredEvent,
 };
@@ -175,6 +175,7 @@ impl Engine {
         for cell in &mut self.cells {
             cell.is_foreign = false;
         }
+        self.restored = LastKept::default();
         self.program.record()
     }
 
@@ -248,7 +249,7 @@ impl Engine {
                     rule: rule.to_owned(),
                     time: held.time,
                     verdict: held.verdict.clone(),
-                    event: StoredEvent::of(&held.event),
+                    event: StoredEvent(Arc::clone(&held.event)),
                     came: held.came,
                 })
                 .collect(),
@@ -347,7 +348,7 @@ impl Engine {
             let event = HeldEvent {
                 time: held.time,
                 verdict: held.verdict,
-                event: held.event.restore(),
+                event: held.event.0,
                 came: held.came,
             };
             engine.restore_held(&held.rule, event);
