@@ -23,6 +23,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when a field has too many or too few different values within a timeframe.",
     options: &[
         opt("cardinality_field")
+            .names_fields()
             .required()
             .doc("The field whose different values are counted."),
         TIMEFRAME,
