@@ -4,7 +4,8 @@
 //! a key looks like a match. ElastAlert then drops those of all keys; here each key catches up with that when it is next looked at, which comes to the
 //! same and spares the others' events the wait.
 
-use super::keyed::{Deadlines, Keyed, PER_EVENT, PER_TICK, Rounds, Slot};
+use super::deadlines::{Deadlines, Rounds};
+use super::keyed::{Keyed, PER_EVENT, PER_TICK, Slot};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};

@@ -12,7 +12,8 @@ pub(super) use settings::{
     THRESHOLD_REF,
 };
 
-use super::keyed::{Deadlines, Keyed, Slot};
+use super::deadlines::Deadlines;
+use super::keyed::{Keyed, Slot};
 use crate::event::{Document, EventTime, RawEvent};
 use crate::rule::window::Documents;
 use crate::rule::{Gap, Key, StateSize};
