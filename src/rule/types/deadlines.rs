@@ -37,6 +37,11 @@ impl Deadlines {
         self.sink(at);
     }
 
+    /// All keys that have a time, in an order from which it can be made again.
+    pub(super) fn all(&self) -> &[(EventTime, Slot)] {
+        &self.heap
+    }
+
     /// The first time.
     pub(super) fn first(&self) -> Option<EventTime> {
         self.time(0)

@@ -258,10 +258,17 @@ impl<C, K: Hash + Eq> Keyed<C, K> {
 
     /// Every slot with its cell, in no order.
     pub(super) fn slots_and_cells(&mut self) -> impl Iterator<Item = (Slot, &mut C)> {
+        self.slots_keys_and_cells()
+            .map(|(slot, _, cell)| (slot, cell))
+    }
+
+    /// Every slot with its key and cell, in no order.
+    pub(super) fn slots_keys_and_cells(&mut self) -> impl Iterator<Item = (Slot, &K, &mut C)> {
         let entries = self.chunks.iter_mut().flatten().enumerate();
         entries.filter_map(|(at, entry)| {
             let slot = Slot(u32::try_from(at).unwrap_or(u32::MAX));
-            entry.as_mut().map(|entry| (slot, &mut entry.cell))
+            let entry = entry.as_mut()?;
+            Some((slot, &entry.key, &mut entry.cell))
         })
     }
 
@@ -302,7 +309,7 @@ impl<C> Keyed<C> {
 /// Cells looked at per event.
 pub(super) const PER_EVENT: usize = 4;
 /// Cells looked at per tick.
-pub(super) const PER_TICK: usize = 20_000;
+pub(super) const PER_TICK: usize = 8192;
 
 fn table(hash: u64, tables: usize) -> usize {
     // The table's own choice is by other bits.
