@@ -166,6 +166,13 @@ pub enum Record {
         #[serde(with = "as_text")]
         fields: Document,
     },
+    /// What was counted for a rule since the last tick it was told of, by the hours it had until now.
+    Interval {
+        /// The rule.
+        rule: String,
+        /// The counts.
+        counts: Counts,
+    },
 }
 
 /// An event in the journal: its bytes, its index and its id.
@@ -307,6 +314,10 @@ impl Engine {
                 if let Some(cell) = self.cells.get_mut(position) {
                     cell.count(counts);
                 }
+            }
+            Record::Interval { rule, counts } => {
+                let (position, _) = self.program.find(&rule)?;
+                self.cells.get_mut(position)?.interval = counts;
             }
             Record::Seen { rule, time, fields } => {
                 let (position, entry) = self.program.find(&rule)?;

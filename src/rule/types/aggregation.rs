@@ -14,6 +14,7 @@ use crate::rule::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -188,7 +189,7 @@ fn buckets(
             crate::event::time::duration_text(interval)
         );
         let mut problem = Problem::error("E0432", &node.span, message).help(help);
-        if let Some((key, _)) = properties.mapping().entry(window_name) {
+        if let Some((key, _)) = properties.entry(window_name) {
             problem = problem.related(&key.span, format!("{window_name} is set here"));
         }
         return Err(vec![problem]);
@@ -216,9 +217,41 @@ pub(super) struct Aggregation {
     groups: Groups,
 }
 
-struct Event {
-    groups: Box<[GroupId]>,
-    contribution: Contribution,
+/// An event's innermost groups, and what it contributes to them. Windows are long, and most events have one group and at most one number.
+enum Event {
+    Nothing(GroupId),
+    Count(GroupId, u32),
+    Number(GroupId, f64),
+    Other(Box<(Box<[GroupId]>, Contribution)>),
+}
+
+impl Event {
+    fn new(groups: Box<[GroupId]>, contribution: Contribution) -> Self {
+        match (&*groups, contribution) {
+            (&[group], Contribution::Nothing) => Self::Nothing(group),
+            (&[group], Contribution::Count(count)) => Self::Count(group, count),
+            (&[group], Contribution::Number(number)) => Self::Number(group, number),
+            (_, contribution) => Self::Other(Box::new((groups, contribution))),
+        }
+    }
+
+    fn groups(&self) -> &[GroupId] {
+        match self {
+            Self::Nothing(group) | Self::Count(group, _) | Self::Number(group, _) => {
+                std::slice::from_ref(group)
+            }
+            Self::Other(other) => &other.0,
+        }
+    }
+
+    fn contribution(&self) -> Cow<'_, Contribution> {
+        match self {
+            Self::Nothing(_) => Cow::Owned(Contribution::Nothing),
+            Self::Count(_, count) => Cow::Owned(Contribution::Count(*count)),
+            Self::Number(_, number) => Cow::Owned(Contribution::Number(*number)),
+            Self::Other(other) => Cow::Borrowed(&other.1),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -252,14 +285,14 @@ impl Aggregation {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
         while let Some(event) = self.future.pop_older(now, Duration::ZERO) {
-            self.groups
-                .enter(&event.what.groups, &event.what.contribution);
+            let what = &event.what;
+            self.groups.enter(what.groups(), &what.contribution());
             self.events.insert(event.time, event.what);
         }
         while let Some(event) = self.events.pop_older(now, self.plan.window) {
-            self.groups
-                .leave(&event.what.groups, &event.what.contribution);
-            self.groups.release(&event.what.groups);
+            let what = &event.what;
+            self.groups.leave(what.groups(), &what.contribution());
+            self.groups.release(what.groups());
         }
     }
 
@@ -277,12 +310,9 @@ impl Aggregation {
         if paths.is_empty() || time <= now.minus(self.plan.window) {
             return;
         }
-        let event = Event {
-            groups: self.groups.hold(paths),
-            contribution,
-        };
+        let event = Event::new(self.groups.hold(paths), contribution);
         if time <= now {
-            self.groups.enter(&event.groups, &event.contribution);
+            self.groups.enter(event.groups(), &event.contribution());
             self.events.insert(time, event);
         } else {
             self.future.insert(time, event);
@@ -302,7 +332,7 @@ impl Aggregation {
         (documents > 0 || self.plan.depth() == 0).then(|| Evaluated {
             path: self.groups.path(id),
             time,
-            documents,
+            documents: u64::from(documents),
             value: self.groups.value(id),
         })
     }
@@ -356,8 +386,9 @@ impl Aggregation {
     /// What is remembered, in a form that can be saved; sums and groups follow from it.
     pub(super) fn to_saved(&self) -> impl Serialize + use<> {
         let events = self.events.iter().chain(self.future.iter()).map(|event| {
-            let paths = self.groups.paths_of(&event.what.groups);
-            (event.time, paths, event.what.contribution.clone())
+            let groups = event.what.groups().iter();
+            let paths: Vec<Path> = groups.map(|group| self.groups.path(*group)).collect();
+            (event.time, paths, event.what.contribution().into_owned())
         });
         Saved {
             now: self.now,

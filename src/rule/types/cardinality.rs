@@ -4,7 +4,8 @@
 //! a key looks like a match. ElastAlert then drops those of all keys; here each key catches up with that when it is next looked at, which comes to the
 //! same and spares the others' events the wait.
 
-use super::keyed::{Deadlines, Keyed, PER_EVENT, PER_TICK, Rounds, Slot};
+use super::deadlines::{Deadlines, Rounds};
+use super::keyed::{Keyed, PER_EVENT, PER_TICK, Slot};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};
@@ -23,6 +24,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when a field has too many or too few different values within a timeframe.",
     options: &[
         opt("cardinality_field")
+            .names_fields()
             .required()
             .doc("The field whose different values are counted."),
         TIMEFRAME,

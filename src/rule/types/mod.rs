@@ -7,6 +7,8 @@ mod bounds;
 mod buckets;
 mod cardinality;
 mod change;
+mod deadlines;
+mod distinct;
 mod evaluation;
 mod exact_sum;
 mod flatline;
@@ -104,4 +106,4 @@ fn size(keys: usize, events: usize) -> StateSize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,6 @@
 //! All types together: they agree with a slow reference, and saving and loading at any moment changes nothing.
 
+pub(crate) mod arbitrary;
 mod reference;
 
 use super::*;
