@@ -98,6 +98,23 @@ impl Scalar {
     }
 }
 
+fn weight(node: &Node) -> Option<f64> {
+    match Scalar::of(node)? {
+        Scalar::Boolean(_) => None,
+        scalar => crate::filter::number::double(&scalar.text()),
+    }
+}
+
+impl Reader {
+    pub(super) fn boost(&mut self, clause: &str, node: &Node) {
+        match weight(node) {
+            Some(boost) if boost >= 0.0 => {}
+            Some(_) => self.malformed(node, format!("[{clause}] \"boost\" is negative")),
+            None => self.malformed(node, format!("[{clause}] \"boost\" is not a number")),
+        }
+    }
+}
+
 /// The members of a clause's object, read one by one. What is left at the end is not known.
 pub(super) struct Options<'n> {
     clause: &'static str,
@@ -149,7 +166,8 @@ impl<'n> Options<'n> {
         let node = self.node(name)?;
         match Scalar::of(node) {
             Some(Scalar::Boolean(value)) => return Some(value),
-            Some(Scalar::Text(text)) if text == "true" || text == "false" => {
+            // An empty text is false, as the server's reader of JSON has it.
+            Some(Scalar::Text(text)) if text == "true" || text == "false" || text.is_empty() => {
                 return Some(text == "true");
             }
             _ => {}
@@ -272,15 +290,19 @@ impl<'n> Options<'n> {
 
     /// `boost`: changes scores only, but is checked.
     pub(super) fn boost(&mut self, reader: &mut Reader) {
-        let Some(node) = self.node("boost") else {
-            return;
-        };
-        let boost =
-            Scalar::of(node).and_then(|scalar| crate::filter::number::double(&scalar.text()));
-        match boost {
-            Some(boost) if boost >= 0.0 => {}
-            Some(_) => reader.malformed(node, format!("[{}] \"boost\" is negative", self.clause)),
-            None => reader.malformed(node, format!("[{}] \"boost\" is not a number", self.clause)),
+        if let Some(node) = self.node("boost") {
+            reader.boost(self.clause, node);
+        }
+    }
+
+    /// Numbers that change scores only, but are checked.
+    pub(super) fn weights(&mut self, names: &[&'static str], reader: &mut Reader) {
+        for name in names {
+            if let Some(node) = self.node(name)
+                && weight(node).is_none()
+            {
+                reader.malformed(node, format!("[{}] {name:?} is not a number", self.clause));
+            }
         }
     }
 

@@ -89,7 +89,8 @@ impl Reader {
                     );
                     return None;
                 }
-                _ if name == "boost" || name == "_name" || name == "value_type" => {}
+                _ if name == "boost" => self.boost("terms", body),
+                _ if name == "_name" || name == "value_type" => {}
                 _ => {
                     self.malformed(
                         body,

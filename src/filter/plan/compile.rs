@@ -90,10 +90,17 @@ impl Compiler {
         | Clause::Regexp { field, .. }
         | Clause::Fuzzy { field, .. }
         | Clause::Range { field, .. } = &query.clause
-            && field == "_id"
+            && match field.as_str() {
+                "_id" => true,
+                "_index" => matches!(
+                    &query.clause,
+                    Clause::Regexp { .. } | Clause::Fuzzy { .. } | Clause::Range { .. }
+                ),
+                _ => false,
+            }
         {
-            let error = FieldError::new("_id can only be compared as a whole")
-                .help("use ids, term or terms");
+            let error = FieldError::new(format!("{field} can only be compared as a whole"))
+                .help("use term or terms");
             self.problem(span, &error, "E0206");
             return NOT_THERE;
         }
