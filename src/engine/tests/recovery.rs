@@ -420,7 +420,7 @@ impl Pair {
 }
 
 proptest! {
-    #![proptest_config(arbitrary::cases(64))]
+    #![proptest_config(arbitrary::cases(32))]
 
     /// Whatever comes, and whenever it crashes: an engine brought back does and remembers what one that never crashed does and remembers,
     /// to the last id.
