@@ -162,6 +162,8 @@ struct Cell {
 
 /// Values, and when each was last seen.
 enum Values {
+    /// Most keys never have a second one.
+    One(Key, EventTime),
     Few(Vec<(Key, EventTime)>),
     Many(Box<Many>),
 }
@@ -184,6 +186,7 @@ impl Default for Values {
 impl Values {
     fn len(&self) -> usize {
         match self {
+            Self::One(..) => 1,
             Self::Few(values) => values.len(),
             Self::Many(many) => many.values.len(),
         }
@@ -191,6 +194,7 @@ impl Values {
 
     fn oldest(&self) -> Option<EventTime> {
         match self {
+            Self::One(_, time) => Some(*time),
             Self::Few(values) => values.iter().map(|(_, time)| *time).min(),
             Self::Many(many) => many.order.first(),
         }
@@ -199,6 +203,8 @@ impl Values {
     /// Drops values last seen after a time.
     fn drop_after(&mut self, time: EventTime) {
         match self {
+            Self::One(_, seen) if *seen > time => *self = Self::default(),
+            Self::One(..) => {}
             Self::Few(values) => values.retain(|(_, seen)| *seen <= time),
             Self::Many(many) => {
                 let values = many.values.slots_and_cells();
@@ -218,6 +224,7 @@ impl Values {
     fn times_from(&self, limit: EventTime) -> Vec<EventTime> {
         let since = |time: &EventTime| *time >= limit;
         match self {
+            Self::One(_, time) => Some(*time).filter(since).into_iter().collect(),
             Self::Few(values) => values.iter().map(|(_, time)| *time).filter(since).collect(),
             Self::Many(many) => many
                 .values
@@ -230,14 +237,17 @@ impl Values {
 
     fn insert(&mut self, value: Key, time: EventTime) {
         match self {
+            Self::One(known, seen) if *known == value => *seen = time,
+            Self::One(known, seen) => {
+                let known = (std::mem::take(known), *seen);
+                *self = Self::Few(vec![known, (value, time)]);
+            }
             Self::Few(values) => {
                 if let Some((_, seen)) = values.iter_mut().find(|(known, _)| *known == value) {
                     *seen = time;
+                } else if values.is_empty() {
+                    *self = Self::One(value, time);
                 } else if values.len() < FEW {
-                    if values.is_empty() {
-                        // Most keys never have a second value.
-                        values.reserve_exact(1);
-                    }
                     values.push((value, time));
                 } else {
                     let mut many = Box::<Many>::default();
@@ -255,6 +265,8 @@ impl Values {
     /// Drops values last seen before a time.
     fn drop_before(&mut self, time: EventTime) {
         match self {
+            Self::One(_, seen) if *seen < time => *self = Self::default(),
+            Self::One(..) => {}
             Self::Few(values) => {
                 values.retain(|(_, seen)| *seen >= time);
                 if values.is_empty() {
@@ -285,11 +297,13 @@ impl Many {
 
 impl Serialize for Values {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (few, many) = match self {
-            Self::Few(values) => (Some(values), None),
-            Self::Many(many) => (None, Some(&many.values)),
+        let (one, few, many) = match self {
+            Self::One(value, time) => (Some((value, time)), None, None),
+            Self::Few(values) => (None, Some(values), None),
+            Self::Many(many) => (None, None, Some(&many.values)),
         };
         let few = few.into_iter().flatten().map(|(value, time)| (value, time));
+        let few = one.into_iter().chain(few);
         let many = many.into_iter().flat_map(Keyed::iter);
         let mut sequence = serializer.serialize_seq(Some(self.len()))?;
         for value in few.chain(many) {
