@@ -32,6 +32,11 @@ const SERVERS_FIELDS: [(&str, Has); 9] = [
     ("_version", Has::Always),
 ];
 
+/// Whether a pattern fits a field that every index has.
+pub(super) fn is_servers_field(pattern: &str) -> bool {
+    servers_fields_like(pattern).next().is_some()
+}
+
 fn servers_fields_like(pattern: &str) -> impl Iterator<Item = (&'static str, Has)> {
     SERVERS_FIELDS
         .into_iter()
@@ -81,6 +86,9 @@ impl Compiler {
         if self.asks_for_servers_fields(name, span) {
             return NOT_THERE;
         }
+        if servers_fields_like(name).any(|(_, has)| has == Has::Always) {
+            return Plan::All;
+        }
         match self.scope.target(name) {
             Some(Target::Mapped(field)) => self.exists_in(&field),
             Some(target) => {
@@ -93,7 +101,6 @@ impl Compiler {
                     .map(Built::into_plan);
                 Plan::any(std::iter::once(itself).chain(below).collect())
             }
-            None if servers_fields_like(name).any(|(_, has)| has == Has::Always) => Plan::All,
             None => NOT_THERE,
         }
     }

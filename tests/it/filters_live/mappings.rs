@@ -22,9 +22,21 @@ pub fn mapping(dice: &mut Dice) -> (Value, Value) {
             properties.insert((*name).to_owned(), field);
         }
     }
-    if dice.percent(60) {
-        let path = dice.pick(&["r0", "r1", "r1.sub", "ro.x", "rn.x", "ro"]);
+    let known = |properties: &Map<String, Value>, path: &str| {
+        let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+        properties.get(name).is_some_and(|field| {
+            let parts = ["fields", "properties"].map(|key| !field[key][rest].is_null());
+            rest.is_empty() || parts.contains(&true)
+        })
+    };
+    let path = dice.pick(&["r0", "r1", "r1.sub", "ro.x", "rn.x"]);
+    if known(&properties, path) {
         properties.insert("ra".to_owned(), json!({"type": "alias", "path": path}));
+    }
+    for (from, to) in [("r1", "r0"), ("r4", "r3"), ("r5", "ro.x")] {
+        if dice.percent(20) && known(&properties, to) && properties.contains_key(from) {
+            properties[from]["copy_to"] = json!(to);
+        }
     }
     let mut mapping = json!({"properties": properties});
     if dice.percent(40) {
@@ -194,10 +206,6 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
         if dice.percent(30) {
             let sub = field(dice, false);
             set.insert("fields".to_owned(), json!({"sub": sub}));
-        }
-        if dice.percent(12) {
-            let target = dice.pick(&["r0", "r3", "ro.x"]);
-            set.insert("copy_to".to_owned(), json!(target));
         }
     }
     set.insert("type".to_owned(), json!(kind));
