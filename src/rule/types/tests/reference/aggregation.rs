@@ -162,7 +162,8 @@ impl Events {
         numbers.sort_by(f64::total_cmp);
         #[expect(clippy::cast_precision_loss, reason = "a few events")]
         let count = |number: usize| number as f64;
-        let sum: f64 = numbers.iter().sum();
+        // Nothing is 0, and not -0.
+        let sum = numbers.iter().fold(0.0, |sum, number| sum + number);
         match self.rule.text("metric_agg_type").as_str() {
             "min" => numbers.first().copied(),
             "max" => numbers.last().copied(),
