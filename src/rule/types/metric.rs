@@ -302,9 +302,7 @@ impl Accumulator {
             Self::Mean(_, 0) => None,
             Self::Mean(sum, count) => Some(sum.value() / precise(*count)),
             Self::Extremes(Extreme::Least, counts) => counts.first_key_value().map(|(n, _)| n.0),
-            Self::Extremes(Extreme::Greatest, counts) => {
-                counts.last_key_value().map(|(n, _)| n.0)
-            }
+            Self::Extremes(Extreme::Greatest, counts) => counts.last_key_value().map(|(n, _)| n.0),
             Self::Percentile(percent, numbers) => percentile(*percent, numbers),
         }
     }
