@@ -51,7 +51,7 @@ impl Amount {
 
 impl Minimum {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_matches(|c| c <= ' ');
         if !text.contains('<') {
             return Some(Self {
                 steps: Vec::new(),
@@ -59,8 +59,12 @@ impl Minimum {
             });
         }
         let mut steps = Vec::new();
-        let spaced = text.split('<').map(str::trim).collect::<Vec<_>>().join("<");
-        for part in spaced.split_whitespace() {
+        let spaced = text
+            .split('<')
+            .map(str::trim_ascii)
+            .collect::<Vec<_>>()
+            .join("<");
+        for part in spaced.split_ascii_whitespace() {
             let (bound, amount) = part.split_once('<')?;
             steps.push((bound.parse().ok()?, Amount::parse(amount)?));
         }

@@ -100,6 +100,11 @@ pub(super) fn words(
     {
         return Err(no_phrase_prefix(&field.kind));
     }
+    let mode = match mode {
+        // A last word with something behind it is whole.
+        MatchMode::WordsPrefix if !analyzer.ends_in_term(&text) => MatchMode::Words,
+        mode => mode,
+    };
     tokens_on(field, &tokens, mode, options)
 }
 
@@ -164,17 +169,18 @@ fn one_word(
         return Ok(Plan::leaf(
             field,
             Test::Term(StringTest::StartsWith {
-                start: text.into(),
+                start: normalized(&field.kind, text).into(),
                 ignore_case: false,
             }),
         ));
     }
+    let text = normalized(&field.kind, text);
     let test = match options.fuzzy {
         Some(_) if !field.has_words() => return Err(no_typing_errors(field)),
-        Some(fuzzy) => Test::Term(near(text, fuzzy)),
+        Some(fuzzy) => Test::Term(near(&text, fuzzy)),
         None => match &field.kind {
             Kind::Text(_) | Kind::Keyword { .. } => Test::Term(StringTest::Is(text.into())),
-            kind => term(kind, &Scalar::Text(text.to_owned()), false)?,
+            kind => term(kind, &Scalar::Text(text), false)?,
         },
     };
     Ok(Plan::leaf(field, test))
@@ -248,7 +254,13 @@ pub(super) fn tokens_on(
                 Operator::And => Occur::Must,
             };
             let word = |token: &Token, is_prefix| {
-                let plan = one_word(field, &token.text, is_prefix, options)?;
+                let plan = match one_word(field, &token.text, is_prefix, options) {
+                    // Each word on its own: others may fit.
+                    Err(_) if options.lenient => {
+                        Plan::None("the value does not fit the field's type")
+                    }
+                    plan => plan?,
+                };
                 Ok((occur, Built::Plan(plan)))
             };
             let words = before.iter().map(|token| word(token, false));

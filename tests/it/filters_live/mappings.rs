@@ -123,7 +123,7 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
             set.insert(key.to_owned(), value);
         }
     };
-    let kind = match dice.below(14) {
+    let kind = match dice.below(if has_parts { 14 } else { 13 }) {
         0..=2 => {
             let names = [
                 "standard",
@@ -153,9 +153,12 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
         6..=8 => {
             put(dice, 25, "null_value", json!(5));
             let coerce = dice.percent(30);
-            put(dice, 25, "coerce", json!(coerce));
             put(dice, 35, "ignore_malformed", json!(true));
-            match dice.below(9) {
+            let kind = dice.below(8);
+            if matches!(kind, 1..=3 | 7) {
+                put(dice, 25, "coerce", json!(coerce));
+            }
+            match kind {
                 0 => {
                     put(dice, 100, "scaling_factor", json!(10));
                     "scaled_float"
@@ -166,7 +169,6 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
                 4 => "double",
                 5 => "float",
                 6 => "half_float",
-                7 => "unsigned_long",
                 _ => "long",
             }
         }
@@ -203,7 +205,7 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
         ]),
     };
     if has_parts {
-        if dice.percent(30) {
+        if dice.percent(30) && !kind.ends_with("_range") {
             let sub = field(dice, false);
             set.insert("fields".to_owned(), json!({"sub": sub}));
         }
