@@ -150,6 +150,22 @@ pub struct Outcome {
     kept: LastKept,
 }
 
+impl Outcome {
+    /// Begins anew, with the room it has.
+    pub fn clear(&mut self) {
+        let Self {
+            effects,
+            records,
+            notes,
+            kept,
+        } = self;
+        effects.clear();
+        records.clear();
+        notes.clear();
+        *kept = LastKept::default();
+    }
+}
+
 /// What the engine holds of one rule.
 struct Cell {
     /// The rule's name, as records and notes have it.

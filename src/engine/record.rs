@@ -211,14 +211,19 @@ impl<'de> Deserialize<'de> for StoredEvent {
     }
 }
 
-/// Bytes that are written in one piece.
+/// JSON text that is written in one piece.
 #[derive(PartialEq)]
 struct Json<'b>(&'b [u8]);
 
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+        in_one_piece(self.0, serializer)
     }
+}
+
+/// Writes bytes at once, not one by one as a list of numbers; they are read as one.
+pub(super) fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 /// An event that a later match may print, in the record of a hit.

@@ -296,16 +296,11 @@ impl Driver {
 
     /// Commits, then lets effects and answers go.
     async fn finish(&mut self, commit: &mut Commit) {
-        let Outcome {
-            effects,
-            records,
-            notes,
-            ..
-        } = std::mem::take(&mut commit.outcome);
+        let mut outcome = std::mem::take(&mut commit.outcome);
         commit.events = 0;
-        self.commit(&records).await;
+        self.commit(&outcome.records).await;
         commit.journalled.clear();
-        for effect in effects {
+        for effect in outcome.effects.drain(..) {
             match effect {
                 Effect::Deliver(delivery) => {
                     self.under_way += 1;
@@ -328,7 +323,7 @@ impl Driver {
                 break;
             }
         }
-        for note in notes {
+        for note in outcome.notes.drain(..) {
             self.reports.note(note);
         }
         for (batch, accepted) in commit.answered.drain(..) {
@@ -349,6 +344,8 @@ impl Driver {
         for answer in commit.operators.drain(..) {
             answer();
         }
+        outcome.clear();
+        commit.outcome = outcome;
         self.snapshot_if_long();
     }
 
