@@ -244,7 +244,13 @@ impl Documents {
 
     /// Counts what a saved state kept.
     pub(super) fn found<'a>(&mut self, kept: impl Iterator<Item = &'a KeptEvent>) {
-        self.bytes = kept.map(KeptEvent::bytes).sum();
+        self.bytes = 0;
+        self.found_more(kept);
+    }
+
+    /// Counts what a saved state kept besides.
+    pub(super) fn found_more<'a>(&mut self, kept: impl Iterator<Item = &'a KeptEvent>) {
+        self.bytes += kept.map(KeptEvent::bytes).sum::<u64>();
     }
 }
 

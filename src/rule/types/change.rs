@@ -20,6 +20,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when a field changes between two events of the same key.",
     options: &[
         opt("compare_key")
+            .names_fields()
             .texts()
             .required()
             .doc("The fields whose values are compared with those of the key's last event."),
@@ -113,40 +114,41 @@ struct State {
 #[derive(Serialize, Deserialize)]
 struct Last {
     time: EventTime,
-    #[serde(with = "saved::json")]
-    values: Box<[Value]>,
+    /// A list of the values as JSON: there may be millions of keys, and values take several times as much memory.
+    values: Box<str>,
 }
 
 impl RuleState for State {
     fn add(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
+        let values = hit.sample.values.as_slice();
+        let written = serde_json::to_string(values).unwrap_or_default();
         let now = Last {
             time: hit.time,
-            values: hit.sample.values.clone().into_boxed_slice(),
+            // Copied: what was written into is larger, and cutting it down would leave holes in memory.
+            values: written.as_str().into(),
         };
         let Some(slot) = self.cells.find(&hit.sample.key) else {
-            self.cells.find_or_add(&hit.sample.key, || now);
+            self.cells.add_new(hit.sample.key.clone(), now);
             return;
         };
         let Some(cell) = self.cells.cell(slot) else {
             return;
         };
+        let is_as_written = cell.values == now.values;
         let last = std::mem::replace(cell, now);
-        let same = last.values.len() == hit.sample.values.len()
-            && last
-                .values
-                .iter()
-                .zip(&hit.sample.values)
-                .all(|(a, b)| python::equal(a, b));
         let in_time = self
             .timeframe
             .is_none_or(|timeframe| hit.time <= last.time.plus(timeframe));
-        if !same && in_time {
+        if is_as_written || !in_time {
+            return;
+        }
+        let last: Vec<Value> = serde_json::from_str(&last.values).unwrap_or_default();
+        let is_same =
+            last.len() == values.len() && last.iter().zip(values).all(|(a, b)| python::equal(a, b));
+        if !is_same {
             let added = Document::from_iter([
-                ("old_value".to_owned(), Value::Array(last.values.into_vec())),
-                (
-                    "new_value".to_owned(),
-                    Value::Array(hit.sample.values.clone()),
-                ),
+                ("old_value".to_owned(), Value::Array(last)),
+                ("new_value".to_owned(), Value::from(values)),
             ]);
             out.push(Match::of_event(hit.event.as_ref(), added));
         }
@@ -167,7 +169,8 @@ impl RuleState for State {
         let cells = self.cells.wanted(wanted).into_iter();
         cells
             .map(|(key, last)| {
-                let values: Vec<String> = last.values.iter().map(Value::to_string).collect();
+                let values: Vec<Value> = serde_json::from_str(&last.values).unwrap_or_default();
+                let values: Vec<String> = values.iter().map(Value::to_string).collect();
                 let says = format!("last was {}; another value matches", values.join(", "));
                 WindowView {
                     oldest: Some(last.time),

@@ -4,14 +4,35 @@
 //! a number away leaves exactly what was there before it was added. A plain running sum would drift.
 
 /// An exact sum.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ExactSum {
-    /// In growing magnitude, without common bits.
-    parts: Vec<f64>,
+#[derive(Debug, Clone)]
+pub(super) struct ExactSum(Parts);
+
+/// In growing magnitude, without common bits. Sums of whole numbers are one float, and there may be one for each of millions of keys.
+#[derive(Debug, Clone)]
+enum Parts {
+    One(f64),
+    Many(Vec<f64>),
+}
+
+impl Default for ExactSum {
+    fn default() -> Self {
+        Self(Parts::One(0.0))
+    }
 }
 
 /// Larger numbers are left out: their sums could leave the range of floats, and what is infinite can't be taken away again.
 const LARGEST: f64 = 1e300;
+
+/// The sum of two numbers, and what was rounded away.
+fn two_sum(one: f64, other: f64) -> (f64, f64) {
+    let (large, small) = if one.abs() < other.abs() {
+        (other, one)
+    } else {
+        (one, other)
+    };
+    let sum = large + small;
+    (sum, small - (sum - large))
+}
 
 impl ExactSum {
     /// Adds a number; `-x` takes `x` away.
@@ -19,33 +40,42 @@ impl ExactSum {
         if number.is_nan() || number.abs() > LARGEST {
             return;
         }
+        let parts = match &mut self.0 {
+            Parts::One(part) => {
+                match two_sum(number, *part) {
+                    (sum, 0.0) => *part = sum,
+                    (sum, rest) => self.0 = Parts::Many(vec![rest, sum]),
+                }
+                return;
+            }
+            Parts::Many(parts) => parts,
+        };
         let mut carry = number;
         let mut kept = 0;
-        for at in 0..self.parts.len() {
-            let Some(&part) = self.parts.get(at) else {
+        for at in 0..parts.len() {
+            let Some(&part) = parts.get(at) else {
                 break;
             };
-            let (large, small) = if carry.abs() < part.abs() {
-                (part, carry)
-            } else {
-                (carry, part)
-            };
-            carry = large + small;
-            let rest = small - (carry - large);
+            let (sum, rest) = two_sum(carry, part);
+            carry = sum;
             if rest != 0.0
-                && let Some(slot) = self.parts.get_mut(kept)
+                && let Some(slot) = parts.get_mut(kept)
             {
                 *slot = rest;
                 kept += 1;
             }
         }
-        self.parts.truncate(kept);
-        self.parts.push(carry);
+        parts.truncate(kept);
+        parts.push(carry);
     }
 
     /// The sum, rounded once, half to even.
     pub(super) fn value(&self) -> f64 {
-        let mut parts = self.parts.iter().rev();
+        let parts = match &self.0 {
+            Parts::One(part) => std::slice::from_ref(part),
+            Parts::Many(parts) => parts,
+        };
+        let mut parts = parts.iter().rev();
         let Some(&first) = parts.next() else {
             return 0.0;
         };

@@ -3,7 +3,8 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#flatline>. Silence is seen by ticks: each puts a placeholder with a time and nothing else
 //! into the window of every known key.
 
-use super::keyed::{Deadlines, Keyed, PER_EVENT, Rounds, Slot};
+use super::deadlines::{Deadlines, Rounds};
+use super::keyed::{Keyed, PER_EVENT, Slot};
 use super::source::{self, Entry, Source};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};

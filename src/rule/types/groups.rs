@@ -1,23 +1,20 @@
 //! The groups of the aggregation types: Elasticsearch's terms aggregations, one inside the other for a compound `query_key`.
 
+use super::keyed::{Keyed, Slot};
 use super::metric::{Accumulator, Contribution, MetricKind};
 use super::source::elements;
 use crate::event::Field;
 use crate::rule::Key;
-use hashbrown::HashMap;
+use crate::rule::blocks::Blocks;
+use hashbrown::Equivalent;
 use serde_json::Value;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 
 /// A group's values, outermost first. Empty for a rule without groups; shorter than the key for an outer group.
 pub(super) type Path = Box<[Key]>;
 
-/// A group's number while it exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct GroupId(u32);
-
-/// The group that all others are in.
-const ROOT: GroupId = GroupId(0);
+/// A group, while it exists.
+pub(super) type GroupId = Slot;
 
 /// Groups one event is in at most: lists in several fields multiply.
 const MAX_PATHS: usize = 1_000;
@@ -37,26 +34,45 @@ pub(super) struct Groups {
     kind: MetricKind,
     limits: Limits,
     /// How many fields make a group.
-    depth: usize,
-    groups: Vec<Group>,
-    free: Vec<GroupId>,
-    ids: HashMap<(GroupId, Key), GroupId, foldhash::fast::RandomState>,
+    depth: u32,
+    groups: Keyed<Group, Name>,
+    /// The group that all others are in.
+    root: GroupId,
 }
 
+/// What tells a group apart.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Name {
+    parent: GroupId,
+    key: Key,
+}
+
+/// A [`Name`] that is looked for.
+#[derive(Hash)]
+struct Sought<'a> {
+    parent: GroupId,
+    key: &'a Key,
+}
+
+impl Equivalent<Name> for Sought<'_> {
+    fn equivalent(&self, name: &Name) -> bool {
+        self.parent == name.parent && self.key == &name.key
+    }
+}
+
+/// There may be millions: counts are of events of one window, of which there are fewer than fit into memory with 32 bits.
 #[derive(Debug)]
 struct Group {
     /// How many fields' values lead to it.
-    level: usize,
-    parent: GroupId,
-    key: Key,
+    level: u32,
     /// Events that refer to it, those of the future included.
-    references: u64,
+    references: u32,
     /// Events in the window.
-    documents: u64,
+    documents: u32,
     /// The metric; of innermost groups only.
     accumulator: Accumulator,
     /// The groups inside it that have events, in the order in which Elasticsearch answers: most events first, then by value.
-    inner: BTreeSet<(Reverse<u64>, Key, GroupId)>,
+    inner: Option<Box<Blocks<GroupId>>>,
 }
 
 /// The groups an event belongs to by the values of the key's fields. An event without one of the fields counts in the groups of the fields before that
@@ -85,133 +101,148 @@ pub(super) fn paths(parts: &[Value]) -> Vec<Path> {
 
 impl Groups {
     pub(super) fn new(kind: MetricKind, depth: usize, limits: Limits) -> Self {
-        let mut groups = Self {
+        let mut groups = Keyed::default();
+        let name = Name {
+            parent: Slot::FIRST,
+            key: Key::All,
+        };
+        let root = groups.add_new(name, Group::new(kind, 0));
+        Self {
             kind,
             limits,
-            depth,
-            groups: Vec::new(),
-            free: Vec::new(),
-            ids: HashMap::default(),
-        };
-        groups.create(ROOT, Key::All);
-        groups
-    }
-
-    fn create(&mut self, parent: GroupId, key: Key) -> GroupId {
-        let level = self.get(parent).map_or(0, |parent| parent.level + 1);
-        let group = Group {
-            level,
-            parent,
-            key,
-            references: 0,
-            documents: 0,
-            accumulator: self.kind.accumulator(),
-            inner: BTreeSet::new(),
-        };
-        if let Some(id) = self.free.pop()
-            && let Some(slot) = self.get_mut(id)
-        {
-            *slot = group;
-            return id;
+            depth: u32::try_from(depth).unwrap_or(u32::MAX),
+            groups,
+            root,
         }
-        let id = GroupId(u32::try_from(self.groups.len()).unwrap_or(u32::MAX));
-        self.groups.push(group);
-        id
     }
 
     fn get(&self, id: GroupId) -> Option<&Group> {
-        self.groups.get(usize::try_from(id.0).ok()?)
+        self.groups.peek(id).map(|(_, group)| group)
     }
 
-    fn get_mut(&mut self, id: GroupId) -> Option<&mut Group> {
-        self.groups.get_mut(usize::try_from(id.0).ok()?)
+    /// The group one is in; `None` for the root.
+    fn parent(&self, id: GroupId) -> Option<GroupId> {
+        let name = self.groups.key(id).filter(|_| id != self.root)?;
+        Some(name.parent)
     }
 
-    /// The groups on the way to each of these, each once; they exist until they are released.
+    fn inside(&self, parent: GroupId, key: &Key) -> Option<GroupId> {
+        self.groups.find(&Sought { parent, key })
+    }
+
+    /// The groups at the ends of these paths; they and those around them exist until they are released.
     pub(super) fn hold(&mut self, paths: &[Path]) -> Box<[GroupId]> {
-        let mut ids = vec![ROOT];
+        let mut ends = Vec::with_capacity(paths.len());
         for path in paths {
-            let mut id = ROOT;
-            for key in path {
-                let known = self.ids.get(&(id, key.clone())).copied();
-                id = known.unwrap_or_else(|| {
-                    let inner = self.create(id, key.clone());
-                    self.ids.insert((id, key.clone()), inner);
-                    inner
+            let mut id = self.root;
+            for (level, key) in (1..).zip(path) {
+                id = self.inside(id, key).unwrap_or_else(|| {
+                    let name = Name {
+                        parent: id,
+                        key: key.clone(),
+                    };
+                    self.groups.add_new(name, Group::new(self.kind, level))
                 });
-                if !ids.contains(&id) {
-                    ids.push(id);
-                }
+            }
+            if !ends.contains(&id) {
+                ends.push(id);
             }
         }
-        for id in &ids {
-            if let Some(group) = self.get_mut(*id) {
+        for id in self.with_those_around(&ends) {
+            if let Some(group) = self.groups.cell(id) {
                 group.references += 1;
             }
         }
-        ids.into_boxed_slice()
+        ends.into_boxed_slice()
+    }
+
+    /// Groups that are equally far inside, and those they are in, each once and before the ones around it.
+    fn with_those_around(&self, ends: &[GroupId]) -> Vec<GroupId> {
+        let mut found = ends.to_vec();
+        let mut level = 0..found.len();
+        while !level.is_empty() {
+            let end = level.end;
+            for at in level {
+                let parent = found.get(at).and_then(|id| self.parent(*id));
+                let is_known = |parent| found.iter().skip(end).any(|known| *known == parent);
+                if let Some(parent) = parent
+                    && !is_known(parent)
+                {
+                    found.push(parent);
+                }
+            }
+            level = end..found.len();
+        }
+        found
     }
 
     /// Gives up what [`Groups::hold`] gave.
-    pub(super) fn release(&mut self, ids: &[GroupId]) {
-        // Inner groups come after the ones they are in, and go first.
-        for &id in ids.iter().rev() {
-            let Some(group) = self.get_mut(id) else {
+    pub(super) fn release(&mut self, ends: &[GroupId]) {
+        for id in self.with_those_around(ends) {
+            let Some(group) = self.groups.cell(id) else {
                 continue;
             };
             group.references = group.references.saturating_sub(1);
-            if group.references == 0 && id != ROOT {
-                let name = (group.parent, std::mem::take(&mut group.key));
-                self.ids.remove(&name);
-                self.free.push(id);
+            if group.references == 0 && id != self.root {
+                self.groups.remove(id);
             }
         }
     }
 
     /// An event comes into the window.
-    pub(super) fn enter(&mut self, ids: &[GroupId], contribution: &Contribution) {
-        for &id in ids {
+    pub(super) fn enter(&mut self, ends: &[GroupId], contribution: &Contribution) {
+        for id in self.with_those_around(ends) {
             self.count(id, |documents| documents + 1);
             let depth = self.depth;
-            if let Some(group) = self.get_mut(id).filter(|group| group.level == depth) {
+            if let Some(group) = self.groups.cell(id).filter(|group| group.level == depth) {
                 group.accumulator.add(contribution);
             }
         }
     }
 
     /// An event leaves the window.
-    pub(super) fn leave(&mut self, ids: &[GroupId], contribution: &Contribution) {
-        for &id in ids {
+    pub(super) fn leave(&mut self, ends: &[GroupId], contribution: &Contribution) {
+        for id in self.with_those_around(ends) {
             self.count(id, |documents| documents.saturating_sub(1));
             let depth = self.depth;
-            if let Some(group) = self.get_mut(id).filter(|group| group.level == depth) {
+            if let Some(group) = self.groups.cell(id).filter(|group| group.level == depth) {
                 group.accumulator.remove(contribution);
             }
         }
     }
 
+    /// A group's place among its neighbours.
+    fn place(&self, id: GroupId) -> Option<(Reverse<u32>, &Key, GroupId)> {
+        let (name, group) = self.groups.peek(id)?;
+        Some((Reverse(group.documents), &name.key, id))
+    }
+
     /// Changes a group's number of events, and its place among its neighbours.
-    fn count(&mut self, id: GroupId, change: fn(u64) -> u64) {
-        let Some(group) = self.get_mut(id) else {
-            return;
-        };
-        let before = group.documents;
-        group.documents = change(before);
-        let (after, parent, key) = (group.documents, group.parent, group.key.clone());
-        if id == ROOT {
-            return;
+    fn count(&mut self, id: GroupId, change: fn(u32) -> u32) {
+        let before = self.documents(id);
+        let after = change(before);
+        let around = self.parent(id).and_then(|parent| self.groups.cell(parent));
+        let mut inner = around.map(|group| group.inner.take().unwrap_or_default());
+        let is_before = |groups: &Self, other: GroupId| groups.place(other) < groups.place(id);
+        if let Some(inner) = inner.as_mut().filter(|_| before > 0) {
+            inner.remove(|other| is_before(self, *other));
         }
-        if let Some(parent) = self.get_mut(parent) {
-            parent.inner.remove(&(Reverse(before), key.clone(), id));
-            if after > 0 {
-                parent.inner.insert((Reverse(after), key, id));
-            }
+        if let Some(group) = self.groups.cell(id) {
+            group.documents = after;
+        }
+        if let Some(inner) = inner.as_mut().filter(|_| after > 0) {
+            inner.insert(id, |other| is_before(self, *other));
+        }
+        if let Some(parent) = self.parent(id)
+            && let Some(around) = self.groups.cell(parent)
+        {
+            around.inner = inner.filter(|inner| inner.len() > 0);
         }
     }
 
     /// The innermost groups that are looked at, in Elasticsearch's order. Without groups, the root.
     pub(super) fn looked_at(&self) -> Vec<GroupId> {
-        let mut level = vec![ROOT];
+        let mut level = vec![self.root];
         for _ in 0..self.depth {
             level = level.iter().flat_map(|&id| self.inner(id)).collect();
         }
@@ -219,23 +250,39 @@ impl Groups {
     }
 
     fn inner(&self, id: GroupId) -> impl Iterator<Item = GroupId> {
-        let inner = self.get(id).into_iter().flat_map(|group| &group.inner);
+        let inner = self.get(id).and_then(|group| group.inner.as_deref());
+        let inner = inner.into_iter().flat_map(Blocks::iter);
         let min = self.limits.min_doc_count;
         inner
             .take(self.limits.size)
-            .filter(move |(Reverse(documents), _, _)| *documents >= min)
-            .map(|(_, _, id)| *id)
+            .copied()
+            .filter(move |id| u64::from(self.documents(*id)) >= min)
+    }
+
+    /// Whether a group is among those of the group around it that are looked at.
+    fn is_looked_at(&self, parent: GroupId, id: GroupId) -> bool {
+        let documents = self.documents(id);
+        let Some(last) = self.limits.size.checked_sub(1) else {
+            return false;
+        };
+        let inner = self.get(parent).and_then(|group| group.inner.as_deref());
+        let last = inner.and_then(|inner| inner.get(last));
+        documents > 0
+            && u64::from(documents) >= self.limits.min_doc_count
+            && last.is_none_or(|last| self.place(id) <= self.place(*last))
     }
 
     /// The innermost group at the end of a path, if it is looked at.
     pub(super) fn find(&self, path: &[Key]) -> Option<GroupId> {
-        if path.len() != self.depth {
+        if u32::try_from(path.len()) != Ok(self.depth) {
             return None;
         }
-        let mut id = ROOT;
+        let mut id = self.root;
         for key in path {
-            let inner = *self.ids.get(&(id, key.clone()))?;
-            self.inner(id).find(|other| *other == inner)?;
+            let inner = self.inside(id, key)?;
+            if !self.is_looked_at(id, inner) {
+                return None;
+            }
             id = inner;
         }
         Some(id)
@@ -245,26 +292,18 @@ impl Groups {
     pub(super) fn path(&self, id: GroupId) -> Path {
         let mut keys = Vec::new();
         let mut at = id;
-        while at != ROOT
-            && let Some(group) = self.get(at)
+        while at != self.root
+            && let Some(name) = self.groups.key(at)
         {
-            keys.push(group.key.clone());
-            at = group.parent;
+            keys.push(name.key.clone());
+            at = name.parent;
         }
         keys.reverse();
         keys.into_boxed_slice()
     }
 
-    /// The paths that [`Groups::hold`] was given for these groups: all of an event are equally long.
-    pub(super) fn paths_of(&self, ids: &[GroupId]) -> Vec<Path> {
-        let level = |id: GroupId| self.get(id).map_or(0, |group| group.level);
-        let longest = ids.iter().map(|id| level(*id)).max().unwrap_or(0);
-        let ends = ids.iter().filter(|id| level(**id) == longest);
-        ends.map(|id| self.path(*id)).collect()
-    }
-
     /// How many events a group has in the window.
-    pub(super) fn documents(&self, id: GroupId) -> u64 {
+    pub(super) fn documents(&self, id: GroupId) -> u32 {
         self.get(id).map_or(0, |group| group.documents)
     }
 
@@ -275,7 +314,19 @@ impl Groups {
 
     /// How many groups there are, without the root.
     pub(super) fn len(&self) -> usize {
-        self.ids.len()
+        self.groups.len().saturating_sub(1)
+    }
+}
+
+impl Group {
+    fn new(kind: MetricKind, level: u32) -> Self {
+        Self {
+            level,
+            references: 0,
+            documents: 0,
+            accumulator: kind.accumulator(),
+            inner: None,
+        }
     }
 }
 
@@ -350,8 +401,11 @@ mod tests {
         let mut groups = Groups::new(MetricKind::ValueCount, 2, limits);
         for event in [json!([["a", "b"], ["x", "y"]]), json!([["a", "b"], null])] {
             let paths = paths(event.as_array().unwrap());
-            let ids = groups.hold(&paths);
-            assert_eq!(groups.paths_of(&ids), paths);
+            let ends = groups.hold(&paths);
+            let held: Vec<Path> = ends.iter().map(|id| groups.path(*id)).collect();
+            assert_eq!(held, paths);
+            groups.release(&ends);
+            assert_eq!(groups.len(), 0);
         }
     }
 }

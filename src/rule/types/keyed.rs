@@ -3,13 +3,12 @@
 //! A million keys are no reason for a pause: the cells lie in chunks that are never moved, the table that finds them is divided into many that grow
 //! one at a time, and stale cells are removed a few at a time.
 
-use crate::event::EventTime;
 use crate::rule::{Key, LOOKED_AT, Wanted};
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use hashbrown::{Equivalent, HashTable};
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hash};
 
 /// Cells that lie together.
 const CHUNK: usize = 1024;
@@ -19,27 +18,33 @@ const UNDIVIDED: usize = 4096;
 const TABLES: usize = 256;
 
 /// Where a key's cell is, as long as the key is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Slot(u32);
 
 impl Slot {
-    fn index(self) -> usize {
+    /// That of the first key, until it is removed.
+    pub(super) const FIRST: Self = Self(0);
+
+    pub(super) fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Entry<C> {
-    key: Key,
+struct Entry<K, C> {
+    key: K,
     /// Grows with every key: ticks visit the keys in this order, as ElastAlert visits those of its dictionaries.
     born: u64,
     cell: C,
 }
 
-/// Cells by key.
+/// Entries that lie together, with gaps where keys were removed.
+type Chunk<K, C> = Vec<Option<Entry<K, C>>>;
+
+/// Cells by key: every table of a rule type that grows with its keys or values is one of these.
 #[derive(Debug)]
-pub(super) struct Keyed<C> {
-    chunks: Vec<Vec<Option<Entry<C>>>>,
+pub(super) struct Keyed<C, K = Key> {
+    chunks: Vec<Chunk<K, C>>,
     /// Slots that can be used again.
     free: Vec<Slot>,
     /// One table, or [`TABLES`].
@@ -51,7 +56,7 @@ pub(super) struct Keyed<C> {
     sweep: usize,
 }
 
-impl<C> Default for Keyed<C> {
+impl<C, K> Default for Keyed<C, K> {
     fn default() -> Self {
         Self {
             chunks: Vec::new(),
@@ -65,24 +70,29 @@ impl<C> Default for Keyed<C> {
     }
 }
 
-impl<C> Keyed<C> {
+impl<C, K: Hash + Eq> Keyed<C, K> {
     /// How many keys there are.
     pub(super) fn len(&self) -> usize {
         self.length
     }
 
-    fn entry(&self, slot: Slot) -> Option<&Entry<C>> {
+    fn entry(&self, slot: Slot) -> Option<&Entry<K, C>> {
         let slot = slot.index();
         self.chunks.get(slot / CHUNK)?.get(slot % CHUNK)?.as_ref()
     }
 
-    fn hash(&self, key: &Key) -> u64 {
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> u64 {
         self.hasher.hash_one(key)
     }
 
     /// The key in a slot.
-    pub(super) fn key(&self, slot: Slot) -> Option<&Key> {
+    pub(super) fn key(&self, slot: Slot) -> Option<&K> {
         self.entry(slot).map(|entry| &entry.key)
+    }
+
+    /// The key in a slot, and its cell, to look at.
+    pub(super) fn peek(&self, slot: Slot) -> Option<(&K, &C)> {
+        self.entry(slot).map(|entry| (&entry.key, &entry.cell))
     }
 
     /// The cell in a slot.
@@ -91,38 +101,52 @@ impl<C> Keyed<C> {
     }
 
     /// The key in a slot, and its cell.
-    pub(super) fn key_and_cell(&mut self, slot: Slot) -> Option<(&Key, &mut C)> {
+    pub(super) fn key_and_cell(&mut self, slot: Slot) -> Option<(&K, &mut C)> {
         let slot = slot.index();
         let entry = self.chunks.get_mut(slot / CHUNK)?.get_mut(slot % CHUNK)?;
         entry.as_mut().map(|entry| (&entry.key, &mut entry.cell))
     }
 
     /// A key's slot, if it is known.
-    pub(super) fn find(&self, key: &Key) -> Option<Slot> {
-        let hash = self.hash(key);
+    pub(super) fn find<Q: Hash + Equivalent<K> + ?Sized>(&self, key: &Q) -> Option<Slot> {
+        self.find_hashed(self.hash(key), key)
+    }
+
+    fn find_hashed<Q: Equivalent<K> + ?Sized>(&self, hash: u64, key: &Q) -> Option<Slot> {
         let table = self.tables.get(table(hash, self.tables.len()))?;
-        let is_it = |slot: &Slot| self.key(*slot).is_some_and(|other| other == key);
+        let is_it = |slot: &Slot| self.key(*slot).is_some_and(|other| key.equivalent(other));
         table.find(hash, is_it).copied()
     }
 
     /// A key's slot; one that is not known gets the cell that is made.
-    pub(super) fn find_or_add(&mut self, key: &Key, make: impl FnOnce() -> C) -> Slot {
-        match self.find(key) {
+    pub(super) fn find_or_add(&mut self, key: &K, make: impl FnOnce() -> C) -> Slot
+    where
+        K: Clone,
+    {
+        let hash = self.hash(key);
+        match self.find_hashed(hash, key) {
             Some(slot) => slot,
-            None => {
-                let entry = Entry {
-                    key: key.clone(),
-                    born: self.born,
-                    cell: make(),
-                };
-                self.born += 1;
-                self.add(entry)
-            }
+            None => self.add_hashed(hash, key.clone(), make()),
         }
     }
 
+    /// Adds a key that is not known.
+    pub(super) fn add_new(&mut self, key: K, cell: C) -> Slot {
+        let hash = self.hash(&key);
+        self.add_hashed(hash, key, cell)
+    }
+
+    fn add_hashed(&mut self, hash: u64, key: K, cell: C) -> Slot {
+        let born = self.born;
+        self.born += 1;
+        self.add(hash, Entry { key, born, cell })
+    }
+
     /// Writes a known key as it comes now: `1` may come as `true`. It counts as the youngest key from now on.
-    pub(super) fn rename(&mut self, slot: Slot, key: &Key) {
+    pub(super) fn rename(&mut self, slot: Slot, key: &K)
+    where
+        K: Clone,
+    {
         let at = slot.index();
         let entry = self
             .chunks
@@ -135,8 +159,7 @@ impl<C> Keyed<C> {
         }
     }
 
-    fn add(&mut self, entry: Entry<C>) -> Slot {
-        let hash = self.hash(&entry.key);
+    fn add(&mut self, hash: u64, entry: Entry<K, C>) -> Slot {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => self.new_slot(),
@@ -199,7 +222,7 @@ impl<C> Keyed<C> {
     }
 
     /// Removes a key and its cell.
-    pub(super) fn remove(&mut self, slot: Slot) -> Option<(Key, C)> {
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<(K, C)> {
         let at = slot.index();
         let entry = self
             .chunks
@@ -228,27 +251,24 @@ impl<C> Keyed<C> {
     }
 
     /// Cells and their keys, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &C)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &C)> {
         let entries = self.chunks.iter().flatten().flatten();
         entries.map(|entry| (&entry.key, &entry.cell))
     }
 
-    /// The cells that somebody wants to see, and their keys.
-    pub(super) fn wanted(&self, wanted: &Wanted<'_>) -> Vec<(&Key, &C)> {
-        if wanted.key.is_none() {
-            return self.iter().take(LOOKED_AT).collect();
-        }
-        let keys = wanted.keys();
-        let found = keys.iter().filter_map(|key| self.entry(self.find(key)?));
-        found.map(|entry| (&entry.key, &entry.cell)).collect()
-    }
-
     /// Every slot with its cell, in no order.
     pub(super) fn slots_and_cells(&mut self) -> impl Iterator<Item = (Slot, &mut C)> {
+        self.slots_keys_and_cells()
+            .map(|(slot, _, cell)| (slot, cell))
+    }
+
+    /// Every slot with its key and cell, in no order.
+    pub(super) fn slots_keys_and_cells(&mut self) -> impl Iterator<Item = (Slot, &K, &mut C)> {
         let entries = self.chunks.iter_mut().flatten().enumerate();
         entries.filter_map(|(at, entry)| {
             let slot = Slot(u32::try_from(at).unwrap_or(u32::MAX));
-            entry.as_mut().map(|entry| (slot, &mut entry.cell))
+            let entry = entry.as_mut()?;
+            Some((slot, &entry.key, &mut entry.cell))
         })
     }
 
@@ -274,10 +294,22 @@ impl<C> Keyed<C> {
     }
 }
 
+impl<C> Keyed<C> {
+    /// The cells that somebody wants to see, and their keys.
+    pub(super) fn wanted(&self, wanted: &Wanted<'_>) -> Vec<(&Key, &C)> {
+        if wanted.key.is_none() {
+            return self.iter().take(LOOKED_AT).collect();
+        }
+        let keys = wanted.keys();
+        let found = keys.iter().filter_map(|key| self.entry(self.find(key)?));
+        found.map(|entry| (&entry.key, &entry.cell)).collect()
+    }
+}
+
 /// Cells looked at per event.
 pub(super) const PER_EVENT: usize = 4;
 /// Cells looked at per tick.
-pub(super) const PER_TICK: usize = 20_000;
+pub(super) const PER_TICK: usize = 4096;
 
 fn table(hash: u64, tables: usize) -> usize {
     // The table's own choice is by other bits.
@@ -288,7 +320,7 @@ fn table(hash: u64, tables: usize) -> usize {
     }
 }
 
-fn hash_in<C>(chunks: &[Vec<Option<Entry<C>>>], hasher: &RandomState, slot: Slot) -> u64 {
+fn hash_in<C, K: Hash>(chunks: &[Chunk<K, C>], hasher: &RandomState, slot: Slot) -> u64 {
     let at = slot.index();
     let entry = chunks
         .get(at / CHUNK)
@@ -307,11 +339,11 @@ struct Saved<E, F> {
     sweep: usize,
 }
 
-impl<C: Serialize> Serialize for Keyed<C> {
+impl<C: Serialize, K: Serialize> Serialize for Keyed<C, K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         /// Entries one after the other, whatever chunks they are in.
-        struct Entries<'a, C>(&'a [Vec<Option<Entry<C>>>]);
-        impl<C: Serialize> Serialize for Entries<'_, C> {
+        struct Entries<'a, C, K>(&'a [Chunk<K, C>]);
+        impl<C: Serialize, K: Serialize> Serialize for Entries<'_, C, K> {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 let length = self.0.iter().map(Vec::len).sum();
                 let mut sequence = serializer.serialize_seq(Some(length))?;
@@ -331,18 +363,23 @@ impl<C: Serialize> Serialize for Keyed<C> {
     }
 }
 
-impl<'de, C: Deserialize<'de>> Deserialize<'de> for Keyed<C> {
+impl<'de, C, K> Deserialize<'de> for Keyed<C, K>
+where
+    C: Deserialize<'de>,
+    K: Deserialize<'de> + Hash + Eq,
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let saved = Saved::<Vec<Option<Entry<C>>>, Vec<Slot>>::deserialize(deserializer)?;
+        let saved = Saved::<Chunk<K, C>, Vec<Slot>>::deserialize(deserializer)?;
         let damaged = |what| Err(serde::de::Error::custom(what));
         let mut keyed = Self::default();
         for entry in saved.entries {
             match entry {
-                Some(entry) if keyed.find(&entry.key).is_some() => {
-                    return damaged("a key stands twice");
-                }
                 Some(entry) => {
-                    keyed.add(entry);
+                    let hash = keyed.hash(&entry.key);
+                    if keyed.find_hashed(hash, &entry.key).is_some() {
+                        return damaged("a key stands twice");
+                    }
+                    keyed.add(hash, entry);
                 }
                 None => {
                     keyed.new_slot();
@@ -361,148 +398,5 @@ impl<'de, C: Deserialize<'de>> Deserialize<'de> for Keyed<C> {
         }
         (keyed.free, keyed.born, keyed.sweep) = (saved.free, saved.born, saved.sweep);
         Ok(keyed)
-    }
-}
-
-/// The times at which keys must be looked at: a heap in which a key's time can be changed.
-#[derive(Debug, Default)]
-pub(super) struct Deadlines {
-    heap: Vec<(EventTime, Slot)>,
-    /// By slot: where it is in the heap, from 1; 0 for nowhere.
-    places: Vec<u32>,
-}
-
-impl Deadlines {
-    /// Sets or removes a key's time.
-    pub(super) fn set(&mut self, slot: Slot, time: Option<EventTime>) {
-        let at = match (self.place(slot), time) {
-            (None, None) => return,
-            (None, Some(time)) => {
-                self.heap.push((time, slot));
-                self.heap.len() - 1
-            }
-            (Some(at), Some(time)) => {
-                if let Some(item) = self.heap.get_mut(at) {
-                    item.0 = time;
-                }
-                at
-            }
-            (Some(at), None) => {
-                self.note(slot, None);
-                self.heap.swap_remove(at);
-                at
-            }
-        };
-        let at = self.rise(at);
-        self.sink(at);
-    }
-
-    /// The first time.
-    pub(super) fn first(&self) -> Option<EventTime> {
-        self.time(0)
-    }
-
-    /// The next key whose time is not after `now`; it has none then.
-    pub(super) fn pop(&mut self, now: EventTime) -> Option<Slot> {
-        let &(time, slot) = self.heap.first()?;
-        (time <= now).then(|| {
-            self.set(slot, None);
-            slot
-        })
-    }
-
-    fn place(&self, slot: Slot) -> Option<usize> {
-        let place = *self.places.get(slot.index())?;
-        usize::try_from(place.checked_sub(1)?).ok()
-    }
-
-    fn note(&mut self, slot: Slot, place: Option<usize>) {
-        if self.places.len() <= slot.index() {
-            self.places.resize(slot.index() + 1, 0);
-        }
-        let place = place.map_or(0, |place| u32::try_from(place + 1).unwrap_or(u32::MAX));
-        if let Some(noted) = self.places.get_mut(slot.index()) {
-            *noted = place;
-        }
-    }
-
-    fn time(&self, at: usize) -> Option<EventTime> {
-        self.heap.get(at).map(|(time, _)| *time)
-    }
-
-    fn rise(&mut self, mut at: usize) -> usize {
-        let Some(&item) = self.heap.get(at) else {
-            return at;
-        };
-        while at > 0 && self.time((at - 1) / 4) > Some(item.0) {
-            self.move_to((at - 1) / 4, at);
-            at = (at - 1) / 4;
-        }
-        self.put(at, item);
-        at
-    }
-
-    fn sink(&mut self, mut at: usize) {
-        let Some(&item) = self.heap.get(at) else {
-            return;
-        };
-        loop {
-            let below = at * 4 + 1..(at * 4 + 5).min(self.heap.len());
-            let least = below.min_by_key(|below| self.time(*below));
-            match least.and_then(|least| Some((least, self.time(least)?))) {
-                Some((least, time)) if time < item.0 => {
-                    self.move_to(least, at);
-                    at = least;
-                }
-                _ => break,
-            }
-        }
-        self.put(at, item);
-    }
-
-    fn move_to(&mut self, from: usize, to: usize) {
-        if let Some(&item) = self.heap.get(from) {
-            self.put(to, item);
-        }
-    }
-
-    fn put(&mut self, at: usize, item: (EventTime, Slot)) {
-        if let Some(place) = self.heap.get_mut(at) {
-            *place = item;
-            self.note(item.1, Some(at));
-        }
-    }
-}
-
-/// Times at which something was done to every key, for keys that catch up with it when they are next looked at.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Rounds {
-    count: u64,
-    /// Rounds by number, each at a later time than all that follow it: the others have no effect of their own.
-    latest: Vec<(u64, EventTime)>,
-}
-
-impl Rounds {
-    /// One more round.
-    pub(super) fn add(&mut self, now: EventTime) {
-        self.count += 1;
-        while self.latest.pop_if(|(_, time)| *time <= now).is_some() {}
-        self.latest.push((self.count, now));
-    }
-
-    /// The clock was set back: rounds of the time to come have not been.
-    pub(super) fn set_back(&mut self, now: EventTime) {
-        self.latest.retain(|(_, time)| *time <= now);
-    }
-
-    /// How many there were.
-    pub(super) fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// The latest time of the rounds after the first `count` ones.
-    pub(super) fn after(&self, count: u64) -> Option<EventTime> {
-        let place = self.latest.partition_point(|(number, _)| *number <= count);
-        self.latest.get(place).map(|(_, time)| *time)
     }
 }

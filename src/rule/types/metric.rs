@@ -3,6 +3,7 @@
 //! As Elasticsearch computes them, except that cardinality and percentiles are exact. Contributions can be taken away again, so that a window that moves on
 //! need not be added up anew.
 
+use super::distinct::Distinct;
 use super::exact_sum::ExactSum;
 use super::source::elements;
 use super::spike_windows::float;
@@ -10,13 +11,13 @@ use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::{Field, FieldPath, python};
 use crate::rule::blocks::Blocks;
 use crate::rule::{Common, Key};
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 pub(super) const METRIC_AGG_KEY: OptionSpec = opt("metric_agg_key")
+    .names_fields()
     .required()
     .doc("The field the metric is computed over.");
 pub(super) const METRIC_AGG_TYPE: OptionSpec = opt("metric_agg_type")
@@ -147,12 +148,13 @@ impl MetricKind {
     /// Nothing, computed.
     pub(super) fn accumulator(self) -> Accumulator {
         match self {
-            Self::Min | Self::Max => Accumulator::Extremes(self, BTreeMap::new()),
+            Self::Min => Accumulator::Extremes(Extreme::Least, BTreeMap::new()),
+            Self::Max => Accumulator::Extremes(Extreme::Greatest, BTreeMap::new()),
             Self::Avg => Accumulator::Mean(ExactSum::default(), 0),
             Self::Sum => Accumulator::Sum(ExactSum::default()),
-            Self::Cardinality => Accumulator::Distinct(HashMap::default()),
+            Self::Cardinality => Accumulator::Distinct(Distinct::default()),
             Self::ValueCount | Self::Matches => Accumulator::Count(0),
-            Self::Percentile(percent) => Accumulator::Percentile(percent, Blocks::default()),
+            Self::Percentile(percent) => Accumulator::Percentile(percent, Box::default()),
         }
     }
 
@@ -199,16 +201,23 @@ impl PartialOrd for Ordered {
     }
 }
 
-/// Contributions, put together.
+/// Which end of some numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Extreme {
+    Least,
+    Greatest,
+}
+
+/// Contributions, put together. There may be one for each of millions of keys.
 #[derive(Debug)]
 pub(super) enum Accumulator {
     Count(u64),
     Sum(ExactSum),
     Mean(ExactSum, u64),
-    Extremes(MetricKind, BTreeMap<Ordered, u64>),
-    Distinct(HashMap<Key, u64, foldhash::fast::RandomState>),
+    Extremes(Extreme, BTreeMap<Ordered, u64>),
+    Distinct(Distinct),
     /// The percentile, and all numbers in order.
-    Percentile(f64, Blocks<f64>),
+    Percentile(f64, Box<Blocks<f64>>),
 }
 
 impl Accumulator {
@@ -224,9 +233,8 @@ impl Accumulator {
                 }
             }
             Contribution::Keys(keys) => {
-                if let Self::Distinct(counts) = self {
-                    keys.iter()
-                        .for_each(|key| *counts.entry_ref(key).or_default() += 1);
+                if let Self::Distinct(values) = self {
+                    keys.iter().for_each(|key| values.add(key));
                 }
             }
         }
@@ -244,13 +252,8 @@ impl Accumulator {
                 }
             }
             Contribution::Keys(keys) => {
-                if let Self::Distinct(counts) = self {
-                    for key in keys {
-                        decrement(counts.get_mut(key));
-                        if counts.get(key) == Some(&0) {
-                            counts.remove(key);
-                        }
-                    }
+                if let Self::Distinct(values) = self {
+                    keys.iter().for_each(|key| values.remove(key));
                 }
             }
         }
@@ -295,12 +298,12 @@ impl Accumulator {
     pub(super) fn value(&self) -> Option<f64> {
         match self {
             Self::Count(count) => Some(precise(*count)),
-            Self::Distinct(counts) => Some(precise(counts.len() as u64)),
+            Self::Distinct(values) => Some(precise(values.len() as u64)),
             Self::Sum(sum) => Some(sum.value()),
             Self::Mean(_, 0) => None,
             Self::Mean(sum, count) => Some(sum.value() / precise(*count)),
-            Self::Extremes(MetricKind::Min, counts) => counts.first_key_value().map(|(n, _)| n.0),
-            Self::Extremes(_, counts) => counts.last_key_value().map(|(n, _)| n.0),
+            Self::Extremes(Extreme::Least, counts) => counts.first_key_value().map(|(n, _)| n.0),
+            Self::Extremes(Extreme::Greatest, counts) => counts.last_key_value().map(|(n, _)| n.0),
             Self::Percentile(percent, numbers) => percentile(*percent, numbers),
         }
     }

@@ -7,6 +7,8 @@ mod bounds;
 mod buckets;
 mod cardinality;
 mod change;
+mod deadlines;
+mod distinct;
 mod evaluation;
 mod exact_sum;
 mod flatline;

@@ -2,8 +2,10 @@
 //!
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#new-term>. ElastAlert asks the index for the values of the last `terms_window_size`; here events of
 //! that time are learnt from before the rule goes live. A value that was seen is known from then on, until it has not been seen for `terms_window_size`:
-//! the running service lets go of such values at its start, as ElastAlert's baseline at a start does, and once a day.
+//! the running service lets go of such values at its start, as ElastAlert's baseline at a start does, and once a day. From then on such a value counts as
+//! unknown; its memory is given back little by little.
 
+use super::keyed::{Keyed, PER_EVENT, PER_TICK};
 use super::source::{self, elements};
 use crate::config::{Data, Kind, Node, Problem, Properties, TEXTS, opt};
 use crate::event::{Document, EventTime, Field, FieldPath, python};
@@ -11,8 +13,7 @@ use crate::rule::{
     Built, Common, Hit, Key, LOOKED_AT, Learning, Match, Observed, QueryKey, RuleState, RuleType,
     RuleTypeEntry, Sample, StateSize, Verdict, Wanted, WindowView, saved,
 };
-use indexmap::map::Entry;
-use indexmap::{IndexMap, IndexSet};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when a field has a value that was never seen before.",
     options: &[
         opt("fields")
+            .names_fields()
             .kind(Kind::AnyOf(&[Kind::Str, Kind::List(&TEXTS)]))
             .doc("The fields to watch; a list inside the list is a combination of fields. Default: query_key."),
         opt("terms_window_size")
@@ -202,8 +204,18 @@ impl NewTerm {
     }
 }
 
+/// A value, or a combination of values.
+type Seen = Box<[Key]>;
+
 /// Values, or combinations of values, that were seen, and when last.
-type Known = IndexMap<Box<[Key]>, EventTime, foldhash::fast::RandomState>;
+#[derive(Default)]
+struct Known {
+    values: Keyed<EventTime, Seen>,
+    /// Values not seen since then count as unknown.
+    oldest: Option<EventTime>,
+    /// Whether [`SOME_TIME`] may be among the times.
+    has_undated: bool,
+}
 
 /// When a value was seen that an older version of the program knew: it did not say.
 const SOME_TIME: EventTime = EventTime(i64::MIN);
@@ -256,6 +268,13 @@ impl Term {
 }
 
 impl State {
+    /// Gives memory of values back that were let go of.
+    fn sweep(&mut self, count: usize) {
+        for known in &mut self.known {
+            known.sweep(count);
+        }
+    }
+
     /// Each term, what is known of it, and its part of an event's values.
     fn each_term<'a>(
         settings: &'a Settings,
@@ -271,17 +290,81 @@ impl State {
     }
 }
 
-/// Notes that a value was seen; whether it is new.
-fn see(known: &mut Known, value: Box<[Key]>, time: EventTime) -> bool {
-    match known.entry(value) {
-        Entry::Occupied(mut seen) => {
-            *seen.get_mut() = time.max(*seen.get());
-            false
+impl Known {
+    /// Notes that a value was seen; whether it is new.
+    fn see(&mut self, value: Seen, time: EventTime) -> bool {
+        // A value that comes late is new once, not as often as it comes.
+        let time = self.oldest.map_or(time, |oldest| time.max(oldest));
+        let Some(slot) = self.values.find(&value) else {
+            self.values.add_new(value, time);
+            return true;
+        };
+        let is_forgotten = self.is_forgotten();
+        let Some(seen) = self.values.cell(slot) else {
+            return true;
+        };
+        let is_new = is_forgotten(*seen);
+        *seen = time.max(*seen);
+        is_new
+    }
+
+    fn is_forgotten(&self) -> impl Fn(EventTime) -> bool + use<> {
+        let oldest = self.oldest;
+        move |seen| oldest.is_some_and(|oldest| seen < oldest)
+    }
+
+    /// Lets go of values that were not seen since a time.
+    fn forget(&mut self, oldest: EventTime, now: EventTime) {
+        if std::mem::take(&mut self.has_undated) {
+            for (_, seen) in self.values.slots_and_cells() {
+                if *seen == SOME_TIME {
+                    *seen = now;
+                }
+            }
         }
-        Entry::Vacant(place) => {
-            place.insert(time);
-            true
+        self.oldest = self.oldest.max(Some(oldest));
+    }
+
+    /// Removes values that were let go of, looking at a few.
+    fn sweep(&mut self, count: usize) {
+        if self.oldest.is_none() {
+            return;
         }
+        let is_forgotten = self.is_forgotten();
+        for slot in self.values.stale(count, |seen| is_forgotten(*seen)) {
+            self.values.remove(slot);
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&Seen, EventTime)> {
+        let is_forgotten = self.is_forgotten();
+        let values = self.values.iter().map(|(value, seen)| (value, *seen));
+        values.filter(move |(_, seen)| !is_forgotten(*seen))
+    }
+
+    fn of(values: impl IntoIterator<Item = (Seen, EventTime)>) -> Self {
+        let mut known = Self::default();
+        for (value, seen) in values {
+            known.has_undated |= seen == SOME_TIME;
+            known.see(value, seen);
+        }
+        known
+    }
+}
+
+/// Saved as a map, without what was let go of.
+impl Serialize for Known {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let values: Vec<(&Seen, EventTime)> = self.iter().collect();
+        values.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Known {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::of(Vec::<(Seen, EventTime)>::deserialize(
+            deserializer,
+        )?))
     }
 }
 
@@ -293,7 +376,7 @@ impl RuleState for State {
             self.known.as_mut_slice(),
         ) {
             for value in elements(Field::Value(value)) {
-                if see(known, [Key::from(&value)].into(), hit.time) {
+                if known.see([Key::from(&value)].into(), hit.time) {
                     let mut document = source::time_document(time, now);
                     document.insert("new_field".to_owned(), Value::from(field.as_str()));
                     document.insert(field.clone(), value);
@@ -306,7 +389,7 @@ impl RuleState for State {
         let mut added = Document::new();
         let terms = Self::each_term(&self.settings, &mut self.known, &hit.sample.values);
         for (term, known, parts) in terms {
-            let what = match term.value(parts).map(|value| see(known, value, hit.time)) {
+            let what = match term.value(parts).map(|value| known.see(value, hit.time)) {
                 Some(true) => "new_field",
                 None if self.settings.alert_on_missing_field => "missing_field",
                 Some(false) | None => continue,
@@ -314,9 +397,12 @@ impl RuleState for State {
             added.insert(what.to_owned(), term.label.clone());
             out.push(Match::of_event(hit.event.as_ref(), added.clone()));
         }
+        self.sweep(PER_EVENT);
     }
 
-    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {}
+    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {
+        self.sweep(PER_TICK);
+    }
 
     fn learn(&mut self, hit: &Hit, start: EventTime) {
         if hit.time >= start || hit.time < start.minus(self.settings.window) {
@@ -326,7 +412,7 @@ impl RuleState for State {
             Self::each_term(&self.settings, &mut self.known, &hit.sample.values)
         {
             for value in term.learnt(parts) {
-                see(known, value, hit.time);
+                known.see(value, hit.time);
             }
         }
     }
@@ -334,12 +420,7 @@ impl RuleState for State {
     fn forget(&mut self, now: EventTime) {
         let oldest = now.minus(self.settings.window);
         for known in &mut self.known {
-            known.retain(|_, seen| {
-                if *seen == SOME_TIME {
-                    *seen = now;
-                }
-                *seen >= oldest
-            });
+            known.forget(oldest, now);
         }
     }
 
@@ -349,11 +430,11 @@ impl RuleState for State {
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
         let known: Vec<Known> = if saved.first() == Some(&1) {
-            let known: Vec<IndexSet<Box<[Key]>>> = saved::load(1, saved)?;
-            let seen = |value| (value, SOME_TIME);
+            let known: Vec<Vec<Seen>> = saved::load(1, saved)?;
+            let undated = |value| (value, SOME_TIME);
             let known = known.into_iter();
             known
-                .map(|known| known.into_iter().map(seen).collect())
+                .map(|known| Known::of(known.into_iter().map(undated)))
                 .collect()
         } else {
             saved::load(2, saved)?
@@ -374,8 +455,8 @@ impl RuleState for State {
             return loaded;
         }
         for (known, before) in self.known.iter_mut().zip(before) {
-            for (value, time) in before {
-                see(known, value, time);
+            for (value, time) in before.iter() {
+                known.see(value.clone(), time);
             }
         }
         Ok(())
@@ -396,7 +477,7 @@ impl RuleState for State {
                     parts.join(", ") == wanted
                 });
                 let (says, seen) = match seen.next() {
-                    Some((_, seen)) => (format!("known of {name}"), Some(*seen)),
+                    Some((_, seen)) => (format!("known of {name}"), Some(seen)),
                     None => (format!("not known of {name}: it matches"), None),
                 };
                 let key = Key::Text(wanted.into());
@@ -407,14 +488,13 @@ impl RuleState for State {
                     ..WindowView::new(&key, usize::from(seen.is_some()), says)
                 };
             }
-            let count = known.len();
-            let times = known
-                .values()
-                .filter(|seen| **seen != SOME_TIME)
-                .take(LOOKED_AT);
+            let count = known.values.len();
+            let times = known.iter().map(|(_, seen)| seen);
+            let times = times.filter(|seen| *seen != SOME_TIME).take(LOOKED_AT);
+            let times: Vec<EventTime> = times.collect();
             WindowView {
-                oldest: times.clone().min().copied(),
-                newest: times.max().copied(),
+                oldest: times.iter().min().copied(),
+                newest: times.iter().max().copied(),
                 ..WindowView::new(
                     &Key::All,
                     count,
@@ -426,6 +506,26 @@ impl RuleState for State {
     }
 
     fn size(&self) -> StateSize {
-        super::size(self.known.iter().map(IndexMap::len).sum(), 0)
+        super::size(self.known.iter().map(|known| known.values.len()).sum(), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_let_go_of_is_new_once_more_and_leaves_little_by_little() {
+        let value = |n: i64| Seen::from([Key::from(&n.into())]);
+        let mut known = Known::of((0..100).map(|n| (value(n), EventTime(n))));
+        known.forget(EventTime(50), EventTime(100));
+        assert!(!known.see(value(50), EventTime(101)) && known.see(value(49), EventTime(101)));
+        // Late ones are new once, too.
+        assert!(known.see(value(48), EventTime(3)) && !known.see(value(48), EventTime(4)));
+        assert!(known.see(value(200), EventTime(3)) && !known.see(value(200), EventTime(4)));
+        assert_eq!((known.values.len(), known.iter().count()), (101, 53));
+        known.sweep(60);
+        known.sweep(60);
+        assert_eq!((known.values.len(), known.iter().count()), (53, 53));
     }
 }

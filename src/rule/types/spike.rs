@@ -6,7 +6,7 @@ use super::TIMEFRAME;
 use super::source::{self, Source};
 use super::spike_windows::{
     ALERT_ON_NEW_DATA, Amount, Cells, Inserted, Measure, SPIKE_HEIGHT, SPIKE_TYPE, Spike,
-    SpikeSettings, THRESHOLD_CUR, THRESHOLD_REF, float, integer,
+    SpikeSettings, THRESHOLD_CUR, THRESHOLD_REF, UntimedCells, float, integer,
 };
 use crate::config::{Problem, Properties, opt};
 use crate::event::time::duration_text;
@@ -214,11 +214,15 @@ impl RuleState for State {
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::save(2, &self.cells)
+        saved::save(3, &self.cells)
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.cells = saved::load(2, saved)?;
+        self.cells = if saved.first() == Some(&2) {
+            saved::load::<UntimedCells>(2, saved)?.into()
+        } else {
+            saved::load(3, saved)?
+        };
         Ok(())
     }
 

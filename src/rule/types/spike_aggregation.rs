@@ -8,7 +8,7 @@ use super::metric::{self, Metric, MetricKind};
 use super::source::{self, time_document};
 use super::spike_windows::{
     ALERT_ON_NEW_DATA, Amount, Cells, Inserted, Measure, SPIKE_HEIGHT, SPIKE_TYPE, Spike,
-    SpikeSettings, THRESHOLD_CUR, THRESHOLD_REF, float, integer,
+    SpikeSettings, THRESHOLD_CUR, THRESHOLD_REF, UntimedCells, float, integer,
 };
 use super::{TIMEFRAME, no_advice};
 use crate::config::{Problem, Properties};
@@ -199,11 +199,17 @@ impl RuleState for State {
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::save(2, &(self.aggregation.to_saved(), &self.cells))
+        saved::save(3, &(self.aggregation.to_saved(), &self.cells))
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        let (aggregation, cells): (SavedAggregation, Cells) = saved::load(2, saved)?;
+        let (aggregation, mut cells): (SavedAggregation, Cells) = if saved.first() == Some(&2) {
+            let (aggregation, cells): (_, UntimedCells) = saved::load(2, saved)?;
+            (aggregation, cells.into())
+        } else {
+            saved::load(3, saved)?
+        };
+        cells.measure(&self.settings.spike);
         self.aggregation = Aggregation::from_saved(&self.settings.plan, aggregation);
         self.cells = cells;
         Ok(())

@@ -5,6 +5,7 @@
 
 mod pair;
 mod settings;
+mod stored;
 mod views;
 
 pub(super) use settings::{
@@ -12,7 +13,8 @@ pub(super) use settings::{
     THRESHOLD_REF,
 };
 
-use super::keyed::{Deadlines, Keyed, Slot};
+use super::deadlines::Deadlines;
+use super::keyed::{Keyed, Slot};
 use crate::event::{Document, EventTime, RawEvent};
 use crate::rule::window::Documents;
 use crate::rule::{Gap, Key, StateSize};
@@ -21,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
 use std::sync::Arc;
 use std::time::Duration;
+use stored::Stored;
 
 /// What an item of a window counts; none for placeholders and for samples without a value.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -42,7 +45,7 @@ impl Amount {
 }
 
 /// What is known of a key.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug)]
 struct Cell {
     /// `None` while the key is forgotten: only its times are known then.
     windows: Option<Box<Windows>>,
@@ -63,7 +66,7 @@ pub(super) struct Cells {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Saved {
-    cells: Keyed<Cell>,
+    cells: Keyed<Stored>,
     ticks: Ticks,
     /// Whether any key has got past twice the timeframe.
     filled_once: bool,
@@ -153,12 +156,13 @@ impl Cells {
             now,
         } = &mut self.saved;
         *now = (*now).max(Some(inserted.now));
-        let slot = cells.find_or_add(key, Cell::default);
-        if cells.cell(slot).is_some_and(|cell| cell.windows.is_none()) {
+        let slot = cells.find_or_add(key, Stored::default);
+        if cells.cell(slot).is_some_and(|cell| cell.is_forgotten()) {
             // A key that was forgotten is written as it comes back: `1` may come back as `true`.
             cells.rename(slot, key);
         }
-        let cell = cells.cell(slot)?;
+        let stored = cells.cell(slot)?;
+        let mut cell = stored.open();
         let was_filled = *filled_once;
         self.items -= cell.len();
         let checked = cell.insert(
@@ -172,6 +176,7 @@ impl Cells {
         );
         self.items += cell.len();
         let due = cell.due(settings, key, &checked, *filled_once, *now);
+        *stored = cell.into();
         self.due.set(slot, due);
         *look_at_all |= settings.checks_new_keys && *filled_once && !was_filled;
         checked.spike()
@@ -200,7 +205,7 @@ impl Cells {
         let mut fills = |slot: &Slot| {
             cells
                 .cell(*slot)
-                .is_some_and(|cell| cell.is_filled(settings, now))
+                .is_some_and(|cell| is_filled(cell, settings, now))
         };
         let fills = settings.checks_new_keys && !*filled_once && slots.iter().any(&mut fills);
         if *look_at_all || fills {
@@ -209,17 +214,20 @@ impl Cells {
         *look_at_all = fills;
         cells.sort(&mut slots);
         for slot in &slots {
-            if let Some((key, cell)) = cells.key_and_cell(*slot) {
+            if let Some((key, stored)) = cells.key_and_cell(*slot) {
+                let mut cell = stored.open();
                 self.items -= cell.len();
                 cell.catch_up_or_forget(key, ticks, settings.timeframe, &mut self.documents);
                 self.items += cell.len();
+                *stored = cell.into();
             }
         }
         ticks.add(now, settings.timeframe);
         for slot in slots {
-            let Some((key, cell)) = cells.key_and_cell(slot) else {
+            let Some((key, stored)) = cells.key_and_cell(slot) else {
                 continue;
             };
+            let mut cell = stored.open();
             self.items -= cell.len();
             let checked = cell.tick(
                 now,
@@ -232,6 +240,7 @@ impl Cells {
             );
             self.items += cell.len();
             let due = cell.due(settings, key, &checked, *filled_once, Some(now));
+            *stored = cell.into();
             if let Some(spike) = checked.spike() {
                 found(key, spike);
             }
@@ -253,8 +262,12 @@ impl Cells {
             ticks.set_back(gap.to);
         }
         let breaks = gap.breaks(settings.timeframe);
+        if !breaks && !gap.is_back() {
+            return;
+        }
         *filled_once &= !breaks;
-        for (slot, cell) in cells.slots_and_cells() {
+        for (slot, key, stored) in cells.slots_keys_and_cells() {
+            let mut cell = stored.open();
             if let Some(windows) = cell.windows.as_mut().filter(|_| gap.is_back()) {
                 if let Some(time) = gap.undone(settings.timeframe) {
                     self.items -= windows.len();
@@ -266,8 +279,38 @@ impl Cells {
             if breaks {
                 cell.first = cell.first.and(Some(gap.to));
             }
-            // The next tick finds out whether it need be looked at.
-            self.due.set(slot, Some(NEVER));
+            let due = if gap.is_back() {
+                // The next tick finds out whether it need be looked at.
+                Some(NEVER)
+            } else {
+                // No key has been watched for long enough.
+                cell.due(settings, key, &Checked::Early, false, *now)
+            };
+            *stored = cell.into();
+            self.due.set(slot, due);
+        }
+    }
+
+    /// What was saved, without the times at which ticks must look at it.
+    fn of(saved: Saved) -> Self {
+        let mut cells = Self::default();
+        for windows in saved.cells.iter().filter_map(|(_, cell)| cell.windows()) {
+            cells.items += windows.len();
+            let kept = windows.cur.iter().map(|item| &item.what.event);
+            cells.documents.found_more(kept);
+        }
+        cells.saved = saved;
+        cells
+    }
+
+    /// Puts the amounts of each window together now, so that no event has to wait for it.
+    pub(super) fn measure(&mut self, settings: &SpikeSettings) {
+        for (_, stored) in self.saved.cells.slots_and_cells() {
+            let mut cell = stored.open();
+            if let Some(windows) = &mut cell.windows {
+                windows.values(settings.measure);
+            }
+            *stored = cell.into();
         }
     }
 
@@ -290,30 +333,36 @@ impl Cells {
 
 impl Serialize for Cells {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.saved.serialize(serializer)
+        (&self.saved, self.due.all()).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Cells {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let saved = Saved::deserialize(deserializer)?;
-        let mut loaded = Self::default();
-        // The next tick finds out which of them need not be looked at.
-        for slot in saved.cells.slots() {
+        let (saved, due): (Saved, Vec<(EventTime, Slot)>) = Deserialize::deserialize(deserializer)?;
+        let mut loaded = Self::of(saved);
+        for (time, slot) in due {
+            if loaded.saved.cells.key(slot).is_none() {
+                return Err(serde::de::Error::custom("a time is of no key"));
+            }
+            loaded.due.set(slot, Some(time));
+        }
+        Ok(loaded)
+    }
+}
+
+/// Cells as version 2 of the types' states had them, without the times at which ticks must look at them.
+#[derive(Deserialize)]
+pub(super) struct UntimedCells(Saved);
+
+impl From<UntimedCells> for Cells {
+    fn from(UntimedCells(saved): UntimedCells) -> Self {
+        let mut loaded = Self::of(saved);
+        for slot in loaded.saved.cells.slots() {
+            // The next tick finds out which of them need not be looked at.
             loaded.due.set(slot, Some(NEVER));
         }
-        let windows = || {
-            saved
-                .cells
-                .iter()
-                .filter_map(|(_, cell)| cell.windows.as_deref())
-        };
-        loaded.items = windows().map(Windows::len).sum();
         loaded
-            .documents
-            .found(windows().flat_map(|windows| windows.cur.iter().map(|item| &item.what.event)));
-        loaded.saved = saved;
-        Ok(loaded)
     }
 }
 
@@ -380,12 +429,6 @@ impl Cell {
         self.check(now, None, around)
     }
 
-    /// Whether a tick finds that the key has been watched for long enough.
-    fn is_filled(&self, settings: &SpikeSettings, now: EventTime) -> bool {
-        let first = self.first.unwrap_or(now);
-        self.windows.is_some() && first.plus(settings.timeframe * 2) <= now
-    }
-
     /// Checks the windows after something was put in at `time`.
     fn check(
         &mut self,
@@ -406,10 +449,19 @@ impl Cell {
                 return Checked::Early;
             }
         }
-        let (cur, reference) = match windows.values(settings.measure) {
-            (Some(cur), Some(reference)) if settings.is_spike(cur, reference) => (cur, reference),
-            _ => return Checked::Nothing,
+        let (Some(cur), Some(reference)) = windows.values(settings.measure) else {
+            return Checked::Nothing;
         };
+        if !settings.may_be_spike(cur, reference, windows.rounding(settings.measure)) {
+            return Checked::Nothing;
+        }
+        let (cur, reference) = match settings.measure {
+            Measure::Mean => windows.means(),
+            _ => (cur, reference),
+        };
+        if !settings.is_spike(cur, reference) {
+            return Checked::Nothing;
+        }
         let item = windows.representative(settings.measure);
         // Where the oldest event was not kept for want of room, another of the window stands for it.
         let others = || {
@@ -480,3 +532,12 @@ impl Cell {
         [windows.due(timeframe), opens].into_iter().flatten().min()
     }
 }
+
+/// Whether a tick finds that a key has been watched for long enough.
+fn is_filled(cell: &Stored, settings: &SpikeSettings, now: EventTime) -> bool {
+    let first = cell.first().unwrap_or(now);
+    !cell.is_forgotten() && first.plus(settings.timeframe * 2) <= now
+}
+
+#[cfg(test)]
+mod tests;

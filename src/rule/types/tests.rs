@@ -210,6 +210,28 @@ proptest! {
     }
 }
 
+/// More values of one key than are remembered.
+#[test]
+fn many_values_are_counted_in_a_sketch_where_the_rule_allows_it() {
+    let rule = "{type: cardinality, cardinality_field: n, max_cardinality: 103000, cardinality_sketch: true, timeframe: {hours: 1}}";
+    let mut bench = Bench::new(rule);
+    let matched = (0..108_000).find(|n| {
+        bench.now += 1;
+        if *n == 101_000 {
+            let (saved, size) = (bench.state.save(), bench.state.size());
+            assert!(size.events != 101_000 && size.events.abs_diff(101_000) < 4000);
+            bench.state = bench.kind.state();
+            assert_eq!(bench.state.load(&saved), Ok(()));
+            assert_eq!(bench.state.size(), size);
+        }
+        let document = json!({"n": n});
+        let matches = bench.event(document.as_object().unwrap(), bench.now, true);
+        !matches.is_empty()
+    });
+    let matched: i32 = matched.unwrap_or(0);
+    assert!(matched.abs_diff(103_000) < 4000, "{matched}");
+}
+
 #[test]
 fn a_rule_that_cannot_work_is_refused_with_words_that_help() {
     for (options, expected) in [

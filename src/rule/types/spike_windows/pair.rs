@@ -1,5 +1,6 @@
 //! Both windows of one key, and the ticks that move them on.
 
+use super::super::metric::{Accumulator, Contribution, MetricKind};
 use super::{Amount, Measure, SpikeSettings};
 use crate::event::EventTime;
 use crate::rule::window::{Documents, Item, KeptEvent, Window};
@@ -18,7 +19,7 @@ pub(super) struct Current {
 pub(super) const NEVER: EventTime = EventTime(i64::MIN);
 
 /// Both windows of a key. Placeholders are not in them: which ones there were is known from the ticks, and all they do is to move the windows on.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Windows {
     pub(super) cur: Window<Current>,
     pub(super) cur_total: Total,
@@ -37,11 +38,22 @@ pub(super) struct Windows {
 }
 
 /// The running sum and number of a window's amounts.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Total {
     /// Minus zero until an amount that is not zero was added: Python starts with the integer 0 and prints it as such.
     pub(super) sum: f64,
     pub(super) number: u32,
+    /// Where sum and number do not tell what is compared; made when that is first asked for.
+    #[serde(skip)]
+    samples: Option<Box<Samples>>,
+}
+
+/// The amounts of a window, put together.
+#[derive(Debug)]
+struct Samples {
+    metric: Accumulator,
+    /// The greatest magnitude there was.
+    greatest: f64,
 }
 
 impl Default for Total {
@@ -49,7 +61,24 @@ impl Default for Total {
         Self {
             sum: -0.0,
             number: 0,
+            samples: None,
         }
+    }
+}
+
+impl Clone for Total {
+    fn clone(&self) -> Self {
+        Self {
+            samples: None,
+            ..*self
+        }
+    }
+}
+
+impl Samples {
+    fn add(&mut self, amount: f64) {
+        self.metric.add(&Contribution::Number(amount));
+        self.greatest = self.greatest.max(amount.abs());
     }
 }
 
@@ -61,6 +90,9 @@ impl Total {
                 self.sum += amount;
             }
             self.number += 1;
+            if let Some(samples) = &mut self.samples {
+                samples.add(amount);
+            }
         }
     }
 
@@ -70,25 +102,51 @@ impl Total {
                 self.sum -= amount;
             }
             self.number = self.number.saturating_sub(1);
+            if let Some(samples) = &mut self.samples {
+                samples.metric.remove(&Contribution::Number(amount));
+            }
         }
     }
 
-    pub(super) fn value(
-        self,
-        measure: Measure,
-        amounts: impl Iterator<Item = Amount>,
-    ) -> Option<f64> {
-        let amounts = amounts.filter_map(Amount::get);
-        let number = f64::from(self.number);
-        match measure {
-            Measure::Sum => Some(self.sum),
-            _ if self.number == 0 => None,
-            Measure::NonZeroMean => Some(self.sum / number),
-            // Added up anew: the running sum of fractions would drift away.
-            Measure::Mean => Some(amounts.sum::<f64>() / number),
-            Measure::Min => amounts.reduce(f64::min),
-            Measure::Max => amounts.reduce(f64::max),
+    /// What is compared; a mean of fractions within [`Total::rounding`].
+    fn value(&mut self, measure: Measure, amounts: impl Iterator<Item = Amount>) -> Option<f64> {
+        let kind = match measure {
+            Measure::Sum => return Some(self.sum),
+            _ if self.number == 0 => return None,
+            Measure::NonZeroMean => return Some(self.sum / f64::from(self.number)),
+            Measure::Mean => MetricKind::Avg,
+            Measure::Min => MetricKind::Min,
+            Measure::Max => MetricKind::Max,
+        };
+        let samples = self.samples.get_or_insert_with(|| {
+            let mut samples = Samples {
+                metric: kind.accumulator(),
+                greatest: 0.0,
+            };
+            amounts
+                .filter_map(Amount::get)
+                .for_each(|amount| samples.add(amount));
+            Box::new(samples)
+        });
+        samples.metric.value()
+    }
+
+    /// How far a mean that is added up in order may be from [`Total::value`].
+    fn rounding(&self) -> f64 {
+        let greatest = self
+            .samples
+            .as_ref()
+            .map_or(0.0, |samples| samples.greatest);
+        // Such numbers the exact sum leaves out.
+        if greatest > 1e290 {
+            return f64::INFINITY;
         }
+        greatest * f64::from(self.number) * f64::EPSILON * 2.0
+    }
+
+    /// The mean as ElastAlert has it: added up in order, with what that rounds away.
+    fn mean(&self, amounts: impl Iterator<Item = Amount>) -> f64 {
+        amounts.filter_map(Amount::get).sum::<f64>() / f64::from(self.number)
     }
 }
 
@@ -249,12 +307,31 @@ impl Windows {
         self.emptied = self.newest.minus(timeframe);
     }
 
-    pub(super) fn values(&self, measure: Measure) -> (Option<f64>, Option<f64>) {
+    /// What is compared; means of fractions within [`Windows::rounding`].
+    pub(super) fn values(&mut self, measure: Measure) -> (Option<f64>, Option<f64>) {
         let cur = self.cur.iter().map(|item| item.what.amount);
         let reference = self.reference.iter().map(|item| item.what);
         (
             self.cur_total.value(measure, cur),
             self.reference_total.value(measure, reference),
+        )
+    }
+
+    /// How far [`Windows::means`] may be from [`Windows::values`].
+    pub(super) fn rounding(&self, measure: Measure) -> (f64, f64) {
+        match measure {
+            Measure::Mean => (self.cur_total.rounding(), self.reference_total.rounding()),
+            Measure::Sum | Measure::NonZeroMean | Measure::Min | Measure::Max => (0.0, 0.0),
+        }
+    }
+
+    /// The means, added up anew: only a spike is worth that.
+    pub(super) fn means(&self) -> (f64, f64) {
+        let cur = self.cur.iter().map(|item| item.what.amount);
+        let reference = self.reference.iter().map(|item| item.what);
+        (
+            self.cur_total.mean(cur),
+            self.reference_total.mean(reference),
         )
     }
 

@@ -89,6 +89,25 @@ impl SpikeSettings {
         })
     }
 
+    /// Whether two values that are right but for so much of rounding may be a spike.
+    pub(super) fn may_be_spike(
+        &self,
+        cur: f64,
+        reference: f64,
+        (cur_off, reference_off): (f64, f64),
+    ) -> bool {
+        if (cur_off, reference_off) == (0.0, 0.0) {
+            return self.is_spike(cur, reference);
+        }
+        if cur + cur_off < self.threshold_cur || reference + reference_off < self.threshold_ref {
+            return false;
+        }
+        let (least, most) = (reference - reference_off, reference + reference_off);
+        let is_up = cur + cur_off >= (least * self.height).min(most * self.height);
+        let is_down = cur - cur_off <= (least / self.height).max(most / self.height);
+        (self.up && is_up) || (self.down && is_down)
+    }
+
     pub(super) fn is_spike(&self, cur: f64, reference: f64) -> bool {
         if self.measure == Measure::NonZeroMean {
             if cur == 0.0 || reference == 0.0 {

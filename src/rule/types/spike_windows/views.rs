@@ -1,6 +1,7 @@
 //! Both windows of a key, as they stand.
 
-use super::{Amount, Cell, Cells, Measure, SpikeSettings};
+use super::stored::Stored;
+use super::{Amount, Cells, Measure, SpikeSettings};
 use crate::event::EventTime;
 use crate::event::time::duration_text;
 use crate::rule::{Key, Wanted, WindowView};
@@ -58,9 +59,9 @@ impl Cells {
     }
 }
 
-impl Cell {
+impl Stored {
     fn view(&self, key: &Key, settings: &SpikeSettings, now: EventTime) -> Option<WindowView> {
-        let windows = self.windows.as_deref()?;
+        let windows = self.windows()?;
         let timeframe = settings.timeframe;
         let current = now.minus(timeframe);
         let before = now.minus(timeframe * 2);
@@ -89,7 +90,7 @@ impl Cell {
             text(reference),
             settings.condition()
         );
-        let filled = self.first.map(|first| first.plus(timeframe * 2));
+        let filled = self.first().map(|first| first.plus(timeframe * 2));
         let filled = filled.filter(|filled| *filled > now);
         if filled.is_some() {
             says.push_str(", when watched for both timeframes");
