@@ -1,5 +1,5 @@
 //! What the rule types cost on the engine's thread at the sizes they are made for: events a second, the longest single step, and memory.
-//! Times are those the thread computed for.
+//! `benches/beside_elastalert.py` runs `--folder DIR` to set the types beside ElastAlert's classes. Times are those the thread computed for.
 //!
 //! `cargo bench --bench rule_types` runs every case, `cargo bench --bench rule_types -- spike` those with `spike` in their name. A step is one event, one tick
 //! or one save. Memory is what the process grew by while the case's state was filled (Linux, `/proc/self/statm`), so the allocator's losses are in it; each case
@@ -15,13 +15,14 @@
 
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
-use tripline::event::{EventTime, RawEvent};
-use tripline::filter::Mapping;
-use tripline::rule::{Evaluator, Key, Rule, Sample, Verdict};
+use tripline::event::json::parse_document;
+use tripline::event::{Document, EventTime, RawEvent, WallTime};
+use tripline::filter::{FilterEvent, Mapping};
+use tripline::rule::{Decider, Evaluator, Key, Rule, RuleSet, Sample, Verdict, Workspace};
 
 #[path = "../tests/it/support/rules.rs"]
 mod rules;
@@ -107,6 +108,11 @@ fn main() {
     {
         let (_, case) = CASES.iter().find(|(known, _)| known == name).unwrap();
         return case();
+    }
+    if let [flag, folder, ..] = arguments.as_slice()
+        && flag == "--folder"
+    {
+        return beside_elastalert(Path::new(folder));
     }
     let wanted = arguments.iter().find(|argument| !argument.starts_with('-'));
     println!("| case | events/s | longest step | matches | memory |\n|---|---|---|---|---|");
@@ -243,6 +249,10 @@ fn load(options: &str) -> Arc<Rule> {
     let file = folder.path().join("rule.yaml");
     let rule = format!("name: rule\nindex: logs\nalert: debug\nfilter: []\n{options}\n");
     std::fs::write(&file, rule).unwrap();
+    load_file(file)
+}
+
+fn load_file(file: PathBuf) -> Arc<Rule> {
     let config = Path::new("pipelines/demo/config.yml");
     let loaded = rules::load(config, &Mapping::default(), &[file]);
     loaded
@@ -482,4 +492,102 @@ fn spike_aggregation() {
         run.event(run.now, sample, None);
     }
     run.row(Some((100_000, "sample")));
+}
+
+/// Each rule of a folder on its `events.ndjson`, a thousand events at a time and a tick after each thousand: a line of JSON a rule.
+fn beside_elastalert(folder: &Path) {
+    let events = std::fs::read(folder.join("events.ndjson")).unwrap();
+    let events: Vec<Arc<RawEvent>> = events
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| {
+            Arc::new(RawEvent {
+                bytes: line.to_vec().into(),
+                meta: None,
+            })
+        })
+        .collect();
+    let files = std::fs::read_dir(folder).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    for file in files.filter(|file| file.extension().is_some_and(|end| end == "yaml")) {
+        let rule = load_file(file);
+        let (alone, matches) = alone(&rule, &events);
+        let (whole, same) = from_bytes(&rule, &events);
+        assert_eq!(matches, same, "{}", rule.name);
+        println!(
+            "{}",
+            serde_json::json!({
+                "type": rule.type_name,
+                "alone_seconds": alone.as_secs_f64(),
+                "whole_seconds": whole.as_secs_f64(),
+                "matches": matches,
+            })
+        );
+    }
+}
+
+const BATCH: usize = 1000;
+
+/// The type on parsed events: filter, sampling, its memory, and the matches written.
+fn alone(rule: &Rule, events: &[Arc<RawEvent>]) -> (Duration, usize) {
+    let mut evaluator = Evaluator::new(rule);
+    let (mut took, mut matches, mut out) = (Duration::ZERO, 0, Vec::new());
+    for batch in events.chunks(BATCH) {
+        let documents: Vec<Document> = batch
+            .iter()
+            .map(|event| parse_document(&event.bytes).unwrap())
+            .collect();
+        let started = spent();
+        let mut newest = EventTime(0);
+        for (document, event) in documents.iter().zip(batch) {
+            let filtered = FilterEvent {
+                document,
+                index: None,
+                id: None,
+                now: WallTime(0),
+            };
+            if rule.filter.matches(&filtered) {
+                let time = rule.event_time(document).unwrap();
+                newest = newest.max(time);
+                let verdict = rule.verdict(&filtered);
+                evaluator.on_event(Some(event), time, verdict, newest, &mut out);
+            }
+        }
+        evaluator.on_tick(newest, &mut out);
+        matches += written(rule, &mut out);
+        took += spent() - started;
+    }
+    (took, matches)
+}
+
+/// The same as the service does it: from the bytes of the events.
+fn from_bytes(rule: &Arc<Rule>, events: &[Arc<RawEvent>]) -> (Duration, usize) {
+    let decider = Decider::new(Arc::new(RuleSet {
+        generation: 0,
+        rules: vec![Arc::clone(rule)],
+    }));
+    let mut workspace = Workspace::default();
+    let mut evaluator = Evaluator::new(rule);
+    let (mut took, mut matches, mut out) = (Duration::ZERO, 0, Vec::new());
+    for batch in events.chunks(BATCH) {
+        let batch: Vec<RawEvent> = batch.iter().map(|event| RawEvent::clone(event)).collect();
+        let started = spent();
+        let mut newest = EventTime(0);
+        let decided = decider.decide_in(&mut workspace, &batch, None, WallTime(0));
+        for decision in decided.decisions {
+            newest = newest.max(decision.time);
+            let event = Some(&decision.event);
+            evaluator.on_event(event, decision.time, decision.verdict, newest, &mut out);
+        }
+        evaluator.on_tick(newest, &mut out);
+        matches += written(rule, &mut out);
+        took += spent() - started;
+    }
+    (took, matches)
+}
+
+/// Writes the matches as alerts get them; how many there are.
+fn written(rule: &Rule, out: &mut Vec<tripline::rule::Match>) -> usize {
+    let written = out.drain(..).map(|matched| rule.match_document(&matched));
+    written.map(std::hint::black_box).count()
 }

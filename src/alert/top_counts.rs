@@ -11,6 +11,7 @@ use std::time::Duration;
 
 pub(super) const OPTIONS: &[OptionSpec] = &[
     opt("top_count_keys")
+        .names_fields()
         .kind(crate::config::Kind::List(&crate::config::Kind::Str))
         .doc("Fields whose most frequent values are added to every match."),
     opt("top_count_number")

@@ -2,11 +2,12 @@
 
 use super::http::{Request, Route};
 use super::options::{filled, is_set, text_or};
-use super::{SendError, Transport};
+use super::{Build, SendError, Transport};
 use crate::alert::BodyStyle;
 use crate::config::Properties;
 use crate::event::{Document, FieldPath, python};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// The summary table is as wide as these programs show, and set in a fixed-width font.
 pub(super) const STYLE: BodyStyle = BodyStyle {
@@ -46,15 +47,6 @@ pub(super) fn icon(properties: &Properties, prefix: &str) -> (String, Value) {
             let emoji = text_or(properties, &option("emoji_override"), ":ghost:");
             ("icon_emoji".to_owned(), Value::String(emoji))
         }
-    }
-}
-
-/// The channels to post to; without the option one, the webhook's own.
-pub(super) fn channels(properties: &Properties, option: &str) -> Vec<String> {
-    if properties.contains(option) {
-        properties.texts(option)
-    } else {
-        vec![String::new()]
     }
 }
 
@@ -130,20 +122,41 @@ impl Link {
     }
 }
 
-/// Posts a message to every channel of every webhook; the first failure ends it.
-pub(super) async fn post(
-    transport: &dyn Transport,
-    webhooks: &[String],
-    channels: &[String],
-    mut message: Map<String, Value>,
-    route: &Route,
-) -> Result<(), SendError> {
-    for webhook in webhooks {
-        for channel in channels {
-            message.insert("channel".to_owned(), json!(channel));
-            let request = Request::post(webhook, Value::Object(message.clone()), route);
-            transport.deliver(request).await?;
+/// The incoming webhooks that messages are posted to.
+#[derive(Debug)]
+pub(super) struct Hooks {
+    pub(super) urls: Vec<String>,
+    /// Without the option one, the webhook's own.
+    channels: Vec<String>,
+    route: Route,
+    transport: Arc<dyn Transport>,
+}
+
+impl Hooks {
+    /// Those that a rule has under the options that begin with `prefix`.
+    pub(super) fn read(properties: &Properties, prefix: &str, build: &Build) -> Self {
+        let channels = format!("{prefix}_channel_override");
+        Self {
+            urls: properties.texts(&format!("{prefix}_webhook_url")),
+            channels: if properties.contains(&channels) {
+                properties.texts(&channels)
+            } else {
+                vec![String::new()]
+            },
+            route: Route::read(properties, prefix, build),
+            transport: Arc::clone(&build.transport),
         }
     }
-    Ok(())
+
+    /// Posts a message to every channel of every webhook; the first failure ends it.
+    pub(super) async fn post(&self, mut message: Map<String, Value>) -> Result<(), SendError> {
+        for url in &self.urls {
+            for channel in &self.channels {
+                message.insert("channel".to_owned(), json!(channel));
+                let request = Request::post(url, Value::Object(message.clone()), &self.route);
+                self.transport.deliver(request).await?;
+            }
+        }
+        Ok(())
+    }
 }

@@ -74,7 +74,7 @@ pub fn exits(
             problems.extend(unknown(own, &tables, &is_named_by_user));
         }
         let properties = own.map_or_else(|| properties.clone(), |own| properties.overlaid(own));
-        let found = check(properties.mapping(), &node.span, &[entry.options]);
+        let found = check(|name| properties.get(name), &node.span, &[entry.options]);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
         if !usable {

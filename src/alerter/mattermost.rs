@@ -1,16 +1,15 @@
 //! `mattermost`: posts to incoming webhooks.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#mattermost>.
 
-use super::chat::{self, Link};
-use super::http::{Route, check_urls};
+use super::chat::{self, Hooks, Link};
+use super::http::check_urls;
 use super::options::{Formatted, filled, text_or};
-use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
+use super::{Alerter, AlerterEntry, Build, Built, SendError};
 use crate::alert::Alert;
 use crate::config::{Kind, Node, Problem, Properties, opt};
 use crate::event::{Document, python};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 pub(super) static ENTRY: AlerterEntry = AlerterEntry {
     name: "mattermost",
@@ -48,9 +47,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
 
 #[derive(Debug)]
 struct Mattermost {
-    webhooks: Vec<String>,
-    channels: Vec<String>,
-    route: Route,
+    hooks: Hooks,
     username: String,
     icon: (String, Value),
     pretext: String,
@@ -61,7 +58,6 @@ struct Mattermost {
     body_in_attachment: bool,
     links: Vec<Link>,
     missing: String,
-    transport: Arc<dyn Transport>,
 }
 
 /// A field whose value may hold values of the match.
@@ -84,9 +80,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         .get("mattermost_msg_fields")
         .and_then(Node::as_seq);
     let mattermost = Mattermost {
-        webhooks: properties.texts("mattermost_webhook_url"),
-        channels: chat::channels(properties, "mattermost_channel_override"),
-        route: Route::read(properties, "mattermost", build),
+        hooks: Hooks::read(properties, "mattermost", build),
         username: or("mattermost_username_override", "elastalert"),
         icon: chat::icon(properties, "mattermost"),
         pretext,
@@ -100,7 +94,6 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         body_in_attachment: or("alert_text_type", "") == "alert_text_only",
         links: Link::read(properties, "mattermost", "Discover in opensearch"),
         missing: or("alert_missing_value", "<MISSING VALUE>"),
-        transport: Arc::clone(&build.transport),
     };
     Ok(Built {
         warnings: check_urls(properties, "mattermost_webhook_url"),
@@ -174,21 +167,14 @@ impl Alerter for Mattermost {
                 "mattermost_username_override".to_owned(),
                 json!(self.username),
             ),
-            ("mattermost_webhook_url".to_owned(), json!(self.webhooks)),
+            ("mattermost_webhook_url".to_owned(), json!(self.hooks.urls)),
         ])
     }
 
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             let message = self.message(alert)?;
-            chat::post(
-                &*self.transport,
-                &self.webhooks,
-                &self.channels,
-                message,
-                &self.route,
-            )
-            .await
+            self.hooks.post(message).await
         })
     }
 }

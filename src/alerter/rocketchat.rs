@@ -1,16 +1,15 @@
 //! `rocketchat`: posts to incoming webhooks.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#rocket-chat>.
 
-use super::chat::{self, Field, Link};
-use super::http::{Route, check_urls};
+use super::chat::{self, Field, Hooks, Link};
+use super::http::check_urls;
 use super::options::{CERTIFICATES, text_or};
-use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
+use super::{Alerter, AlerterEntry, Build, Built, SendError};
 use crate::alert::Alert;
 use crate::config::{Kind, Problem, Properties, opt};
 use crate::event::Document;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 pub(super) static ENTRY: AlerterEntry = AlerterEntry {
     name: "rocketchat",
@@ -78,16 +77,13 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
 
 #[derive(Debug)]
 struct RocketChat {
-    webhooks: Vec<String>,
-    channels: Vec<String>,
-    route: Route,
+    hooks: Hooks,
     username: String,
     /// The message's members that are the same for all alerts.
     message: Map<String, Value>,
     color: String,
     fields: Vec<Field>,
     links: Vec<Link>,
-    transport: Arc<dyn Transport>,
 }
 
 fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> {
@@ -102,15 +98,12 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         message.insert("emoji".to_owned(), Value::String(emoji));
     }
     let rocket_chat = RocketChat {
-        webhooks: properties.texts("rocket_chat_webhook_url"),
-        channels: chat::channels(properties, "rocket_chat_channel_override"),
-        route: Route::read(properties, "rocket_chat", build),
+        hooks: Hooks::read(properties, "rocket_chat", build),
         username,
         message,
         color: or("rocket_chat_msg_color", "danger"),
         fields: Field::read(properties, "rocket_chat_alert_fields"),
         links: Link::read(properties, "rocket_chat", "Discover in opensearch"),
-        transport: Arc::clone(&build.transport),
     };
     Ok(Built {
         warnings: check_urls(properties, "rocket_chat_webhook_url"),
@@ -143,21 +136,14 @@ impl Alerter for RocketChat {
                 "rocket_chat_username_override".to_owned(),
                 json!(self.username),
             ),
-            ("rocket_chat_webhook_url".to_owned(), json!(self.webhooks)),
+            ("rocket_chat_webhook_url".to_owned(), json!(self.hooks.urls)),
         ])
     }
 
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             let message = self.message(alert)?;
-            chat::post(
-                &*self.transport,
-                &self.webhooks,
-                &self.channels,
-                message,
-                &self.route,
-            )
-            .await
+            self.hooks.post(message).await
         })
     }
 }

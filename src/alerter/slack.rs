@@ -1,17 +1,16 @@
 //! `slack`: posts to incoming webhooks.
 //! Follows <https://elastalert2.readthedocs.io/en/latest/alerts.html#slack>.
 
-use super::chat::{self, Field, Link};
-use super::http::{Route, check_urls};
+use super::chat::{self, Field, Hooks, Link};
+use super::http::check_urls;
 use super::options::{CERTIFICATES, filled, is_set, text_or};
-use super::{Alerter, AlerterEntry, Build, Built, SendError, Transport};
+use super::{Alerter, AlerterEntry, Build, Built, SendError};
 use crate::alert::Alert;
 use crate::config::{Kind, Problem, Properties, TEXTS, opt};
 use crate::engine::TicketUse;
 use crate::event::Document;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 pub(super) static ENTRY: AlerterEntry = AlerterEntry {
     name: "slack",
@@ -106,9 +105,7 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
 
 #[derive(Debug)]
 struct Slack {
-    webhooks: Vec<String>,
-    channels: Vec<String>,
-    route: Route,
+    hooks: Hooks,
     username: String,
     /// The message's members that are the same for all alerts.
     message: Map<String, Value>,
@@ -119,7 +116,6 @@ struct Slack {
     links: Vec<Link>,
     /// The colour and the title of the link to the alert's ticket, if that is to be shown.
     ticket: Option<(String, String)>,
-    transport: Arc<dyn Transport>,
 }
 
 fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> {
@@ -141,9 +137,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         attachment.insert("pretext".to_owned(), Value::String(text));
     }
     let slack = Slack {
-        webhooks: properties.texts("slack_webhook_url"),
-        channels: chat::channels(properties, "slack_channel_override"),
-        route: Route::read(properties, "slack", build),
+        hooks: Hooks::read(properties, "slack", build),
         username,
         message,
         attachment,
@@ -154,7 +148,6 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
             let color = or("slack_jira_ticket_color", "#ec4b98");
             (color, or("slack_jira_ticket_title", "Jira Ticket"))
         }),
-        transport: Arc::clone(&build.transport),
     };
     Ok(Built {
         warnings: check_urls(properties, "slack_webhook_url"),
@@ -203,14 +196,7 @@ impl Alerter for Slack {
     fn send<'a>(&'a self, alert: &'a Alert<'a>) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async move {
             let message = self.message(alert)?;
-            chat::post(
-                &*self.transport,
-                &self.webhooks,
-                &self.channels,
-                message,
-                &self.route,
-            )
-            .await
+            self.hooks.post(message).await
         })
     }
 }

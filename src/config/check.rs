@@ -3,13 +3,17 @@
 use super::{Data, Kind, Mapping, Node, OptionSpec, Problem, Severity, Span, duration};
 use std::fmt::Write as _;
 
-/// Checks kinds and required options. `place` is where a missing option is reported.
+/// Checks kinds and required options. `get` finds an option by name; `place` is where a missing one is reported.
 ///
 /// An option may stand in several tables (two alerters that share one); it must suit all of them.
-pub fn check(options: &Mapping, place: &Span, tables: &[&[OptionSpec]]) -> Vec<Problem> {
+pub fn check<'n>(
+    get: impl Fn(&str) -> Option<&'n Node>,
+    place: &Span,
+    tables: &[&[OptionSpec]],
+) -> Vec<Problem> {
     let mut problems: Vec<Problem> = Vec::new();
     for spec in tables.iter().copied().flatten() {
-        let found = match options.get(spec.name) {
+        let found = match get(spec.name) {
             Some(value) => check_value(spec, value),
             None if spec.required => Some(missing(spec, place)),
             None => None,

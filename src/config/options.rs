@@ -85,6 +85,8 @@ pub struct OptionSpec {
     pub no_effect: Option<&'static str>,
     /// Whether a rule keeps what it remembers when this is edited: the option judges what is remembered, and does not shape it.
     pub judges: bool,
+    /// Whether its texts are names of the events' fields.
+    pub names_fields: bool,
     /// What it does, in one sentence.
     pub doc: &'static str,
     /// What to do when it is missing or of the wrong kind, where the kind alone does not say it.
@@ -102,6 +104,7 @@ pub const fn opt(name: &'static str) -> OptionSpec {
         may_be_empty: false,
         no_effect: None,
         judges: false,
+        names_fields: false,
         doc: "",
         hint: None,
     }
@@ -190,6 +193,13 @@ impl OptionSpec {
     #[must_use]
     pub const fn judges(mut self) -> Self {
         self.judges = true;
+        self
+    }
+
+    /// Its texts are names of the events' fields.
+    #[must_use]
+    pub const fn names_fields(mut self) -> Self {
+        self.names_fields = true;
         self
     }
 

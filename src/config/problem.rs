@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// A file's text as it was read, kept to show the lines a problem is about.
 pub struct SourceFile {
@@ -42,15 +42,13 @@ impl Span {
 
     /// A span in no file: for values made by the program itself.
     pub fn nowhere() -> Self {
-        let file = SourceFile {
-            path: PathBuf::new(),
-            text: String::new(),
-        };
-        Self {
-            file: Arc::new(file),
-            start: 0,
-            end: 0,
-        }
+        static NOWHERE: LazyLock<Arc<SourceFile>> = LazyLock::new(|| {
+            Arc::new(SourceFile {
+                path: PathBuf::new(),
+                text: String::new(),
+            })
+        });
+        Self::of_file(&NOWHERE)
     }
 
     /// The path of the file.

@@ -10,7 +10,9 @@ use std::time::Duration;
 /// before anything is built.
 #[derive(Clone, Default)]
 pub struct Properties {
-    map: Mapping,
+    own: Arc<Mapping>,
+    /// What many rules have alike; their own go before it.
+    shared: Arc<Mapping>,
     /// The names of options that texts must not show.
     secrets: Arc<[&'static str]>,
 }
@@ -19,7 +21,7 @@ pub struct Properties {
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
-            .entries(self.map.iter().map(|(name, _)| name.key_text()))
+            .entries(self.iter().map(|(name, _)| name.key_text()))
             .finish()
     }
 }
@@ -28,9 +30,15 @@ impl Properties {
     /// Options from a checked mapping.
     pub fn new(map: Mapping) -> Self {
         Self {
-            map,
-            secrets: Arc::default(),
+            own: Arc::new(map),
+            ..Self::default()
         }
+    }
+
+    /// The same over others, which many rules have alike.
+    #[must_use]
+    pub fn over(self, shared: Arc<Mapping>) -> Self {
+        Self { shared, ..self }
     }
 
     /// The same, with the names of those that texts must not show.
@@ -45,34 +53,45 @@ impl Properties {
     }
 
     /// The members as they are.
-    pub fn mapping(&self) -> &Mapping {
-        &self.map
+    pub fn iter(&self) -> impl Iterator<Item = (&Node, &Node)> {
+        let shared = self.shared.iter().filter(|(key, _)| {
+            let own = key.as_str().and_then(|name| self.own.get(name));
+            own.is_none()
+        });
+        self.own.iter().chain(shared)
+    }
+
+    /// Key and value of the option: the key's span is where it was written.
+    pub fn entry(&self, name: &str) -> Option<(&Node, &Node)> {
+        self.own.entry(name).or_else(|| self.shared.entry(name))
     }
 
     /// These options with others laid over them.
     #[must_use]
     pub fn overlaid(&self, over: &Mapping) -> Self {
         // A rule keeps them as long as it runs: no room for more.
-        let mut members = Vec::with_capacity(self.map.0.len() + over.0.len());
-        members.extend_from_slice(&self.map.0);
-        let mut map = Mapping(members);
+        let mut members = Vec::with_capacity(self.own.0.len() + over.0.len());
+        members.extend_from_slice(&self.own.0);
+        let mut own = Mapping(members);
         for (key, value) in over.iter() {
-            map.set(key.clone(), value.clone());
+            own.set(key.clone(), value.clone());
         }
+        own.0.shrink_to_fit();
         Self {
-            map,
+            own: Arc::new(own),
+            shared: Arc::clone(&self.shared),
             secrets: Arc::clone(&self.secrets),
         }
     }
 
     /// The node under a name, null included.
     pub fn get(&self, name: &str) -> Option<&Node> {
-        self.map.get(name)
+        self.entry(name).map(|(_, value)| value)
     }
 
     /// Whether the option is written, even as null.
     pub fn contains(&self, name: &str) -> bool {
-        self.map.get(name).is_some()
+        self.get(name).is_some()
     }
 
     /// Text; numbers and booleans count as their Python text.

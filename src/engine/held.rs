@@ -104,7 +104,7 @@ impl Engine {
             rule: rule.clone(),
             time: held.time,
             verdict: held.verdict.clone(),
-            event: StoredEvent::of(&held.event),
+            event: StoredEvent(Arc::clone(&held.event)),
             now: held.came,
         });
         let dropped = self.held.push(rule, opens, held);

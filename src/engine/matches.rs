@@ -36,7 +36,9 @@ impl Engine {
             return Ok(());
         }
         // Without a key the silence can be looked up before the document is built, which most matches then need not be.
-        let keyless = rule.query_key.is_none() && matched.added.is_empty();
+        // (flatline has its key among what it adds.)
+        let keyless =
+            rule.query_key.is_none() && (rule.type_name != "flatline" || matched.added.is_empty());
         if keyless && self.silences.is_silenced(&rule.realert_key, now) {
             self.held_back(entry, position, rule.realert_key.clone(), out);
             return Ok(());

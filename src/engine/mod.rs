@@ -35,16 +35,17 @@ pub use effect::{
 pub use notice::{NOTICES, Notices, is_exception};
 pub use outbox::Progress;
 pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
-pub use record::{Record, StoredEvent};
+use record::LastKept;
+pub use record::{KeptEvent, Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
 pub use view::{AggregationView, Look, RuleView};
 pub use warm::{Coming, Memory};
 
 use crate::event::json::parse_document;
-use crate::event::{Document, EventTime, RawEvent, WallTime};
+use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Match, Verdict};
+use crate::rule::{Decided, Decision, Evaluator, Hit, Match, Verdict};
 use aggregate::Aggregates;
 use failing::{Failing, guarded};
 use held::{Held, HeldEvent};
@@ -145,10 +146,30 @@ pub struct Outcome {
     pub records: Vec<Record>,
     /// What people may want to know.
     pub notes: Vec<Note>,
+    /// The event that the records tell of last.
+    kept: LastKept,
+}
+
+impl Outcome {
+    /// Begins anew, with the room it has.
+    pub fn clear(&mut self) {
+        let Self {
+            effects,
+            records,
+            notes,
+            kept,
+        } = self;
+        effects.clear();
+        records.clear();
+        notes.clear();
+        *kept = LastKept::default();
+    }
 }
 
 /// What the engine holds of one rule.
 struct Cell {
+    /// The rule's name, as records and notes have it.
+    name: Arc<str>,
     evaluator: Evaluator,
     /// What of the events seen is counted.
     seen: Seen,
@@ -194,6 +215,8 @@ pub struct Engine {
     counted: Vec<usize>,
     /// Bytes of events that rules keep for later matches.
     kept_bytes: u64,
+    /// While the journal is replayed: the event that it told of last.
+    restored: LastKept,
 }
 
 impl Engine {
@@ -218,6 +241,7 @@ impl Engine {
             stream: None,
             counted: Vec::new(),
             kept_bytes: 0,
+            restored: LastKept::default(),
         }
     }
 
@@ -409,35 +433,36 @@ impl Engine {
             cell.seen.add(time, fields.clone(), counted.keep);
             out.records.push(Record::Seen { rule, time, fields });
         }
-        if let Verdict::Sample(sample) = &verdict {
-            // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
-            if let Err(left_out) = cell.in_time(time, now, &self.options) {
-                return self.count(position, left_out);
-            }
-            let kept = entry.rule.kind.keeps_events().then_some(event.as_ref());
-            out.records.push(Record::hit(
-                &entry.rule.name,
-                time,
-                sample.clone(),
-                kept,
-                rule_time,
-            ));
-        }
         let mut matches = Vec::new();
-        let evaluated = self.show(
-            position,
-            Some(&event),
-            time,
-            verdict,
-            rule_time,
-            &mut matches,
-        );
-        if let Some(cell) = self.cells.get(position) {
-            let events = cell.evaluator.not_kept();
-            if events > 0 {
-                let rule = entry.rule.name.clone();
-                out.notes.push(Note::NotKept { rule, events });
+        let mut evaluated = Ok(());
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Match => matches.push(Match::of_event(Some(&event), Document::new())),
+            Verdict::Sample(sample) => {
+                // Matches without memory stand on their own, however late; windows must not be moved by a wrong clock.
+                if let Err(left_out) = cell.in_time(time, now, &self.options) {
+                    return self.count(position, left_out);
+                }
+                let rule = Arc::clone(&cell.name);
+                let hit = Hit {
+                    time,
+                    sample,
+                    event: Some(event),
+                };
+                evaluated = self.show(position, &hit, rule_time, &mut matches);
+                let keeps = entry.rule.kind.keeps_events();
+                let event = hit.event.filter(|_| keeps);
+                out.records.push(Record::Hit {
+                    rule,
+                    time,
+                    sample: hit.sample,
+                    event: event.map_or(KeptEvent::None, |event| out.kept.store(&event)),
+                    now: rule_time,
+                });
+                self.note_not_kept(entry, position, out);
             }
+        }
+        if let Some(cell) = self.cells.get(position) {
             cell.believe(entry, rule_time, &mut matches);
         }
         match evaluated {
@@ -446,13 +471,20 @@ impl Engine {
         }
     }
 
+    fn note_not_kept(&self, entry: &ProgramRule, position: usize, out: &mut Outcome) {
+        let cell = self.cells.get(position);
+        let events = cell.map_or(0, |cell| cell.evaluator.not_kept());
+        if events > 0 {
+            let rule = entry.rule.name.clone();
+            out.notes.push(Note::NotKept { rule, events });
+        }
+    }
+
     /// Shows a rule's memory one event, which it may keep if there is room.
     fn show(
         &mut self,
         position: usize,
-        event: Option<&Arc<RawEvent>>,
-        time: EventTime,
-        verdict: Verdict,
+        hit: &Hit,
         rule_time: EventTime,
         matches: &mut Vec<Match>,
     ) -> Result<(), String> {
@@ -461,7 +493,7 @@ impl Engine {
         };
         evaluator.set_room(self.kept_bytes < self.options.most_kept);
         let kept = evaluator.kept_bytes();
-        let shown = guarded(|| evaluator.on_event(event, time, verdict, rule_time, matches));
+        let shown = guarded(|| evaluator.on_hit(hit, rule_time, matches));
         self.kept_bytes = self.kept_bytes.saturating_sub(kept) + evaluator.kept_bytes();
         shown
     }
@@ -497,16 +529,12 @@ impl Engine {
 
     fn record_counts(&mut self, out: &mut Outcome) {
         for position in self.counted.drain(..) {
-            let (Some(cell), Some(entry)) = (
-                self.cells.get_mut(position),
-                self.program.rules.get(position),
-            ) else {
-                continue;
-            };
-            out.records.push(Record::Counts {
-                rule: entry.rule.name.clone(),
-                counts: std::mem::take(&mut cell.unrecorded),
-            });
+            if let Some(cell) = self.cells.get_mut(position) {
+                out.records.push(Record::Counts {
+                    rule: Arc::clone(&cell.name),
+                    counts: std::mem::take(&mut cell.unrecorded),
+                });
+            }
         }
     }
 
@@ -524,6 +552,7 @@ impl Engine {
 impl Cell {
     fn new(entry: &ProgramRule) -> Self {
         Self {
+            name: entry.rule.name.as_str().into(),
             evaluator: Evaluator::new(&entry.rule),
             seen: Seen::default(),
             newest: None,

@@ -373,24 +373,25 @@ impl Engine {
         });
     }
 
-    /// No retry waits longer than the longest wait: one that would was planned before the clock was set back.
+    /// Nothing waits longer than the longest wait between retries: what would was planned before the clock was set back.
     pub(super) fn plan_retries_again(&mut self, now: WallTime, out: &mut Outcome) {
         let latest = now.plus(self.options.retry_longest);
         while let Some((at, id, alerter)) = self.outbox.retries.last().cloned()
             && at > latest
         {
-            let Some(Progress::Failed {
-                attempts, error, ..
-            }) = self.outbox.progress(&id, alerter).cloned()
-            else {
-                self.outbox.retries.remove(&(at, id, alerter));
-                continue;
-            };
-            let next = latest;
-            let progress = Progress::Failed {
-                attempts,
-                next,
-                error,
+            let progress = match self.outbox.progress(&id, alerter) {
+                Some(Progress::Failed {
+                    attempts, error, ..
+                }) => Progress::Failed {
+                    attempts: *attempts,
+                    next: latest,
+                    error: error.clone(),
+                },
+                Some(Progress::Waiting { .. }) => Progress::Waiting { until: latest },
+                Some(Progress::Trying(_) | Progress::Sent | Progress::GivenUp { .. }) | None => {
+                    self.outbox.retries.remove(&(at, id, alerter));
+                    continue;
+                }
             };
             self.set_progress(&id, alerter, progress.clone(), out);
             self.outbox.set(&id, alerter, progress);

@@ -5,7 +5,7 @@ use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
-use crate::rule::{Gap, Sample, Verdict};
+use crate::rule::{Gap, Hit, Sample, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -16,13 +16,13 @@ pub enum Record {
     /// An event that a rule type took in.
     Hit {
         /// The rule.
-        rule: String,
+        rule: Arc<str>,
         /// The event's time.
         time: EventTime,
         /// What the type's state needs.
         sample: Sample,
         /// The event, when a later match may print it.
-        event: Option<StoredEvent>,
+        event: KeptEvent,
         /// The time for the rules.
         now: EventTime,
     },
@@ -34,7 +34,7 @@ pub enum Record {
     /// What was counted for a rule.
     Counts {
         /// The rule.
-        rule: String,
+        rule: Arc<str>,
         /// The counts.
         counts: Counts,
     },
@@ -166,55 +166,105 @@ pub enum Record {
         #[serde(with = "as_text")]
         fields: Document,
     },
+    /// What was counted for a rule since the last tick it was told of, by the hours it had until now.
+    Interval {
+        /// The rule.
+        rule: String,
+        /// The counts.
+        counts: Counts,
+    },
 }
 
-/// An event in the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredEvent {
-    json: Vec<u8>,
-    index: Option<String>,
-    id: Option<String>,
-}
+/// An event in the journal: its bytes, its index and its id.
+#[derive(Debug, Clone)]
+pub struct StoredEvent(pub(super) Arc<RawEvent>);
 
 impl StoredEvent {
-    pub(super) fn of(event: &RawEvent) -> Self {
-        let meta = event.meta.as_deref().cloned().unwrap_or_default();
-        Self {
-            json: event.bytes.to_vec(),
-            index: meta.index,
-            id: meta.id,
+    fn parts(&self) -> (Json<'_>, Option<&str>, Option<&str>) {
+        let meta = self.0.meta.as_deref();
+        let index = meta.and_then(|meta| meta.index.as_deref());
+        let id = meta.and_then(|meta| meta.id.as_deref());
+        (Json(&self.0.bytes), index, id)
+    }
+}
+
+impl PartialEq for StoredEvent {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.parts() == other.parts()
+    }
+}
+
+impl Serialize for StoredEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.parts().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for StoredEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (json, index, id) =
+            <(Vec<u8>, Option<String>, Option<String>)>::deserialize(deserializer)?;
+        Ok(Self(Arc::new(RawEvent {
+            bytes: Bytes::from(json),
+            meta: Some(Arc::new(Meta { index, id })),
+        })))
+    }
+}
+
+/// JSON text that is written in one piece.
+#[derive(PartialEq)]
+struct Json<'b>(&'b [u8]);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        in_one_piece(self.0, serializer)
+    }
+}
+
+/// Writes bytes at once, not one by one as a list of numbers; they are read as one.
+pub(super) fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
+}
+
+/// An event that a later match may print, in the record of a hit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum KeptEvent {
+    /// None will.
+    None,
+    /// This one.
+    Event(StoredEvent),
+    /// The latest one in the records before: rules that pick the same event follow each other.
+    Same,
+}
+
+/// The event that was written last among some records: those of one commit, or those that recovery reads.
+#[derive(Debug, Default)]
+pub(super) struct LastKept(Option<Arc<RawEvent>>);
+
+impl LastKept {
+    /// What a hit's record says of its event.
+    pub(super) fn store(&mut self, event: &Arc<RawEvent>) -> KeptEvent {
+        if self.0.as_ref().is_some_and(|last| Arc::ptr_eq(last, event)) {
+            return KeptEvent::Same;
         }
+        self.0 = Some(Arc::clone(event));
+        KeptEvent::Event(StoredEvent(Arc::clone(event)))
     }
 
-    pub(super) fn restore(self) -> Arc<RawEvent> {
-        let meta = Meta {
-            index: self.index,
-            id: self.id,
-        };
-        Arc::new(RawEvent {
-            bytes: Bytes::from(self.json),
-            meta: Some(Arc::new(meta)),
-        })
+    /// The event of a record.
+    fn restore(&mut self, kept: KeptEvent) -> Option<Arc<RawEvent>> {
+        match kept {
+            KeptEvent::None => None,
+            KeptEvent::Event(StoredEvent(event)) => {
+                self.0 = Some(Arc::clone(&event));
+                Some(event)
+            }
+            KeptEvent::Same => self.0.clone(),
+        }
     }
 }
 
 impl Record {
-    pub(super) fn hit(
-        rule: &str,
-        time: EventTime,
-        sample: Sample,
-        event: Option<&RawEvent>,
-        now: EventTime,
-    ) -> Self {
-        Self::Hit {
-            rule: rule.to_owned(),
-            time,
-            sample,
-            event: event.map(StoredEvent::of),
-            now,
-        }
-    }
-
     /// Whether the journal must be safe on disk before what belongs to it is done. Counts alone may be lost with the machine.
     pub fn must_be_safe(&self) -> bool {
         !matches!(
@@ -239,24 +289,21 @@ impl Engine {
                 event,
                 now,
             } => {
+                // Records that follow may be of the same event, whatever becomes of this one.
+                let event = self.restored.restore(event);
                 let (position, _) = self.program.find(&rule)?;
                 let cell = self.cells.get_mut(position)?;
                 if cell.is_foreign {
                     return None;
                 }
                 cell.newest = cell.newest.max(Some(time));
-                // Matches found again were decided before: the records that follow say what became of them.
-                let event = event.map(StoredEvent::restore);
-                let verdict = Verdict::Sample(sample);
-                let again = self.show(
-                    position,
-                    event.as_ref(),
+                let hit = Hit {
                     time,
-                    verdict,
-                    now,
-                    &mut Vec::new(),
-                );
-                if again.is_err() {
+                    sample,
+                    event,
+                };
+                // Matches found again were decided before: the records that follow say what became of them.
+                if self.show(position, &hit, now, &mut Vec::new()).is_err() {
                     self.forget_memory(&rule);
                 }
             }
@@ -272,6 +319,10 @@ impl Engine {
                 if let Some(cell) = self.cells.get_mut(position) {
                     cell.count(counts);
                 }
+            }
+            Record::Interval { rule, counts } => {
+                let (position, _) = self.program.find(&rule)?;
+                self.cells.get_mut(position)?.interval = counts;
             }
             Record::Seen { rule, time, fields } => {
                 let (position, entry) = self.program.find(&rule)?;
@@ -329,7 +380,7 @@ impl Engine {
                 let held = HeldEvent {
                     time,
                     verdict,
-                    event: event.restore(),
+                    event: event.0,
                     came: now,
                 };
                 self.restore_held(&rule, held);

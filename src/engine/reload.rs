@@ -40,9 +40,23 @@ impl Engine {
                     // Of the events so far the fields that are to be counted now were not kept.
                     cell.seen = Seen::default();
                 }
+                // Whoever reads the journal knows only the new hours, and tells the rule of other ticks than it was told of.
+                let other_hours = entry.rule.hours != before.rule.hours;
+                if other_hours {
+                    out.records.push(Record::Interval {
+                        rule: rule.clone(),
+                        counts: cell.interval,
+                    });
+                }
                 let note = match edit {
                     Edit::None => Note::RuleKept { rule },
-                    Edit::Words(edited) => Note::RuleMigrated { rule, edited },
+                    Edit::Words(edited) => {
+                        if other_hours {
+                            let memory = cell.memory(&entry.rule, self.watched);
+                            out.records.push(Record::Warmed(memory));
+                        }
+                        Note::RuleMigrated { rule, edited }
+                    }
                     Edit::Judgement(edited) => match cell.judge_anew(entry) {
                         Ok(()) => {
                             // Whoever reads the journal judges by the new options only, and would come to another memory.

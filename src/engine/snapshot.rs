@@ -4,7 +4,7 @@ use super::aggregate::Group;
 use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::record::{as_text, as_texts};
+use super::record::{LastKept, as_text, as_texts, in_one_piece};
 use super::{
     AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Record, Silence, StoredEvent,
 };
@@ -60,6 +60,7 @@ struct StoredHeld {
 struct RuleMemory {
     name: String,
     fingerprint: u64,
+    #[serde(serialize_with = "in_one_piece")]
     state: Vec<u8>,
     newest: Option<EventTime>,
     interval: Counts,
@@ -126,7 +127,11 @@ impl Snapshot {
     /// # Errors
     /// Something in it cannot be written.
     pub fn encode(&self) -> Result<Vec<u8>, SnapshotError> {
-        Ok(postcard::to_extend(self, VERSION.to_le_bytes().to_vec())?)
+        // Most of it is what rules remember.
+        let states = self.rules.iter().map(|rule| rule.state.len() + 64);
+        let mut bytes = Vec::with_capacity(states.sum());
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        Ok(postcard::to_extend(self, bytes)?)
     }
 
     /// The snapshot from bytes.
@@ -175,6 +180,7 @@ impl Engine {
         for cell in &mut self.cells {
             cell.is_foreign = false;
         }
+        self.restored = LastKept::default();
         self.program.record()
     }
 
@@ -248,7 +254,7 @@ impl Engine {
                     rule: rule.to_owned(),
                     time: held.time,
                     verdict: held.verdict.clone(),
-                    event: StoredEvent::of(&held.event),
+                    event: StoredEvent(Arc::clone(&held.event)),
                     came: held.came,
                 })
                 .collect(),
@@ -347,7 +353,7 @@ impl Engine {
             let event = HeldEvent {
                 time: held.time,
                 verdict: held.verdict,
-                event: held.event.restore(),
+                event: held.event.0,
                 came: held.came,
             };
             engine.restore_held(&held.rule, event);

@@ -72,7 +72,11 @@ impl Engine {
         self.record_counts(out);
         out.records.push(match self.stream {
             None => Record::Tick { now },
-            Some(time) => Record::TickAsOf { time, now },
+            // Not the time that events let in meanwhile moved on to.
+            Some(_) => Record::TickAsOf {
+                time: rule_time,
+                now,
+            },
         });
     }
 

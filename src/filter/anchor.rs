@@ -11,6 +11,7 @@ use super::values::Path;
 use crate::event::project::Item;
 use indexmap::IndexSet;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, LazyLock};
 
@@ -124,7 +125,7 @@ pub(super) fn is_vague(anchor: &Anchor) -> bool {
     anchor.iter().any(|sign| sign.mark.weight().is_none())
 }
 
-/// What must be there when any of several branches must hold. Long texts are taken for rare ones.
+/// What must be there when any of several branches must hold. Long texts are taken for rare ones; what most branches have, events have too.
 fn any<T: Clone + Eq + Hash>(
     mut branches: Vec<Vec<Vec<T>>>,
     weight: impl Fn(&T) -> Option<usize>,
@@ -137,12 +138,25 @@ fn any<T: Clone + Eq + Hash>(
     if ways == 0 {
         return Vec::new();
     }
+    let mut shared: HashMap<T, usize> = HashMap::new();
+    if ways > MOST {
+        for mark in branches.iter().flatten().flatten() {
+            *shared.entry(mark.clone()).or_default() += 1;
+        }
+    }
+    let most = branches.len().div_ceil(2).max(2);
     let mut joint = vec![Vec::new()];
     for mut branch in branches {
         if ways > MOST {
             branch.sort_by_key(|marks| {
                 let lightest = marks.iter().map(&weight).min().flatten();
-                (lightest.is_none(), marks.len(), Reverse(lightest))
+                let common = |mark| shared.get(mark).is_some_and(|count| *count >= most);
+                (
+                    lightest.is_none(),
+                    marks.iter().any(common),
+                    marks.len(),
+                    Reverse(lightest),
+                )
             });
             branch.truncate(1);
         }
@@ -208,6 +222,28 @@ fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
         ),
         Names::Like(_) | Names::Below(_) => (Place::Event, Some(Place::Event), None),
     };
+    let mut anchors = on_variants(by_event, &place, parent.as_ref(), wanted_end);
+    if let Names::Below(path) = &by_event.names {
+        // Whatever is below it, its own name is there.
+        let names: Vec<String> = path.as_str().split('.').map(str::to_owned).collect();
+        let part = literal::piece_of(&names, Haystack::Event);
+        anchors.extend(part.map(|part| {
+            vec![Sign {
+                place: Place::Event,
+                mark: Mark::Part(part),
+            }]
+        }));
+    }
+    anchors
+}
+
+/// What a member must have in a place for any variant to match there, or at its parent.
+fn on_variants(
+    by_event: &ByEvent,
+    place: &Place,
+    parent: Option<&Place>,
+    wanted_end: Option<&str>,
+) -> Vec<Anchor> {
     let mut branches = Vec::new();
     for (at, variant) in by_event.variants.iter().enumerate() {
         let mut branch = |plan: &Plan, place: &Place| {
@@ -222,28 +258,34 @@ fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
                 (plan, place) => of(plan, Some(place)),
             });
         };
-        branch(&variant.main, &place);
+        branch(&variant.main, place);
         for (end, plan) in &variant.sub_fields {
-            if let Some(parent) = &parent
+            if let Some(parent) = parent
                 && wanted_end.is_none_or(|wanted| wanted == &**end)
             {
                 branch(plan, parent);
             }
         }
     }
-    let mut anchors = any(branches, |sign| sign.mark.weight());
-    if let Names::Below(path) = &by_event.names {
-        // Whatever is below it, its own name is there.
-        let names: Vec<String> = path.as_str().split('.').map(str::to_owned).collect();
-        let part = literal::piece_of(&names, Haystack::Event);
-        anchors.extend(part.map(|part| {
-            vec![Sign {
+    any(branches, |sign| sign.mark.weight())
+}
+
+/// Pieces of which a text must show one to pass what is asked of any member, in capitals or not; `None` when nothing can be said.
+pub(super) fn pieces_in_texts(by_event: &ByEvent) -> Option<Box<[Box<str>]>> {
+    let anywhere = Place::Event;
+    let anchors = on_variants(by_event, &anywhere, Some(&anywhere), None);
+    let pieces = |anchor: Anchor| -> Option<Box<[Box<str>]>> {
+        let signs = anchor.into_iter().map(|sign| match sign {
+            Sign {
                 place: Place::Event,
                 mark: Mark::Part(part),
-            }]
-        }));
-    }
-    anchors
+            } => Some(part),
+            _ => None,
+        });
+        signs.collect()
+    };
+    let said = anchors.into_iter().filter_map(pieces);
+    said.min_by_key(|pieces| pieces.len())
 }
 
 /// What the text of an event must show for a test on any of its members to pass.
@@ -460,6 +502,10 @@ mod tests {
         check(
             r#"{"query_string": {"query": "a:(\"x xx\" OR \"y yy\" OR \"z zz\" OR \"u uu\" OR \"v vv\")"}}"#,
             &["a~uu|a~vv|a~xx|a~yy|a~zz"],
+        );
+        check(
+            r#"{"query_string": {"query": "a:(\"user-1\" OR \"user-2\" OR \"user-3\" OR \"user-4\" OR \"user-5\")"}}"#,
+            &["a~1|a~2|a~3|a~4|a~5"],
         );
         check(r#"{"term": {"a": true}}"#, &["a=1|a~true"]);
     }

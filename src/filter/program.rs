@@ -4,19 +4,19 @@
 //! looks at; the sieve says which filters could pick it; for those the conditions are decided, each at most once for an event. What a projection cannot
 //! decide (nested objects, names with `*`) is decided on the parsed document, for the filters that need it.
 
-use super::anchor::anchors;
-use super::mapping::{Field, Kind, Mapping, Source};
+mod compiler;
+
+use super::anchor::{Anchor, anchors};
+use super::mapping::{Field, Mapping};
 use super::matcher::{self, Place, visit_text};
-use super::plan::{ByEvent, Leaf, Names, Plan, StringTest, Test, Variant};
+use super::plan::{Plan, Test};
 use super::sieve::{Candidates, Sieve};
 use super::values::{Path, Visit};
 use super::{Filter, FilterEvent};
 use crate::event::json::{EventError, parse_document};
 use crate::event::project::{Item, Projected, Projection, Projector};
 use crate::event::{Document, FieldPath, WallTime};
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-use std::hash::{BuildHasher as _, Hash, Hasher};
+use compiler::Compiler;
 use std::sync::Arc;
 
 /// The filters of many rules, ready to decide.
@@ -27,6 +27,7 @@ pub struct Program {
     conditions: Vec<Condition>,
     leaves: Vec<Probe>,
     typings: Vec<Typing>,
+    lists: Vec<List>,
     /// By filter: its condition.
     filters: Vec<ConditionId>,
     /// How many of them the sieve looks for.
@@ -47,6 +48,8 @@ enum Condition {
     /// At least so many of these.
     AtLeast(usize, Box<[ConditionId]>),
     Not(ConditionId),
+    /// At least one of many; a position in the list of lists.
+    OneOf(usize),
     /// A test on values; a position in the list of probes.
     Probe(usize),
     /// What holds depends on the type that dynamic mapping gives to a member; a position in the list of typings, and a condition for each type.
@@ -68,6 +71,18 @@ enum Probe {
         /// Its number in the sieve.
         number: usize,
     },
+}
+
+/// Many conditions of which one is enough: the sieve says which of them are worth deciding.
+#[derive(Debug)]
+struct List {
+    /// Those of which the sieve can say nothing.
+    unsifted: Box<[ConditionId]>,
+    sifted: Box<[ConditionId]>,
+    /// What an event must have for each of them, while the program is compiled.
+    anchors: Vec<Vec<Anchor>>,
+    /// The number of the first of them in the sieve; the others follow.
+    first: usize,
 }
 
 /// Where values come from.
@@ -148,6 +163,10 @@ impl Program {
                 anchored.push(anchors(plan));
             }
         }
+        for list in &mut compiler.lists {
+            list.first = anchored.len();
+            anchored.append(&mut list.anchors);
+        }
         let sieve = Sieve::of(&anchored, &mut |name| compiler.slot(name));
         Self {
             projector: Projector::new(fields, &compiler.names),
@@ -155,6 +174,7 @@ impl Program {
             conditions: compiler.conditions,
             leaves: compiler.probes,
             typings: compiler.typings,
+            lists: compiler.lists,
             filters: conditions,
             sifted: filters.len(),
         }
@@ -236,6 +256,9 @@ impl Program {
                 })
             }
             Condition::Not(id) => !holds(*id, memory),
+            Condition::OneOf(list) => self.lists.get(*list).is_some_and(|list| {
+                list.unsifted.iter().any(|id| holds(*id, memory)) || list.first_found(memory, holds)
+            }),
             Condition::ByType(typing, variants) => {
                 let variant = self
                     .kind_of(*typing, event, memory)
@@ -274,6 +297,27 @@ impl Program {
             });
         }
         *kind
+    }
+}
+
+impl List {
+    /// Whether one of those holds that the sieve found.
+    fn first_found(
+        &self,
+        memory: &mut Memory,
+        holds: impl Fn(ConditionId, &mut Memory) -> bool,
+    ) -> bool {
+        let mut from = self.first;
+        while let Some(number) = memory.found.next(from) {
+            let Some(id) = self.sifted.get(number - self.first) else {
+                break;
+            };
+            if holds(*id, memory) {
+                return true;
+            }
+            from = number + 1;
+        }
+        false
     }
 }
 
@@ -320,259 +364,5 @@ impl Values {
             Self::Id => visit_text(event.id, visit),
             Self::Index => visit_text(event.index, visit),
         }
-    }
-}
-
-/// Takes plans apart.
-#[derive(Default)]
-struct Compiler {
-    names: Vec<String>,
-    slots: HashMap<String, usize, FixedState>,
-    conditions: Vec<Condition>,
-    known: HashMap<Condition, ConditionId, FixedState>,
-    probes: Vec<Probe>,
-    /// By hash: the probes that may be equal.
-    known_probes: HashMap<u64, Vec<usize>, FixedState>,
-    typings: Vec<Typing>,
-    known_typings: HashMap<usize, Vec<usize>, FixedState>,
-    /// By hash: plans that may be equal, with their conditions.
-    by_event: HashMap<u64, Vec<(Arc<ByEvent>, ConditionId)>, FixedState>,
-}
-
-impl Compiler {
-    fn slot(&mut self, name: &str) -> usize {
-        let next = self.names.len();
-        let slot = *self.slots.entry_ref(name).or_insert(next);
-        if slot == next {
-            self.names.push(name.to_owned());
-        }
-        slot
-    }
-
-    fn intern(&mut self, condition: Condition) -> ConditionId {
-        if let Some(&known) = self.known.get(&condition) {
-            return known;
-        }
-        let id = ConditionId(u32::try_from(self.conditions.len()).unwrap_or(u32::MAX));
-        self.conditions.push(condition.clone());
-        self.known.insert(condition, id);
-        id
-    }
-
-    /// The condition for a plan; `current` is the slot of the member that is being typed by its own value.
-    fn condition(&mut self, plan: &Plan, current: Option<usize>) -> ConditionId {
-        let condition = match plan {
-            Plan::All => Condition::Always,
-            Plan::None(_) => Condition::Never,
-            plan if !is_projectable(plan) => {
-                self.probes.push(Probe::Document {
-                    plan: plan.clone(),
-                    number: 0,
-                });
-                Condition::Document(self.probes.len() - 1)
-            }
-            Plan::Every(of) => Condition::Every(self.each(of, current)),
-            Plan::AtLeast { count, of } => Condition::AtLeast(*count, self.each(of, current)),
-            Plan::Not(inner) => Condition::Not(self.condition(inner, current)),
-            Plan::Leaf(leaf) => self.leaf(leaf, current),
-            Plan::ByEvent(by_event) => return self.by_event(by_event),
-            // Not projectable, see above.
-            Plan::Nested { .. } | Plan::TermsSet { .. } => Condition::Never,
-        };
-        self.intern(condition)
-    }
-
-    fn each(&mut self, plans: &[Plan], current: Option<usize>) -> Box<[ConditionId]> {
-        plans
-            .iter()
-            .map(|plan| self.condition(plan, current))
-            .collect()
-    }
-
-    fn leaf(&mut self, leaf: &Leaf, current: Option<usize>) -> Condition {
-        let values = match (&leaf.field.sources, current) {
-            (Source::Paths(paths), _) => {
-                let slots = paths.iter().map(|path| self.slot(path.as_str()));
-                Values::Slots(slots.collect())
-            }
-            (Source::Current, Some(slot)) => Values::Slots([slot].into()),
-            (Source::Current, None) => return Condition::Never,
-            (Source::Id, _) => Values::Id,
-            (Source::Index, _) => Values::Index,
-        };
-        let mut hasher = FixedState::default().build_hasher();
-        values.hash(&mut hasher);
-        hash_test(&leaf.test, &mut hasher);
-        let alike = self.known_probes.entry(hasher.finish()).or_default();
-        let same = alike.iter().copied().find(|&at| {
-            matches!(self.probes.get(at), Some(Probe::Values { values: other, field, test })
-                if *other == values
-                    && field.kind == leaf.field.kind
-                    && field.null_value == leaf.field.null_value
-                    && *test == leaf.test)
-        });
-        Condition::Probe(same.unwrap_or_else(|| {
-            self.probes.push(Probe::Values {
-                values,
-                field: Arc::clone(&leaf.field),
-                test: leaf.test.clone(),
-            });
-            alike.push(self.probes.len() - 1);
-            self.probes.len() - 1
-        }))
-    }
-
-    fn by_event(&mut self, by_event: &Arc<ByEvent>) -> ConditionId {
-        let Names::One { path, parent } = &by_event.names else {
-            // Not projectable.
-            return self.intern(Condition::Never);
-        };
-        let hash = hash_of(by_event);
-        let alike = self.by_event.get(&hash).into_iter().flatten();
-        let same = alike.clone().find(|(other, _)| other == by_event);
-        if let Some((_, id)) = same {
-            return *id;
-        }
-        let itself = self.typed(path, by_event, &|variant| Some(&variant.main));
-        let below = parent.as_ref().map(|(parent, end)| {
-            self.typed(parent, by_event, &|variant| {
-                let mut sub_fields = variant.sub_fields.iter();
-                sub_fields
-                    .find(|(name, _)| name == end)
-                    .map(|(_, plan)| plan)
-            })
-        });
-        let id = match below {
-            None => itself,
-            Some(below) => self.intern(Condition::AtLeast(1, [itself, below].into())),
-        };
-        self.by_event
-            .entry(hash)
-            .or_default()
-            .push((Arc::clone(by_event), id));
-        id
-    }
-
-    fn typed<'p>(
-        &mut self,
-        path: &Path,
-        by_event: &'p ByEvent,
-        plan: &dyn Fn(&'p Variant) -> Option<&'p Plan>,
-    ) -> ConditionId {
-        let slot = self.slot(path.as_str());
-        let variants: Box<[ConditionId]> = by_event
-            .variants
-            .iter()
-            .map(|variant| match plan(variant) {
-                Some(plan) => self.condition(plan, Some(slot)),
-                None => self.intern(Condition::Never),
-            })
-            .collect();
-        let never = self.intern(Condition::Never);
-        if variants.iter().all(|id| *id == never) {
-            return never;
-        }
-        let alike = self.known_typings.entry(slot).or_default();
-        let same = alike.iter().copied().find(|&at| {
-            let typing = self.typings.get(at);
-            typing.is_some_and(|typing| typing.mapping.types_like(&by_event.mapping))
-        });
-        let typing = same.unwrap_or_else(|| {
-            self.typings.push(Typing {
-                slot,
-                name: path.as_str().into(),
-                mapping: Arc::clone(&by_event.mapping),
-            });
-            alike.push(self.typings.len() - 1);
-            self.typings.len() - 1
-        });
-        self.intern(Condition::ByType(typing, variants))
-    }
-}
-
-/// Whether the values of named members decide a plan.
-fn is_projectable(plan: &Plan) -> bool {
-    match plan {
-        Plan::All | Plan::None(_) => true,
-        // Taken apart further.
-        Plan::Every(_) | Plan::AtLeast { .. } | Plan::Not(_) => true,
-        // A range of values is an object.
-        Plan::Leaf(leaf) => !matches!(leaf.field.kind, Kind::Range(_)),
-        Plan::ByEvent(by_event) => {
-            let variants = by_event.variants.iter();
-            let mut plans = variants.flat_map(|variant| {
-                let sub_fields = variant.sub_fields.iter().map(|(_, plan)| plan);
-                std::iter::once(&variant.main).chain(sub_fields)
-            });
-            matches!(by_event.names, Names::One { .. }) && plans.all(is_all_projectable)
-        }
-        Plan::Nested { .. } | Plan::TermsSet { .. } => false,
-    }
-}
-
-/// The same for a plan and everything in it.
-fn is_all_projectable(plan: &Plan) -> bool {
-    match plan {
-        Plan::Every(of) | Plan::AtLeast { of, .. } => of.iter().all(is_all_projectable),
-        Plan::Not(inner) => is_all_projectable(inner),
-        plan => is_projectable(plan),
-    }
-}
-
-/// A number that is the same for equal plans.
-fn hash_of(by_event: &ByEvent) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    if let Names::One { path, .. } = &by_event.names {
-        path.as_str().hash(&mut hasher);
-    }
-    for variant in &by_event.variants {
-        hash_plan(&variant.main, &mut hasher);
-        for (_, plan) in &variant.sub_fields {
-            hash_plan(plan, &mut hasher);
-        }
-    }
-    hasher.finish()
-}
-
-fn hash_plan(plan: &Plan, hasher: &mut impl Hasher) {
-    match plan {
-        Plan::Leaf(leaf) => hash_test(&leaf.test, hasher),
-        Plan::Every(of) | Plan::AtLeast { of, .. } => {
-            of.len().hash(hasher);
-            of.iter().for_each(|plan| hash_plan(plan, hasher));
-        }
-        Plan::Not(inner) => hash_plan(inner, hasher),
-        Plan::All
-        | Plan::None(_)
-        | Plan::ByEvent(_)
-        | Plan::Nested { .. }
-        | Plan::TermsSet { .. } => std::mem::discriminant(plan).hash(hasher),
-    }
-}
-
-fn hash_test(test: &Test, hasher: &mut impl Hasher) {
-    std::mem::discriminant(test).hash(hasher);
-    match test {
-        Test::Term(test) => match test {
-            StringTest::Is(text)
-            | StringTest::IsIgnoringCase(text)
-            | StringTest::StartsWith { start: text, .. }
-            | StringTest::Wildcard { pattern: text, .. }
-            | StringTest::Regexp { pattern: text, .. }
-            | StringTest::Near { term: text, .. } => text.hash(hasher),
-            StringTest::IsOneOf(texts) => texts.len().hash(hasher),
-            StringTest::Between { lower, upper } => (lower, upper).hash(hasher),
-        },
-        Test::Phrase(phrase) => phrase.terms.hash(hasher),
-        Test::Whole { first, last } => (first, last).hash(hasher),
-        Test::Unsigned { first, last } => (first, last).hash(hasher),
-        Test::WholeOneOf(numbers) => numbers.len().hash(hasher),
-        Test::Float { lower, upper } => {
-            (lower.value.to_bits(), upper.value.to_bits()).hash(hasher);
-        }
-        Test::Date(date) => date.written.hash(hasher),
-        Test::Ip { first, last } => (first, last).hash(hasher),
-        Test::AnyOf(tests) => tests.iter().for_each(|test| hash_test(test, hasher)),
-        Test::Exists | Test::Range(_) | Test::Never(_) => {}
     }
 }

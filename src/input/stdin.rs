@@ -1,11 +1,12 @@
 //! `stdin`: JSON lines on the standard input, until it ends.
 //!
-//! A thread of its own reads, because a terminal or a pipe cannot be waited for in any other way that is as fast: whole
-//! mebibytes at a time from a file, and from a trickling pipe whatever is there, which is handed over at once.
+//! A thread of its own reads, because a terminal or a pipe cannot be waited for in any other way that is as fast: a large
+//! chunk at a time from a file, and from a trickling pipe whatever is there, which is handed over at once.
 
 use super::lines::{Line, Lines};
 use super::source::{Source, Stopped};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::thread;
 use tokio::runtime::Handle;
@@ -13,10 +14,13 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 /// Size of one read.
-const CHUNK: usize = 1024 * 1024;
+const CHUNK: usize = 256 * 1024;
 
 /// A chunk with less room than this is replaced before the next read.
 const LEAST_READ: usize = 64 * 1024;
+
+/// So many chunks are remembered at most, to be filled again when nobody has a part of them any more: as many as are on their way.
+const CHUNKS: usize = 128;
 
 /// Starts reading `input`. The receiver is told when all of it was handed over, or reading failed.
 ///
@@ -60,11 +64,12 @@ fn read(
             .block_on(source.take_lines(found))
             .map_err(|Stopped| io::Error::other("stopped before the end"))
     };
-    // Filled from the front, and split off from the front as whole reads: zeroed once, not for every read.
-    let mut chunk = BytesMut::zeroed(CHUNK);
+    // Filled from the front, and split off from the front as whole reads.
+    let mut chunks = Chunks::default();
+    let mut chunk = BytesMut::new();
     while !shutdown.is_cancelled() {
         if chunk.len() < LEAST_READ {
-            chunk = BytesMut::zeroed(CHUNK);
+            chunk = chunks.take();
         }
         match input.read(&mut chunk) {
             Ok(0) => {
@@ -72,7 +77,9 @@ fn read(
                 return hand_over(&mut found);
             }
             Ok(length) => {
-                lines.push(chunk.split_to(length).freeze(), &mut found);
+                let read = chunk.split_to(length).freeze();
+                chunks.remember(&read);
+                lines.push(read, &mut found);
                 hand_over(&mut found)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -84,4 +91,38 @@ fn read(
         }
     }
     Err(io::Error::other("stopped before the end"))
+}
+
+/// The chunks on their way, the oldest first: memory that is used again need not be got, and zeroed, anew.
+#[derive(Default)]
+struct Chunks {
+    /// The beginning of each.
+    begun: VecDeque<Bytes>,
+    /// Whether the next read begins a chunk.
+    is_new: bool,
+}
+
+impl Chunks {
+    fn take(&mut self) -> BytesMut {
+        self.is_new = true;
+        let Some(oldest) = self.begun.pop_front() else {
+            return BytesMut::zeroed(CHUNK);
+        };
+        match oldest.try_into_mut() {
+            Ok(mut chunk) => {
+                chunk.resize(CHUNK, 0);
+                chunk
+            }
+            Err(in_use) => {
+                self.begun.push_front(in_use);
+                BytesMut::zeroed(CHUNK)
+            }
+        }
+    }
+
+    fn remember(&mut self, read: &Bytes) {
+        if std::mem::take(&mut self.is_new) && self.begun.len() < CHUNKS {
+            self.begun.push_back(read.clone());
+        }
+    }
 }

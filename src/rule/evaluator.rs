@@ -80,8 +80,13 @@ impl Evaluator {
         match verdict {
             Verdict::Nothing => {}
             Verdict::Match => out.push(Match::of_event(event, Document::new())),
-            Verdict::Sample(sample) => self.state.add(&hit(event, time, sample), now, out),
+            Verdict::Sample(sample) => self.on_hit(&hit(event, time, sample), now, out),
         }
+    }
+
+    /// The same for what the rule's type must look at.
+    pub fn on_hit(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        self.state.add(hit, now, out);
     }
 
     /// Time passed.

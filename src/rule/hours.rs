@@ -4,7 +4,7 @@ use super::Schedule;
 use crate::event::{EventTime, WallTime};
 
 /// When a rule runs, and what becomes of events at other times.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Hours {
     /// The minutes in which it runs.
     pub schedule: Schedule,

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, tz::Offset};
 use std::cmp::Ordering;
 
 /// A parsed cron expression.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Schedule(Box<Cron>);
 
 impl Schedule {

@@ -10,6 +10,7 @@ use serde_json::Value;
 /// The options [`TimeField::load`] reads.
 pub const OPTIONS: &[OptionSpec] = &[
     opt("timestamp_field")
+        .names_fields()
         .default("@timestamp")
         .doc("The field with the event's time."),
     opt("timestamp_type")

@@ -9,7 +9,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 4] = b"TRPJ";
-const VERSION: u16 = 1;
+/// The format of this version. In the first one every hit had its own event.
+const VERSION: u16 = 2;
 const HEADER: usize = 4 + 2 + 8;
 /// No group commit is larger; a longer length is damage.
 const LONGEST_FRAME: u32 = 1 << 30;
@@ -195,7 +196,7 @@ fn read_journal(path: &Path, each: &mut dyn FnMut(Record)) -> Result<Option<Stri
     }
     let [_, _, _, _, low, high, ..] = header;
     match u16::from_le_bytes([low, high]) {
-        VERSION => {}
+        1 | VERSION => {}
         found => {
             return Err(JournalError::Newer {
                 path: path.to_owned(),
@@ -464,6 +465,19 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("format 9"), "{error}");
+    }
+
+    #[test]
+    fn a_journal_of_the_first_format_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut journal = begin(directory.path());
+        journal.commit(&[record(1)]).unwrap();
+        drop(journal);
+        let path = journal_path(directory.path(), 1);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[4] = 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(read(directory.path()), (vec![record(1)], Vec::new()));
     }
 
     proptest! {

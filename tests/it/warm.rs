@@ -1,9 +1,10 @@
 //! `tripline warm`: the past, told to a service at rest or running.
 
 use crate::process::{Home, JSON, PATIENCE, post};
+use crate::support::http::{block_on, request, wait_until};
+use crate::support::server::{opensearch, unique};
 use serde_json::{Value, json};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::io::Write as _;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -241,98 +242,83 @@ fn what_cannot_be_done_is_said() {
     }
 }
 
-/// A search server that knows the values `past` and `k`; the bodies it was asked with.
-struct Index {
-    port: u16,
-    asked: std::sync::mpsc::Receiver<(String, Value)>,
+/// A folder with a rule on an index of a real server, which has these events.
+fn indexed(url: &str, options: &str, events: &[String]) -> (Home, String) {
+    let index = unique("warm");
+    let (host, port) = url
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .rsplit_once(':')
+        .unwrap();
+    for event in events {
+        add_document(url, &index, event);
+    }
+    let home = home(&format!("{options}\nes_host: {host}\nes_port: {port}"));
+    let rule = std::fs::read_to_string(home.path("rules/probe.yaml")).unwrap();
+    home.write(
+        "rules/probe.yaml",
+        &rule.replace("index: logs", &format!("index: {index}")),
+    );
+    (home, index)
 }
 
-fn index() -> Index {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (sender, asked) = std::sync::mpsc::sync_channel(1000);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut reader = BufReader::new(stream.try_clone().unwrap());
-            let (mut length, mut first, mut line) = (0, String::new(), String::new());
-            while reader.read_line(&mut line).unwrap_or(0) > 2 {
-                if first.is_empty() {
-                    first.clone_from(&line);
-                }
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                line.clear();
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).unwrap();
-            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let buckets = if body.pointer("/aggs/values/composite/sources/1").is_some() {
-                json!([{"key": {"0": "past", "1": "k"}, "doc_count": 3}])
-            } else {
-                json!([{"key": {"0": "past"}, "doc_count": 3}])
-            };
-            let answer = if first.starts_with("GET / ") {
-                json!({"version": {"number": "7.10.2"}, "tagline": "You Know, for Search"})
-            } else if first.contains("/_search") && body.get("aggs").is_some() {
-                json!({"hits": {"hits": []}, "aggregations": {"values": {"buckets": buckets}}})
-            } else {
-                json!({"hits": {"hits": []}, "count": 0})
-            };
-            drop(sender.try_send((first, body)));
-            let answer = answer.to_string();
-            drop(write!(
-                stream,
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Elastic-Product: Elasticsearch\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{answer}",
-                answer.len()
-            ));
-        }
-    });
-    Index { port, asked }
+#[track_caller]
+fn wait_for_alerts(home: &Home, number: usize) {
+    wait_until("the alerts", || home.alerted().len() >= number);
+}
+
+fn add_document(url: &str, index: &str, event: &str) {
+    let address = format!("{url}/{index}/_doc?refresh=true");
+    let document = serde_json::from_str(event).unwrap();
+    let (status, answer) = block_on(request("POST", &address, Some(document)));
+    assert_eq!(status, 201, "{answer}");
 }
 
 #[test]
 fn the_first_start_asks_the_index_for_known_values() {
-    let index = index();
-    let home = home(&format!(
-        "{NEW_TERM}\nes_host: 127.0.0.1\nes_port: {}\nfilter: [{{term: {{kind: k}}}}]",
-        index.port
-    ));
+    let Some(url) = opensearch() else { return };
+    let options = format!("{NEW_TERM}\nfilter: [{{term: {{kind: k}}}}]");
+    // Not what the filter leaves out.
+    let hidden = event(9, "new").replace("\"k\"", "\"x\"");
+    let (home, index) = indexed(url, &options, &[event(9, "past"), hidden]);
     let mut process = home.start();
     send(&home, "past");
     send(&home, "new");
-    home.wait_for_alert("new");
-    assert!(home.alerted().iter().all(|client| client == "new"));
-    let asked: Vec<(String, Value)> = index.asked.try_iter().collect();
-    let searches: Vec<&Value> = asked
-        .iter()
-        .filter(|(line, _)| line.contains("/_search"))
-        .map(|(_, body)| body)
-        .collect();
-    assert_eq!(searches.len(), 2);
-    assert_eq!(
-        searches[1].pointer("/aggs/values/composite/sources/1/1/terms/field"),
-        Some(&json!("kind.keyword"))
-    );
-    assert!(
-        searches[0]["query"]
-            .to_string()
-            .contains(r#"{"term":{"kind":"k"}}"#)
-    );
+    // The value, and it with another one.
+    wait_for_alerts(&home, 2);
+    assert_eq!(home.alerted(), ["new", "new"]);
     process.signal("TERM");
     process.exit_within(PATIENCE).unwrap();
     // What is known is not asked for again.
+    add_document(url, &index, &event(9, "later"));
     let _process = home.start();
-    assert_eq!(
-        index
-            .asked
-            .try_iter()
-            .filter(|(line, _)| line.contains("/_search"))
-            .count(),
-        0
-    );
+    send(&home, "later");
+    wait_for_alerts(&home, 4);
     // Unless somebody wants it.
+    add_document(url, &index, &event(9, "wanted"));
     let said = warmed(&home, &["probe", "--from-es", "--days", "2"], &[]);
-    assert_eq!(said["rules"][0]["hits"], 2);
+    assert_eq!(said["rules"][0]["warmed"], true);
+    send(&home, "wanted");
+    send(&home, "end");
+    wait_for_alerts(&home, 6);
+    assert_eq!(
+        home.alerted(),
+        ["new", "new", "later", "later", "end", "end"]
+    );
+}
+
+#[test]
+fn windows_are_filled_from_the_index() {
+    let Some(url) = opensearch() else { return };
+    let (home, _) = indexed(url, FREQUENCY, &past());
+    let said = warmed(&home, &["--from-es"], &[]);
+    let rule = &said["rules"][0];
+    assert_eq!(
+        (&rule["hits"], &rule["matches"], &rule["events"]),
+        (&json!(8), &json!(1), &json!(4))
+    );
+    let mut process = home.start();
+    goes_on_from_the_past(&home);
+    process.signal("TERM");
+    process.exit_within(PATIENCE).unwrap();
 }

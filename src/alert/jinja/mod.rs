@@ -74,7 +74,6 @@ impl Jinja {
             environment,
             root: root.to_owned(),
             properties: properties
-                .mapping()
                 .iter()
                 .map(|(key, node)| (key.key_text(), node))
                 .filter(|(key, _)| !properties.is_secret(key))

@@ -145,7 +145,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
         fixed.extend(value.map(|value| (member.to_owned(), value)));
     }
     let is_ours = |name: &str| ENTRY.options.iter().any(|option| option.name == name);
-    let options = properties.mapping().iter();
+    let options = properties.iter();
     let fields = options.filter_map(|(name, value)| {
         let name = name.as_str()?;
         let is_field = name.starts_with("jira_") && !is_ours(name);

@@ -3,7 +3,8 @@
 use crate::config::{Node, Problem, Span, nearest};
 use crate::event::{Document, WallTime};
 use crate::filter::FilterEvent;
-use crate::rule::Rule;
+use crate::rule::types::RULE_TYPES;
+use crate::rule::{Rule, load, time_field};
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -12,23 +13,31 @@ use std::fmt::Write as _;
 const MAX_NAMES: usize = 100_000;
 /// Of so many events that do not match the reason is looked into.
 const MAX_EXPLAINED: usize = 1000;
-/// Options that name fields, beside the filter.
-const NAMING: [&str; 8] = [
-    "timestamp_field",
-    "query_key",
-    "compare_key",
-    "metric_agg_key",
-    "cardinality_field",
-    "aggregation_key",
-    "include",
-    "top_count_keys",
-];
-
 /// Sample events.
 pub(in crate::cli) struct Sample {
     documents: Vec<Document>,
     names: IndexSet<String>,
     pub(super) now: WallTime,
+}
+
+/// The options of a rule that name fields, beside the filter.
+fn naming(rule: &Rule) -> impl Iterator<Item = &'static str> {
+    let of_type = RULE_TYPES
+        .iter()
+        .filter(|entry| entry.name == rule.type_name)
+        .map(|entry| entry.options);
+    [time_field::OPTIONS, load::options::OPTIONS]
+        .into_iter()
+        .chain(of_type)
+        .chain(crate::alert::OPTIONS.iter().copied())
+        .flatten()
+        .filter(|spec| spec.names_fields)
+        .map(|spec| spec.name)
+}
+
+/// The items of a list, or the one that stands for a list of it.
+fn items(node: &Node) -> &[Node] {
+    node.as_seq().unwrap_or(std::slice::from_ref(node))
 }
 
 impl Sample {
@@ -70,16 +79,12 @@ impl Sample {
             problems.extend(self.missing(&name, &place));
             held.insert(name);
         }
-        for option in NAMING {
-            let Some(node) = rule.properties.get(option) else {
-                continue;
-            };
-            let items = node.as_seq().unwrap_or(std::slice::from_ref(node));
-            for item in items {
-                let name = item.as_str().unwrap_or_default();
-                if held.insert(name.to_owned()) {
-                    problems.extend(self.missing(name, &item.span));
-                }
+        let named = naming(rule).filter_map(|option| rule.properties.get(option));
+        // `fields` of new_term may have lists in its list.
+        for item in named.flat_map(items).flat_map(items) {
+            let name = item.as_str().unwrap_or_default();
+            if held.insert(name.to_owned()) {
+                problems.extend(self.missing(name, &item.span));
             }
         }
         let matched = self.matches(rule).count();

@@ -22,6 +22,8 @@ use tokio::time::{sleep, sleep_until};
 
 /// Batches that share one commit at most: enough to make fsync cheap, few enough to keep the answer soon.
 const COMMIT_BATCHES: usize = 256;
+/// With so many events a commit takes no more batches: what it needs stays small enough for memory to be used again and again.
+const COMMIT_EVENTS: usize = 2048;
 /// With this many alerts under way no more events are taken: senders wait instead of memory filling up.
 const MOST_UNDELIVERED: usize = 100_000;
 /// A journal longer than this, and than the latest snapshot, is replaced by a snapshot: what is written for snapshots is never more than what is journalled.
@@ -121,6 +123,8 @@ enum Wake {
 #[derive(Default)]
 pub(super) struct Commit {
     pub(super) outcome: Outcome,
+    /// How many events it takes in.
+    events: usize,
     answered: Vec<(DecidedBatch, usize)>,
     operators: Vec<Box<dyn FnOnce() + Send>>,
     /// Dropped once the outcomes of deliveries in it are journalled.
@@ -208,6 +212,9 @@ impl Driver {
             return;
         }
         for _ in 0..COMMIT_BATCHES {
+            if commit.events >= COMMIT_EVENTS {
+                break;
+            }
             let Ok(batch) = self.channels.batches.try_recv() else {
                 break;
             };
@@ -227,6 +234,7 @@ impl Driver {
     fn apply_batch(&mut self, mut batch: DecidedBatch, commit: &mut Commit) {
         let started = Instant::now();
         let now = self.clock.now();
+        commit.events += batch.batch.events.len();
         let accepted = batch.batch.events.len().saturating_sub(batch.rejected());
         self.take_decided(&mut batch, now, commit);
         if let Some(fingerprint) = batch.batch.fingerprint {
@@ -288,14 +296,11 @@ impl Driver {
 
     /// Commits, then lets effects and answers go.
     async fn finish(&mut self, commit: &mut Commit) {
-        let Outcome {
-            effects,
-            records,
-            notes,
-        } = std::mem::take(&mut commit.outcome);
-        self.commit(&records).await;
+        let mut outcome = std::mem::take(&mut commit.outcome);
+        commit.events = 0;
+        self.commit(&outcome.records).await;
         commit.journalled.clear();
-        for effect in effects {
+        for effect in outcome.effects.drain(..) {
             match effect {
                 Effect::Deliver(delivery) => {
                     self.under_way += 1;
@@ -318,7 +323,7 @@ impl Driver {
                 break;
             }
         }
-        for note in notes {
+        for note in outcome.notes.drain(..) {
             self.reports.note(note);
         }
         for (batch, accepted) in commit.answered.drain(..) {
@@ -339,6 +344,8 @@ impl Driver {
         for answer in commit.operators.drain(..) {
             answer();
         }
+        outcome.clear();
+        commit.outcome = outcome;
         self.snapshot_if_long();
     }
 

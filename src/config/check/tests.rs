@@ -58,7 +58,7 @@ fn check_one(line: &str, expected: &str) {
             1,
         );
     let node = mapping(&text);
-    let problems = check(node.as_map().unwrap(), &node.span, &[TABLE, TABLE]);
+    let problems = check(|name| node.get(name), &node.span, &[TABLE, TABLE]);
     let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(text.join("\n"), expected);
 }
@@ -66,7 +66,7 @@ fn check_one(line: &str, expected: &str) {
 #[test]
 fn nothing_behind_the_colon() {
     let node = mapping("timeframe: {minutes: 5}\nignore_null: true\nrun_enhancements_first:\n");
-    let problems = check(node.as_map().unwrap(), &node.span, &[TABLE]);
+    let problems = check(|name| node.get(name), &node.span, &[TABLE]);
     assert!(problems.is_empty(), "{problems:?}");
     check_one(
         "num_events:",
@@ -182,7 +182,7 @@ fn what_json_schema_takes_is_taken() {
 fn missing_options_say_what_they_are_for() {
     let node = mapping("type: whitelist\n");
     let place = node.get("type").unwrap().span.clone();
-    let problems = check(node.as_map().unwrap(), &place, &[TABLE]);
+    let problems = check(|name| node.get(name), &place, &[TABLE]);
     let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         text,

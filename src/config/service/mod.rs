@@ -186,7 +186,7 @@ impl Service {
         }
         set_from_environment(&mut mapping, sources.environment);
         let mut tables = vec![SERVICE, ELASTICSEARCH];
-        let wrong = check(&mapping, &place, &tables);
+        let wrong = check(|name| mapping.get(name), &place, &tables);
         let properties = Properties::new(reader::sound(&mapping, &wrong));
         problems.extend(wrong);
         problems.extend(super::without_effect(&mapping, &tables));

@@ -37,7 +37,7 @@ impl<'a> Reader<'a> {
             Some(mapping) => mapping.clone(),
             None => Mapping::default(),
         };
-        let wrong = check(&mapping, &node.span, tables);
+        let wrong = check(|name| mapping.get(name), &node.span, tables);
         let properties = Properties::new(sound(&mapping, &wrong));
         problems.extend(wrong);
         problems.extend(unknown(&mapping, tables, &|_| false));

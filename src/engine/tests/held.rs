@@ -92,3 +92,46 @@ fn too_many_events_let_the_oldest_go() {
     assert_eq!(notes, [Note::HeldTooMany { rule, dropped: 1 }]);
     assert_eq!(stage.at(180).apply(Input::Due).sent(), [(0, 1, vec![2])]);
 }
+
+#[test]
+fn a_restart_does_not_tell_a_rule_of_ticks_outside_the_hours_it_had() {
+    let quiet = "name: quiet\ntype: flatline\nthreshold: 1\ntimeframe: {minutes: 2}\nrealert: {minutes: 0}\nalert: debug\n";
+    let (even, any) = (format!("{quiet}limit_execution: \"*/2 * * * *\""), quiet);
+    let mut stage = Stage::new(&[&even]);
+    let mut journal = Vec::new();
+    journal.extend(stage.event(&json!({"number": 1})).records);
+    // The first tick that the rule is told of is that of the second minute.
+    for minute in 1..=2 {
+        journal.extend(
+            stage
+                .at(minute * 60)
+                .apply(Input::Tick { busy: SECOND })
+                .records,
+        );
+    }
+    let (program, decider) = load(1, &[any]);
+    stage.decider = decider;
+    journal.extend(stage.apply(Input::Program(program)).records);
+    let restarted = stage.restarted(&[any], Some(journal));
+    let state = |stage: &Stage| stage.engine.memory("quiet").unwrap().state;
+    assert_eq!(state(&restarted), state(&stage));
+    let made = restarted.engine.snapshot();
+    assert_eq!(stage.engine.snapshot().differs(&made), [""; 0]);
+}
+
+#[test]
+fn a_restart_knows_at_what_time_a_tick_was_though_it_let_events_in() {
+    let rule =
+        "name: r\ntype: any\nlimit_execution: \"*/2 * * * *\"\nrealert: {minutes: 0}\nalert: debug";
+    let mut stage = Stage::new(&[rule]);
+    let mut journal = Vec::new();
+    journal.extend(stage.at(60).event(&json!({"number": 1})).records);
+    let (now, time) = (stage.at(120).now, START.plus(secs(30)).as_event_time());
+    let mut out = Outcome::default();
+    let tick = Input::Tick { busy: SECOND };
+    stage.engine.apply_as_of(tick, time, now, &mut out);
+    assert_eq!(out.sent(), [(0, 1, vec![1])]);
+    journal.extend(out.records);
+    let restarted = stage.restarted(&[rule], Some(journal));
+    assert_eq!(restarted.engine.watched(), stage.engine.watched());
+}

@@ -1,70 +1,146 @@
-//! Crashes and recoveries: a recovered engine is as one that never crashed.
+//! Crashes and recoveries: a recovered engine is as one that never crashed. Any rules, any events, any moment. `TRIPLINE_SIM_CASES` asks for more
+//! cases.
 
 use super::*;
+use crate::rule::types::RULE_TYPES;
+use crate::rule::types::tests::arbitrary::{self, Parts};
 
 /// What happens to an engine in the property below.
 #[derive(Debug, Clone)]
 enum Step {
     Events(Vec<Sent>),
-    Wait(u64),
+    /// An event that came before comes once more.
+    Again(prop::sample::Index),
+    /// Events are decided by the rules as they are, and come after others have been loaded.
+    Overtaken(Vec<Sent>, Edition),
+    /// Milliseconds; less than none when the clock is set back.
+    Wait(i64),
     Tick,
     Due,
+    /// Events could not come until now.
+    Resumed(Option<i64>),
+    /// Time is that of the events, so many milliseconds from the time on the wall.
+    AsOf(i64, Box<Step>),
     /// One of the deliveries under way ends.
     Ended(prop::sample::Index, bool),
     Silence(usize, u64),
+    Expire(usize),
+    Trouble,
     Body(u128),
+    /// Rules are filled from the past.
+    Warm(Vec<Sent>),
     /// A snapshot takes the place of the journal so far.
     Snapshot,
-    /// The rules are loaded anew, some of them changed or left out.
-    Reload(u8),
+    Reload(Edition),
     Crash,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Sent {
-    user: u8,
-    bad: bool,
-    seconds_off: i64,
+    members: serde_json::Value,
+    /// Milliseconds from the time on the wall.
+    off: i64,
+    twice: bool,
 }
 
-const RULES: [&str; 10] = [
-    EVERY,
-    BURST,
-    TOGETHER,
-    "name: keyed\ntype: blacklist\ncompare_key: bad\nblacklist: [\"True\"]\nquery_key: user\nrealert: {seconds: 5}\nexponential_realert: {minutes: 2}\nalert: [debug, command]",
-    "name: related\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 5}\nattach_related: true\nquery_key: user\nalert: debug",
-    "name: flat\ntype: flatline\nthreshold: 2\ntimeframe: {seconds: 20}\nalert: debug",
-    "name: ticket\ntype: any\nquery_key: user\nrealert: {seconds: 5}\nalert: [jira, debug, email]",
-    failing::FRAGILE,
-    "name: hours\ntype: frequency\nnum_events: 2\ntimeframe: {minutes: 1}\nlimit_execution: \"*/2 * * * *\"\nrealert: {seconds: 5}\nalert: debug",
-    "name: half\ntype: flatline\nthreshold: 1\ntimeframe: {seconds: 20}\nquery_key: user\nlimit_execution: \"1-59/2 * * * *\"\nlimit_execution_coverage: true\nalert: debug",
-];
+impl std::fmt::Debug for Sent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let twice = if self.twice { " twice" } else { "" };
+        write!(f, "{} at {}{twice}", self.members, self.off)
+    }
+}
+
+/// Per rule, which parts of it are as in its other version; `None`: it is not there.
+type Edition = Vec<Option<u32>>;
+
+/// Two versions of each rule.
+type Rules = Vec<(Parts, Parts)>;
+
+const MOST_RULES: usize = 4;
+
+fn rules() -> impl Strategy<Value = Rules> {
+    let types: Vec<&'static str> = RULE_TYPES.iter().map(|entry| entry.name).collect();
+    let rule = prop::sample::select(types).prop_flat_map(|name| {
+        let version = || {
+            let rule = (arbitrary::rule_of(name), arbitrary::common());
+            rule.prop_map(|(own, common)| own.and(common))
+        };
+        (version(), version())
+    });
+    prop::collection::vec(rule, 1..=MOST_RULES)
+}
+
+fn edition() -> impl Strategy<Value = Edition> {
+    let edits =
+        prop_oneof![2 => Just(0), 2 => (0u32..20).prop_map(|at| 1 << at), 1 => any::<u32>()];
+    prop::collection::vec(prop::option::weighted(0.9, edits), MOST_RULES)
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let off = prop_oneof![5 => Just(0), 2 => -4_000i64..1_000, 2 => -45_000i64..45_000];
+    (arbitrary::members(), off, prop::bool::weighted(0.1)).prop_map(|(members, off, twice)| Sent {
+        members,
+        off,
+        twice,
+    })
+}
 
 fn step() -> impl Strategy<Value = Step> {
-    let sent = (0u8..3, any::<bool>(), -40i64..40).prop_map(|(user, bad, seconds_off)| Sent {
-        user,
-        bad,
-        // Most are on time.
-        seconds_off: if seconds_off.abs() < 25 {
-            0
-        } else {
-            seconds_off
-        },
-    });
+    let events = || prop::collection::vec(sent(), 1..5);
+    let wait = prop_oneof![
+        6 => 0i64..3_000,
+        4 => 1_000i64..30_000,
+        1 => 30_000i64..200_000,
+        1 => -40_000i64..0,
+        1 => Just(86_400_000i64),
+    ];
+    let simple = prop_oneof![
+        6 => events().prop_map(Step::Events),
+        3 => Just(Step::Tick),
+    ];
+    let as_of = (-60_000i64..10_000, simple).prop_map(|(off, step)| Step::AsOf(off, step.into()));
     prop_oneof![
-        4 => prop::collection::vec(sent, 1..4).prop_map(Step::Events),
-        4 => (1u64..30).prop_map(Step::Wait),
-        2 => Just(Step::Tick),
+        8 => events().prop_map(Step::Events),
+        1 => any::<prop::sample::Index>().prop_map(Step::Again),
+        1 => (events(), edition()).prop_map(|(events, edition)| Step::Overtaken(events, edition)),
+        8 => wait.prop_map(Step::Wait),
+        3 => Just(Step::Tick),
         3 => Just(Step::Due),
+        1 => prop::option::of(-90_000i64..0).prop_map(Step::Resumed),
+        1 => as_of,
         6 => (any::<prop::sample::Index>(), prop::bool::weighted(0.6))
             .prop_map(|(which, worked)| Step::Ended(which, worked)),
         1 => (0usize..3, 1u64..60).prop_map(|(key, seconds)| Step::Silence(key, seconds)),
+        1 => (0usize..3).prop_map(Step::Expire),
+        1 => Just(Step::Trouble),
         1 => any::<u128>().prop_map(Step::Body),
-        1 => Just(Step::Snapshot),
-        1 => any::<u8>().prop_map(Step::Reload),
-        2 => Just(Step::Crash),
+        1 => events().prop_map(Step::Warm),
+        2 => Just(Step::Snapshot),
+        2 => edition().prop_map(Step::Reload),
+        3 => Just(Step::Crash),
     ]
 }
+
+/// The files of an edition's rules. The one whose code fails is always among them.
+fn files(rules: &Rules, edition: &Edition) -> Vec<String> {
+    let rules = rules.iter().zip(edition).enumerate();
+    let files = rules.filter_map(|(at, ((one, other), edits))| {
+        let options = one.edited(other, (*edits)?).options();
+        let mut file = format!("name: r{at}\n");
+        for (name, value) in options {
+            file += &format!("{name}: {value}\n");
+        }
+        Some(file)
+    });
+    files.chain([failing::FRAGILE.to_owned()]).collect()
+}
+
+fn load_edition(generation: u64, files: &[String]) -> (Arc<Program>, Decider) {
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    load(generation, &files)
+}
+
+const SILENCES: [&str; 3] = ["r0._silence", "shared.a", "r1.h"];
 
 /// An engine that crashes, with what it has on disk.
 struct Crashing {
@@ -75,17 +151,14 @@ struct Crashing {
 
 impl Crashing {
     /// A snapshot as it is made beside the engine: out of the last one and the journal since. It is what the engine remembers.
-    fn snapshot(&mut self) {
+    fn snapshot(&mut self) -> Result<(), TestCaseError> {
         let made = self.recovered().snapshot().encode().unwrap();
         let remembered = self.stage.engine.snapshot();
         let differences = remembered.differs(&Snapshot::decode(&made).unwrap());
-        assert_eq!(differences, [""; 0]);
+        prop_assert_eq!(differences, [""; 0]);
         self.snapshot = Some(made);
         self.journal.clear();
-    }
-
-    fn crash(&mut self) {
-        self.stage.engine = self.recovered();
+        Ok(())
     }
 
     /// The engine that comes out of what is on disk.
@@ -106,125 +179,260 @@ impl Crashing {
     }
 }
 
-/// The rules after a change: by the bits of `edits`, some are gone and some mean something else.
-fn edited(edits: u8) -> Vec<String> {
-    let bit = |bit: usize| edits >> bit & 1 == 1;
-    let rules = RULES.iter().enumerate();
-    let kept = rules.filter(|(at, _)| !(bit(0) && at % 5 == 4 || bit(1) && at % 5 == 2));
-    kept.map(|(at, rule)| {
-        if bit(2) && at % 2 == 1 {
-            rule.replace("seconds: 20", "seconds: 15")
-                .replace("num_events: 2", "num_events: 3")
-        } else {
-            (*rule).to_owned()
-        }
-    })
-    .collect()
+/// Two engines that are told the same, one of which crashes.
+struct Pair {
+    steady: Stage,
+    crashing: Crashing,
+    rules: Rules,
+    files: Vec<String>,
+    generation: u64,
+    under_way: Vec<Delivery>,
+    now: WallTime,
+    number: u64,
+    sent: Vec<RawEvent>,
 }
 
-/// Makes the same input for either stage.
-type MakeInput = Box<dyn Fn(&Stage) -> Input>;
+impl Pair {
+    fn new(rules: Rules) -> Self {
+        let files = files(&rules, &vec![Some(0); MOST_RULES]);
+        let stage = || {
+            let (program, decider) = load_edition(0, &files);
+            Stage {
+                engine: Engine::new(options(), program),
+                decider,
+                now: START,
+            }
+        };
+        let mut crashing = Crashing {
+            stage: stage(),
+            snapshot: None,
+            journal: Vec::new(),
+        };
+        let mut begun = Outcome::default();
+        crashing.stage.engine.resume(&mut begun);
+        crashing.journal.extend(begun.records);
+        Self {
+            steady: stage(),
+            crashing,
+            rules,
+            files,
+            generation: 1,
+            under_way: Vec::new(),
+            now: START,
+            number: 0,
+            sent: Vec::new(),
+        }
+    }
+
+    fn events(&mut self, sent: &[Sent], as_of: i64) -> Vec<RawEvent> {
+        let mut events = Vec::new();
+        for sent in sent {
+            self.number += 1;
+            let time = WallTime(self.now.0 + (sent.off + as_of) * 1_000);
+            let mut members = sent.members.clone();
+            members["number"] = json!(self.number);
+            let one = event(&members, time);
+            events.extend(vec![one; 1 + usize::from(sent.twice)]);
+        }
+        self.sent.extend(events.iter().cloned());
+        events
+    }
+
+    /// Both take in what `make` makes for them, and do the same.
+    fn apply(
+        &mut self,
+        as_of: Option<i64>,
+        make: impl Fn(&Stage) -> Input,
+    ) -> Result<(), TestCaseError> {
+        let now = self.now;
+        let take = |stage: &mut Stage| {
+            stage.now = now;
+            let input = make(stage);
+            let Some(off) = as_of else {
+                return stage.apply(input);
+            };
+            let mut out = Outcome::default();
+            let time = EventTime(now.0 + off * 1_000);
+            stage.engine.apply_as_of(input, time, now, &mut out);
+            out
+        };
+        let expected = take(&mut self.steady);
+        let found = take(&mut self.crashing.stage);
+        self.same(&expected, found)
+    }
+
+    fn same(&mut self, expected: &Outcome, found: Outcome) -> Result<(), TestCaseError> {
+        prop_assert_eq!(&found.effects, &expected.effects);
+        prop_assert_eq!(&found.notes, &expected.notes);
+        prop_assert_eq!(&found.records, &expected.records);
+        let deliveries = expected.deliveries().into_iter().cloned();
+        self.under_way.extend(deliveries);
+        self.crashing.journal.extend(found.records);
+        Ok(())
+    }
+
+    fn reload(&mut self, edition: &Edition) -> Result<(), TestCaseError> {
+        self.generation += 1;
+        self.files = files(&self.rules, edition);
+        let (generation, files) = (self.generation, self.files.clone());
+        for stage in [&mut self.steady, &mut self.crashing.stage] {
+            stage.decider = load_edition(generation, &files).1;
+        }
+        self.apply(None, |_| Input::Program(load_edition(generation, &files).0))?;
+        // What waits is asked for anew, whose time may have come.
+        self.apply(None, |_| Input::Due)
+    }
+
+    fn crash(&mut self) -> Result<(), TestCaseError> {
+        self.crashing.stage.engine = self.crashing.recovered();
+        let mut resumed = Outcome::default();
+        self.crashing.stage.engine.resume(&mut resumed);
+        let mut again: Vec<Delivery> = resumed.deliveries().into_iter().cloned().collect();
+        let mut expected = self.under_way.clone();
+        for deliveries in [&mut again, &mut expected] {
+            // A ticket may have been made since.
+            for delivery in &mut *deliveries {
+                delivery.ticket = None;
+            }
+            deliveries.sort_by(|a, b| (&a.alert.id, a.alerter).cmp(&(&b.alert.id, b.alerter)));
+        }
+        prop_assert_eq!(again, expected);
+        self.crashing.journal.extend(resumed.records);
+        Ok(())
+    }
+
+    fn warm(&mut self, sent: &[Sent]) -> Result<(), TestCaseError> {
+        let events = self.events(sent, 0);
+        let (program, decider) = load_edition(0, &self.files);
+        let mut donor = Stage {
+            engine: Engine::new(options(), program),
+            decider,
+            now: self.now,
+        };
+        let decided = donor.decider.decide(&events, None, self.now);
+        donor.apply(Input::Events(decided));
+        let names: Vec<String> = donor
+            .engine
+            .totals()
+            .map(|(name, ..)| name.to_owned())
+            .collect();
+        let memories: Vec<Memory> = names
+            .iter()
+            .filter_map(|name| donor.engine.memory(name))
+            .collect();
+        let now = self.now;
+        let warm = |stage: &mut Stage| {
+            let mut out = Outcome::default();
+            stage
+                .engine
+                .warm(memories.clone(), Coming::Now(now), &mut out);
+            out
+        };
+        let expected = warm(&mut self.steady);
+        let found = warm(&mut self.crashing.stage);
+        self.same(&expected, found)
+    }
+
+    fn step(&mut self, step: Step, as_of: Option<i64>) -> Result<(), TestCaseError> {
+        let now = self.now;
+        match step {
+            Step::Wait(milliseconds) => {
+                self.now = WallTime(now.0 + milliseconds * 1_000);
+                return Ok(());
+            }
+            Step::Snapshot => return self.crashing.snapshot(),
+            Step::Crash => self.crash()?,
+            Step::Reload(edition) => self.reload(&edition)?,
+            Step::Warm(sent) => self.warm(&sent)?,
+            Step::AsOf(off, step) => self.step(*step, Some(off))?,
+            Step::Events(sent) => {
+                let events = self.events(&sent, as_of.unwrap_or(0));
+                self.apply(as_of, |stage| {
+                    Input::Events(stage.decider.decide(&events, None, now))
+                })?;
+            }
+            Step::Again(_) if self.sent.is_empty() => {}
+            Step::Again(which) => {
+                let event = self.sent[which.index(self.sent.len())].clone();
+                self.apply(None, |stage| {
+                    Input::Events(
+                        stage
+                            .decider
+                            .decide(std::slice::from_ref(&event), None, now),
+                    )
+                })?;
+            }
+            Step::Overtaken(sent, edition) => {
+                let events = self.events(&sent, 0);
+                let before = load_edition(self.generation, &self.files).1;
+                self.reload(&edition)?;
+                self.apply(None, |_| Input::Events(before.decide(&events, None, now)))?;
+            }
+            Step::Tick => self.apply(as_of, |_| Input::Tick { busy: SECOND })?,
+            Step::Due => self.apply(None, |_| Input::Due)?,
+            Step::Resumed(since) => {
+                let since = since.map(|ago| EventTime(now.0 + ago * 1_000));
+                self.apply(None, |_| Input::Resumed { since })?;
+            }
+            Step::Ended(_, _) if self.under_way.is_empty() => {}
+            Step::Ended(which, worked) => {
+                let which = which.index(self.under_way.len());
+                let delivery = self.under_way.swap_remove(which);
+                let ticket = || (delivery.alerter == 0).then(|| "https://tickets/1".to_owned());
+                self.apply(None, |_| {
+                    let result = if worked {
+                        Ok(ticket())
+                    } else {
+                        Err("refused".to_owned())
+                    };
+                    Input::Outcome(DeliveryOutcome {
+                        alert: delivery.alert.id.clone(),
+                        alerter: delivery.alerter,
+                        result,
+                    })
+                })?;
+            }
+            Step::Silence(key, seconds) => self.apply(None, |_| Input::Silence {
+                key: SILENCES[key].to_owned(),
+                until: now.plus(secs(seconds)),
+                comment: None,
+            })?,
+            Step::Expire(key) => self.apply(None, |_| Input::Expire {
+                key: SILENCES[key].to_owned(),
+                written: Vec::new(),
+            })?,
+            Step::Trouble => self.apply(None, |_| Input::Trouble {
+                rule: "r0".to_owned(),
+                message: "it went wrong".to_owned(),
+            })?,
+            Step::Body(fingerprint) => self.apply(None, |_| Input::Body(fingerprint))?,
+        }
+        self.agree()
+    }
+
+    fn agree(&mut self) -> Result<(), TestCaseError> {
+        if self.crashing.stage.engine.next_due() != self.steady.engine.next_due() {
+            // Hours that were slept through are asked for again.
+            self.apply(None, |_| Input::Due)?;
+        }
+        let (found, expected) = (&self.crashing.stage.engine, &self.steady.engine);
+        prop_assert_eq!(found.next_due(), expected.next_due());
+        prop_assert_eq!(found.undelivered(), expected.undelivered());
+        prop_assert!(found.recent_bodies().eq(expected.recent_bodies()));
+        Ok(())
+    }
+}
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(arbitrary::cases(32))]
 
     /// Whatever comes, and whenever it crashes: an engine brought back does and remembers what one that never crashed does and remembers,
     /// to the last id.
     #[test]
-    fn a_recovered_engine_goes_on_as_if_nothing_had_been(steps in prop::collection::vec(step(), 1..60)) {
-        let mut steady = Stage::new(&RULES);
-        let mut crashing = Crashing { stage: Stage::new(&RULES), snapshot: None, journal: Vec::new() };
-        let mut begun = Outcome::default();
-        crashing.stage.engine.resume(&mut begun);
-        crashing.journal.extend(begun.records);
-        let mut generation = 1;
-        let mut under_way: Vec<Delivery> = Vec::new();
-        let mut now = START;
-        let mut number = 0;
+    fn a_recovered_engine_goes_on_as_if_nothing_had_been(rules in rules(), steps in prop::collection::vec(step(), 1..60)) {
+        let mut pair = Pair::new(rules);
         for step in steps {
-            let mut inputs: Vec<MakeInput> = Vec::new();
-            match step {
-                Step::Wait(seconds) => now = now.plus(secs(seconds)),
-                Step::Snapshot => crashing.snapshot(),
-                Step::Crash => {
-                    crashing.crash();
-                    let mut resumed = Outcome::default();
-                    crashing.stage.engine.resume(&mut resumed);
-                    let mut again: Vec<Delivery> = resumed.deliveries().into_iter().cloned().collect();
-                    let mut expected = under_way.clone();
-                    for deliveries in [&mut again, &mut expected] {
-                        // A ticket may have been made since.
-                        for delivery in &mut *deliveries {
-                            delivery.ticket = None;
-                        }
-                        deliveries.sort_by(|a, b| (&a.alert.id, a.alerter).cmp(&(&b.alert.id, b.alerter)));
-                    }
-                    prop_assert_eq!(again, expected);
-                    crashing.journal.extend(resumed.records);
-                }
-                Step::Reload(edits) => {
-                    generation += 1;
-                    let rules = edited(edits);
-                    let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-                    for stage in [&mut steady, &mut crashing.stage] {
-                        stage.decider = load(generation, &rules).1;
-                    }
-                    let rules = edited(edits);
-                    inputs.push(Box::new(move |_| {
-                        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
-                        Input::Program(load(generation, &rules).0)
-                    }));
-                }
-                Step::Events(sent) => {
-                    let events: Vec<RawEvent> = sent.iter().map(|sent| {
-                        number += 1;
-                        let time = WallTime(now.0 + sent.seconds_off * 1_000_000);
-                        event(&json!({"user": sent.user.to_string(), "bad": sent.bad, "number": number}), time)
-                    }).collect();
-                    inputs.push(Box::new(move |stage| Input::Events(stage.decider.decide(&events, None, now))));
-                }
-                Step::Tick => inputs.push(Box::new(|_| Input::Tick { busy: SECOND })),
-                Step::Due => inputs.push(Box::new(|_| Input::Due)),
-                Step::Ended(_, _) if under_way.is_empty() => {}
-                Step::Ended(which, worked) => {
-                    let delivery = under_way.swap_remove(which.index(under_way.len()));
-                    inputs.push(Box::new(move |_| Input::Outcome(DeliveryOutcome {
-                        alert: delivery.alert.id.clone(),
-                        alerter: delivery.alerter,
-                        result: if worked { Ok((delivery.alerter == 0).then(|| "https://tickets/1".to_owned())) } else { Err("refused".to_owned()) },
-                    })));
-                }
-                Step::Silence(key, seconds) => {
-                    let key = ["every._silence", "keyed.1", "related.0"][key].to_owned();
-                    inputs.push(Box::new(move |_| Input::Silence { key: key.clone(), until: now.plus(secs(seconds)), comment: None }));
-                }
-                Step::Body(fingerprint) => inputs.push(Box::new(move |_| Input::Body(fingerprint))),
-            }
-            for input in inputs {
-                steady.now = now;
-                crashing.stage.now = now;
-                let input = |stage: &mut Stage| {
-                    let input = input(stage);
-                    stage.apply(input)
-                };
-                let expected = input(&mut steady);
-                let found = input(&mut crashing.stage);
-                prop_assert_eq!(&found.effects, &expected.effects);
-                prop_assert_eq!(&found.notes, &expected.notes);
-                prop_assert_eq!(&found.records, &expected.records);
-                under_way.extend(expected.deliveries().into_iter().cloned());
-                crashing.journal.extend(found.records);
-            }
-            if crashing.stage.engine.next_due() != steady.engine.next_due() {
-                // Hours that were slept through are asked for again.
-                let found = crashing.stage.apply(Input::Due);
-                prop_assert_eq!(&found.records, &steady.apply(Input::Due).records);
-                under_way.extend(found.deliveries().into_iter().cloned());
-                crashing.journal.extend(found.records);
-            }
-            prop_assert_eq!(crashing.stage.engine.next_due(), steady.engine.next_due());
-            prop_assert_eq!(crashing.stage.engine.undelivered(), steady.engine.undelivered());
-            prop_assert!(crashing.stage.engine.recent_bodies().eq(steady.engine.recent_bodies()));
+            pair.step(step, None)?;
         }
     }
 }

@@ -63,3 +63,14 @@ fn without_somebody_who_makes_tickets_nobody_waits() {
     let out = stage.event(&json!({"number": 1}));
     assert_eq!(tickets(&out), [(0, None), (1, None)]);
 }
+
+#[test]
+fn who_waits_for_a_ticket_is_not_forgotten_when_the_clock_is_set_back() {
+    let mut stage = Stage::new(&[TICKET]);
+    stage.at(100).event(&json!({"number": 1}));
+    stage.at(50).apply(Input::Resumed { since: None });
+    let due = stage.engine.next_due().unwrap();
+    assert!(due <= START.plus(secs(80)));
+    stage.now = due;
+    assert_eq!(tickets(&stage.apply(Input::Due)), [(2, None)]);
+}

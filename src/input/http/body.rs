@@ -57,6 +57,8 @@ pub(super) async fn read(body: &mut Incoming, limits: &Limits<'_>) -> Result<Rea
     if body.size_hint().lower() > limits.max_size as u64 {
         return Err(ReadError::TooLarge);
     }
+    // What the sender announces of it is got at once, as far as it needs no permit.
+    let announced = usize::try_from(body.size_hint().lower()).map_or(HEAVY, |size| size.min(HEAVY));
     let mut permit = None;
     let mut whole = Bytes::new();
     let mut parts = BytesMut::new();
@@ -72,6 +74,9 @@ pub(super) async fn read(body: &mut Incoming, limits: &Limits<'_>) -> Result<Rea
         if whole.is_empty() && parts.is_empty() {
             whole = data;
         } else {
+            if parts.is_empty() {
+                parts.reserve(announced.max(size));
+            }
             parts.extend_from_slice(&std::mem::take(&mut whole));
             parts.extend_from_slice(&data);
         }

@@ -26,10 +26,10 @@ pub(super) fn build(
     loader: &Loader<'_>,
     path: &Path,
     written: &Written,
-    secrets: &Arc<[&'static str]>,
+    common: &ForAll,
 ) -> (Result<Rule, Properties>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let complete = complete(loader, path, &written.options);
+    let complete = complete(path, &written.options, &common.defaults);
     let place = written
         .options
         .get("type")
@@ -45,8 +45,12 @@ pub(super) fn build(
     let own: &[OptionSpec] = entry.map_or(&[], |entry| entry.options);
     let mut tables = vec![own, OPTIONS, time_field::OPTIONS];
     tables.extend(loader.text_options);
-    problems.extend(check(&complete, place, &tables));
-    problems.extend(check(&written.options, place, &[OF_SERVICE, ELASTICSEARCH]));
+    problems.extend(check(|name| complete.get(name), place, &tables));
+    problems.extend(check(
+        |name| written.options.get(name),
+        place,
+        &[OF_SERVICE, ELASTICSEARCH],
+    ));
     tables.extend([SERVICE, ELASTICSEARCH]);
     tables.extend(loader.alerter_options);
     problems.extend(without_effect(&written.options, &tables));
@@ -57,8 +61,16 @@ pub(super) fn build(
         let tables = loader.text_options.iter().copied();
         tables.flatten().any(|option| option.name == name)
     };
-    let resolved = references::resolve(&complete, is_text, |name| secrets.contains(&name));
-    let properties = Properties::new(resolved).with_secrets(Arc::clone(secrets));
+    let secret = |name: &str| common.secrets.contains(&name);
+    let mut own = references::resolve(&complete, is_text, secret);
+    own.0.retain(|(key, _)| {
+        let name = key.as_str().unwrap_or_default();
+        let default = common.defaults.get(name);
+        written.options.get(name).is_some() || default.is_none_or(references::are_in)
+    });
+    let properties = Properties::new(own)
+        .over(Arc::clone(&common.defaults))
+        .with_secrets(Arc::clone(&common.secrets));
     let mut builder = Builder {
         loader,
         properties,
@@ -75,39 +87,64 @@ pub(super) fn build(
     }
 }
 
-/// The rule's options, what it lacks from the configuration, then ElastAlert's defaults for what texts can print.
-fn complete(loader: &Loader<'_>, path: &Path, own: &Mapping) -> Mapping {
-    let mut complete = own.clone();
-    for (key, value) in loader.service.properties.mapping().iter() {
-        if key
-            .as_str()
-            .is_some_and(|name| complete.get(name).is_none())
-        {
-            complete.0.push((key.clone(), value.clone()));
+/// What is the same for all rules of a load.
+pub(super) struct ForAll {
+    /// The options of alerters and of the service that hold secrets: whoever gets alerts need not know them.
+    secrets: Arc<[&'static str]>,
+    /// What rules lack: from the configuration, then ElastAlert's defaults for what texts can print.
+    defaults: Arc<Mapping>,
+}
+
+impl ForAll {
+    pub(super) fn of(loader: &Loader<'_>) -> Self {
+        let tables = [SERVICE, ELASTICSEARCH].into_iter();
+        let tables = tables.chain(loader.text_options.iter().copied());
+        let tables = tables.chain(loader.alerter_options.iter().copied());
+        let secrets = tables.flatten().filter(|option| option.secret);
+        let configured = loader.service.properties.iter();
+        let mut defaults: Vec<(Node, Node)> = configured
+            .filter(|(key, _)| key.as_str().is_some())
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let nowhere = Span::nowhere();
+        let text = |text: &str| Data::Str(text.to_owned());
+        for (name, data) in [
+            ("timestamp_field", text("@timestamp")),
+            ("timestamp_type", text("iso")),
+            ("timestamp_format", text("%Y-%m-%dT%H:%M:%SZ")),
+            ("filter", Data::Seq(Vec::new())),
+            ("description", text("")),
+            ("owner", text("")),
+            ("category", text("")),
+            ("priority", text("2")),
+            ("use_local_time", Data::Bool(true)),
+            ("jinja_root_name", text("_data")),
+        ] {
+            if !loader.service.properties.contains(name) {
+                let span = nowhere.clone();
+                defaults.push((Node::text(name, &nowhere), Node { data, span }));
+            }
+        }
+        Self {
+            secrets: secrets.map(|option| option.name).collect(),
+            defaults: Arc::new(Mapping(defaults)),
         }
     }
-    let nowhere = Span::nowhere();
-    let mut default = |name: &str, data: Data| {
-        if complete.get(name).is_none() {
-            let value = Node {
-                data,
-                span: nowhere.clone(),
-            };
-            complete.0.push((Node::text(name, &nowhere), value));
-        }
-    };
-    let text = |text: &str| Data::Str(text.to_owned());
-    default("name", Data::Str(default_name(path)));
-    default("timestamp_field", text("@timestamp"));
-    default("timestamp_type", text("iso"));
-    default("timestamp_format", text("%Y-%m-%dT%H:%M:%SZ"));
-    default("filter", Data::Seq(Vec::new()));
-    default("description", text(""));
-    default("owner", text(""));
-    default("category", text(""));
-    default("priority", text("2"));
-    default("use_local_time", Data::Bool(true));
-    default("jinja_root_name", text("_data"));
+}
+
+/// The rule's options with what they lack.
+fn complete(path: &Path, own: &Mapping, defaults: &Mapping) -> Mapping {
+    let mut complete = own.clone();
+    let lacks = |name: &str| own.get(name).is_none();
+    if lacks("name") && defaults.get("name").is_none() {
+        let nowhere = Span::nowhere();
+        let name = Node::text(default_name(path), &nowhere);
+        complete.0.push((Node::text("name", &nowhere), name));
+    }
+    let defaults = defaults.iter();
+    let lacking = defaults.filter(|(key, _)| key.as_str().is_some_and(lacks));
+    let lacking = lacking.map(|(key, value)| (key.clone(), value.clone()));
+    complete.0.extend(lacking);
     complete
 }
 
@@ -148,15 +185,6 @@ fn printable(
         changed.push((text("filter"), whole));
     }
     properties.overlaid(&Mapping(changed))
-}
-
-/// The options of alerters and of the service that hold secrets: whoever gets alerts need not know them.
-pub(super) fn secrets(loader: &Loader<'_>) -> Arc<[&'static str]> {
-    let tables = [SERVICE, ELASTICSEARCH].into_iter();
-    let tables = tables.chain(loader.text_options.iter().copied());
-    let tables = tables.chain(loader.alerter_options.iter().copied());
-    let options = tables.flatten().filter(|option| option.secret);
-    options.map(|option| option.name).collect()
 }
 
 struct Builder<'a> {
@@ -342,7 +370,7 @@ impl Builder<'_> {
         let options = Mapping(vec![(Node::text("aggregation", &node.span), node)]);
         let table = [opt("aggregation").duration()];
         self.problems
-            .extend(check(&options, &self.place, &[&table]));
+            .extend(check(|name| options.get(name), &self.place, &[&table]));
         period
     }
 

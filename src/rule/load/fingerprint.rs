@@ -61,7 +61,7 @@ impl Rule {
     pub fn edit_since(&self, before: &Rule) -> Edit {
         let names: BTreeSet<String> = [self, before]
             .iter()
-            .flat_map(|rule| &rule.properties.mapping().0)
+            .flat_map(|rule| rule.properties.iter())
             .map(|(name, _)| name.key_text())
             .collect();
         let mut edited: Vec<String> = names

@@ -111,7 +111,7 @@ impl Loader<'_> {
             place: place.unwrap_or_else(Span::nowhere),
         };
         let file = self.service.file.clone().unwrap_or_default();
-        let (rule, mut problems) = build::build(self, &file, &written, &build::secrets(self));
+        let (rule, mut problems) = build::build(self, &file, &written, &build::ForAll::of(self));
         problems.retain(Problem::is_error);
         (rule.ok(), problems)
     }
@@ -120,11 +120,11 @@ impl Loader<'_> {
     fn each(&self, files: &[PathBuf], switched_off: SwitchedOff) -> Loaded {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         let part = files.len().div_ceil(threads).max(1);
-        let secrets = build::secrets(self);
+        let common = build::ForAll::of(self);
         let load = |files: &[PathBuf]| -> Vec<FromFile> {
             let files = files.iter();
             files
-                .map(|file| self.file(file, switched_off, &secrets))
+                .map(|file| self.file(file, switched_off, &common))
                 .collect()
         };
         let parts = std::thread::scope(|scope| {
@@ -152,12 +152,7 @@ impl Loader<'_> {
         loaded
     }
 
-    fn file(
-        &self,
-        path: &Path,
-        switched_off: SwitchedOff,
-        secrets: &Arc<[&'static str]>,
-    ) -> FromFile {
+    fn file(&self, path: &Path, switched_off: SwitchedOff, common: &build::ForAll) -> FromFile {
         let (mut problems, mut files) = (Vec::new(), Vec::new());
         let mut content = Content::Nothing;
         if let Some(written) = import::read(path, self.environment, &mut problems, &mut files) {
@@ -166,7 +161,7 @@ impl Loader<'_> {
             content = match name.filter(|_| switched_off == SwitchedOff::Disabled) {
                 Some(name) => Content::Disabled(name),
                 None => {
-                    let (rule, found) = build::build(self, path, &written, secrets);
+                    let (rule, found) = build::build(self, path, &written, common);
                     problems.extend(found);
                     match rule {
                         // A test runs at any hour, as elastalert-test-rule does.

@@ -61,6 +61,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .no_effect("all rules share the tick of the configuration, and events do not wait for it")
         .doc("How often the rule is queried."),
     opt("query_key")
+        .names_fields()
         .texts()
         .doc("The field, or fields, by whose values windows and silences are told apart."),
     opt("realert")
@@ -77,6 +78,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .kind(Kind::Any)
         .doc("Collects matches for so long, or until {schedule: CRON}, into one alert."),
     opt("aggregation_key")
+        .names_fields()
         .texts()
         .doc("The field, or fields, by whose values aggregated alerts are told apart."),
     opt("aggregate_by_match_time").may_be_empty()
@@ -92,6 +94,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .default("10000")
         .doc("How many matches an alert holds at most."),
     opt("include")
+        .names_fields()
         .kind(Kind::List(&Kind::Str))
         .doc("The fields of an event a match keeps; default: all."),
     opt("use_strftime_index")

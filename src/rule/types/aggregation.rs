@@ -190,7 +190,7 @@ fn buckets(
             duration_text(interval)
         );
         let mut problem = Problem::error("E0432", &node.span, message).help(help);
-        if let Some((key, _)) = properties.mapping().entry(window_name) {
+        if let Some((key, _)) = properties.entry(window_name) {
             problem = problem.related(&key.span, format!("{window_name} is set here"));
         }
         return Err(vec![problem]);

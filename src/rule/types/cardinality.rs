@@ -28,6 +28,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when a field has too many or too few different values within a timeframe.",
     options: &[
         opt("cardinality_field")
+            .names_fields()
             .required()
             .doc("The field whose different values are counted."),
         TIMEFRAME,
@@ -201,16 +202,20 @@ impl Cell {
         i64::try_from(self.values.len()).unwrap_or(i64::MAX)
     }
 
-    /// The first time at which a cleaning could find too few values, or too many.
+    /// The first time at which a cleaning could find too few values, or too many, or values that nothing else would ever drop.
     fn due(&self, settings: &Settings) -> Option<EventTime> {
         if self.is_over(settings) {
             return Some(EventTime(i64::MIN));
         }
+        let oldest = self.values.oldest();
         let first = self
             .first
-            .filter(|_| settings.min.is_some_and(|min| min > 0))?;
-        let oldest = self.values.oldest().filter(|_| !self.is_under(settings));
-        let from = oldest.map_or(first, |oldest| oldest.max(first));
+            .filter(|_| settings.min.is_some_and(|min| min > 0));
+        let from = match first {
+            None => oldest?,
+            Some(first) if self.is_under(settings) => first,
+            Some(first) => oldest.map_or(first, |oldest| oldest.max(first)),
+        };
         // Only what is longer ago than the timeframe is too old.
         Some(EventTime(from.plus(settings.timeframe).0.saturating_add(1)))
     }

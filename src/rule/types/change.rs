@@ -20,6 +20,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when a field changes between two events of the same key.",
     options: &[
         opt("compare_key")
+            .names_fields()
             .texts()
             .required()
             .doc("The fields whose values are compared with those of the key's last event."),

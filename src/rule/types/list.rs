@@ -18,6 +18,7 @@ pub(super) const fn list_option(name: &'static str) -> OptionSpec {
 
 /// The field.
 pub(super) const COMPARE_KEY: OptionSpec = opt("compare_key")
+    .names_fields()
     .texts()
     .required()
     .doc("The field whose value is compared.");

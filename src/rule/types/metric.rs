@@ -17,6 +17,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 pub(super) const METRIC_AGG_KEY: OptionSpec = opt("metric_agg_key")
+    .names_fields()
     .required()
     .doc("The field the metric is computed over.");
 pub(super) const METRIC_AGG_TYPE: OptionSpec = opt("metric_agg_type")

@@ -106,4 +106,4 @@ fn size(keys: usize, events: usize) -> StateSize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

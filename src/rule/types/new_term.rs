@@ -23,6 +23,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when a field has a value that was never seen before.",
     options: &[
         opt("fields")
+            .names_fields()
             .kind(Kind::AnyOf(&[Kind::Str, Kind::List(&TEXTS)]))
             .doc("The fields to watch; a list inside the list is a combination of fields. Default: query_key."),
         opt("terms_window_size")

@@ -1,7 +1,9 @@
 //! Random queries in Lucene's syntax, right, odd and broken.
 
+use super::queries::value;
 use super::values::{FIELDS, word};
 use crate::support::dice::Dice;
+use serde_json::Value;
 
 const RESERVED: [&str; 30] = [
     "\\", "\"", "/", "(", ")", "[", "]", "{", "}", ":", "^", "~", "*", "?", "+", "-", "!", "&",
@@ -93,6 +95,9 @@ fn clauses(dice: &mut Dice, depth: u32) -> String {
 
 fn clause(dice: &mut Dice, depth: u32) -> String {
     let mut text = String::new();
+    if dice.percent(25) {
+        return fitting(dice);
+    }
     if dice.percent(65) {
         text = match dice.below(20) {
             0 => "_exists_:".to_owned(),
@@ -113,6 +118,9 @@ fn clause(dice: &mut Dice, depth: u32) -> String {
             }
         };
         if text == "_exists_:" {
+            if dice.percent(20) {
+                return text + dice.pick(&["o\\*", "\\*.keyword", "r\\*", "\\*o", "\\*u\\*"]);
+            }
             return text + &dice.pick(FIELDS).replace(' ', "\\ ");
         }
     }
@@ -158,6 +166,34 @@ fn clause(dice: &mut Dice, depth: u32) -> String {
         _ => raw(dice),
     });
     text
+}
+
+/// A field and values of its kind.
+fn fitting(dice: &mut Dice) -> String {
+    let name = dice.pick(FIELDS);
+    let mut value = || match value(dice, name) {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    let (first, second) = (value(), value());
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let name = name.replace(' ', "\\ ");
+    match dice.below(6) {
+        0 => format!("{name}:[{} TO {}]", quoted(&first), quoted(&second)),
+        1 => format!(
+            "{name}:{{{} TO {}]",
+            escaped(dice, &first),
+            escaped(dice, &second)
+        ),
+        2 => format!("{name}:{}", quoted(&first)),
+        3 => format!("{name}:({} OR {})", escaped(dice, &first), quoted(&second)),
+        4 => format!(
+            "{name}:{}{}",
+            dice.pick(&[">", ">=", "<", "<="]),
+            escaped(dice, &first)
+        ),
+        _ => format!("{name}:{}", escaped(dice, &first)),
+    }
 }
 
 /// A word with everything special escaped, mostly.

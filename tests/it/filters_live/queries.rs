@@ -1,7 +1,7 @@
 //! Random clauses of the query DSL with their options.
 
 use super::lucene;
-use super::values::{FIELDS, date, number, scalar, text, word};
+use super::values::{date, field, number, scalar, text, word};
 use crate::support::dice::Dice;
 use serde_json::{Map, Value, json};
 
@@ -52,7 +52,10 @@ fn clause(dice: &mut Dice, depth: u32) -> Value {
         })}),
         29 | 30 => regexp(dice),
         31 => fuzzy(dice),
-        32 | 33 => json!({"exists": {"field": field_pattern(dice)}}),
+        32 | 33 => json!({"exists": {"field": match dice.below(12) {
+            0 => dice.pick(&["*u*", "_*", "*o", "_v*", "_i*", "_source", "_seq_no"]).to_owned(),
+            _ => field_pattern(dice),
+        }}}),
         34 => json!({"ids": {"values": [dice.below(40).to_string(), dice.below(60)]}}),
         35 => {
             json!({"terms_set": {field(dice): {"terms": [scalar(dice), word(dice), word(dice)], "minimum_should_match_field": dice.pick(&["status", "l", "lnull", "i", "msg"])}}})
@@ -60,10 +63,6 @@ fn clause(dice: &mut Dice, depth: u32) -> Value {
         36 => json!({dice.pick(&["match_all", "match_none"]): {}}),
         _ => term(dice),
     }
-}
-
-fn field(dice: &mut Dice) -> &'static str {
-    dice.pick(FIELDS)
 }
 
 fn field_pattern(dice: &mut Dice) -> String {
@@ -79,6 +78,9 @@ fn field_pattern(dice: &mut Dice) -> String {
                 "i*",
                 "geoip.*",
                 "mess*.keyword",
+                "r*",
+                "r*.sub",
+                "rn.*",
             ])
             .to_owned(),
         _ => field(dice).to_owned(),
@@ -147,8 +149,10 @@ fn minimum(dice: &mut Dice) -> Value {
 }
 
 fn nested(dice: &mut Dice, depth: u32) -> Value {
-    let path = dice.pick(&["n", "n", "n", "o", "items", "nothing"]);
-    let inner = match dice.below(5) {
+    let path = dice.pick(&["n", "n", "n", "rn", "rn", "o", "items", "nothing"]);
+    let inner = match dice.below(if path == "n" { 5 } else { 9 }) {
+        5 | 6 => term_of(dice, "rn.x"),
+        7 => json!({"exists": {"field": dice.pick(&["rn.y", "rn", "rn.*"])}}),
         0 => json!({"term": {"n.a": word(dice)}}),
         1 => json!({"range": {"n.v": {"gte": dice.below(5)}}}),
         2 => {
@@ -170,7 +174,7 @@ fn nested(dice: &mut Dice, depth: u32) -> Value {
 }
 
 /// A value of the kind the field takes, most of the time.
-fn value(dice: &mut Dice, field: &str) -> Value {
+pub fn value(dice: &mut Dice, field: &str) -> Value {
     if dice.percent(20) {
         return scalar(dice);
     }
@@ -231,6 +235,10 @@ fn value(dice: &mut Dice, field: &str) -> Value {
 
 fn term(dice: &mut Dice) -> Value {
     let name = field(dice);
+    term_of(dice, name)
+}
+
+fn term_of(dice: &mut Dice, name: &str) -> Value {
     let value = value(dice, name);
     match dice.below(10) {
         0 => json!({"term": {name: {"value": value, "case_insensitive": dice.percent(80)}}}),
@@ -273,6 +281,17 @@ fn range(dice: &mut Dice) -> Value {
                     "now+",
                     "2024-02-30",
                     "2024-05-05T25:00",
+                    "2024-05-05||/w",
+                    "2024-05-05||/d+12h",
+                    "2024-05-05T10:30:00Z||/h",
+                    "2024-05-05||+1d+1d/d",
+                    "2024-05||+1M/M",
+                    "05/2024||/M",
+                    "now/w",
+                    "now-2y/M-1d",
+                    "now+1y/y",
+                    "2024-12-31T23:30:00||/d",
+                    "2024||/y",
                 ]))
             } else {
                 value(dice, name)
@@ -306,7 +325,7 @@ fn range(dice: &mut Dice) -> Value {
     );
     set(
         dice,
-        10,
+        18,
         "time_zone",
         &[
             "+02:00",
@@ -363,7 +382,7 @@ fn regexp(dice: &mut Dice) -> Value {
     if let Some(options) = body
         .as_object_mut()
         .and_then(|fields| fields.values_mut().next()?.as_object_mut())
-        && dice.percent(30)
+        && dice.percent(60)
     {
         let flags = dice.pick(&[
             "ALL",
@@ -594,6 +613,12 @@ fn query_string(dice: &mut Dice) -> Value {
     if dice.percent(4) {
         body["quote_analyzer"] = json!(dice.pick(&["standard", "whitespace", "keyword"]));
     }
+    if dice.percent(6) {
+        body["fuzzy_transpositions"] = json!(dice.percent(50));
+    }
+    if dice.percent(6) {
+        body["enable_position_increments"] = json!(dice.percent(50));
+    }
     if dice.percent(4) {
         body["auto_generate_synonyms_phrase_query"] = json!(false);
     }
@@ -620,8 +645,15 @@ fn simple_query_string(dice: &mut Dice) -> Value {
             "ESCAPE|FUZZY",
             "NEAR|SLOP",
             "PRECEDENCE",
+            "FUZZY|OR|NOT",
+            "PHRASE|SLOP|AND",
+            "or|and",
+            "",
             "x",
         ]));
+        if dice.percent(15) {
+            body["flags"] = json!([-1, 0, 3, 255][dice.index(4)]);
+        }
     }
     if dice.percent(40) {
         body["lenient"] = json!(dice.percent(80));

@@ -66,6 +66,7 @@ impl Files {
                 .map(|d| d.as_object().unwrap().clone())
                 .collect(),
             filters,
+            apart: false,
         }
     }
 }

@@ -80,7 +80,37 @@ pub const FIELDS: &[&str] = &[
     "copied",
     "lnull",
     "bad",
+    "alias",
+    // Only a random mapping has these.
+    "r0",
+    "r0.sub",
+    "r1",
+    "r1.sub",
+    "r2",
+    "r2.sub",
+    "r3",
+    "r3.sub",
+    "r4",
+    "r5",
+    "r6",
+    "r7",
+    "r8",
+    "r9",
+    "ra",
+    "ro.x",
+    "ro.y",
+    "ro.z",
+    "ro.x.sub",
+    "rn.x",
+    "rn.y",
+    "msg.raw",
+    "host.t",
 ];
+
+/// Of [`FIELDS`], one: names that only a random mapping has are for such rounds.
+pub fn field(dice: &mut Dice) -> &'static str {
+    dice.pick(FIELDS)
+}
 
 const WORDS: &[&str] = &[
     "quick",
@@ -173,6 +203,32 @@ const WORDS: &[&str] = &[
     "Infinity",
     "1d",
     "+5",
+    "👩‍💻",
+    "🇩🇪🇫🇷",
+    "1️⃣",
+    "ภาษาไทย",
+    "한국어 말",
+    "ｶﾞｷﾞ",
+    "カタカナ語",
+    "नमस्ते",
+    "שלום",
+    "e\u{301}clair",
+    "ﬁre",
+    "ǅ",
+    "ΟΔΟΣ",
+    "σς",
+    "a·b",
+    "a_b_",
+    "U.S.A.",
+    "a:b",
+    "1_000.5",
+    "a\u{200d}b",
+    "a\u{ad}b",
+    "\u{feff}x",
+    "x\u{3000}y",
+    "…",
+    "½",
+    "٣٤",
 ];
 
 /// A word or short text that documents use, too.

@@ -1,0 +1,397 @@
+//! Takes plans apart into conditions, equal ones once.
+
+use super::{Condition, ConditionId, List, Probe, Typing, Values};
+use crate::filter::anchor::{anchors, is_vague};
+use crate::filter::mapping::{Kind, Source};
+use crate::filter::plan::{ByEvent, Leaf, Names, Plan, StringTest, Test, Variant};
+use crate::filter::values::Path;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::sync::Arc;
+
+/// From how many alternatives on the sieve looks for each of them.
+const LONG: usize = 8;
+
+/// Takes plans apart.
+#[derive(Default)]
+pub(super) struct Compiler {
+    pub(super) names: Vec<String>,
+    slots: HashMap<String, usize, FixedState>,
+    pub(super) conditions: Vec<Condition>,
+    known: HashMap<Condition, ConditionId, FixedState>,
+    pub(super) probes: Vec<Probe>,
+    /// By hash: the probes that may be equal.
+    known_probes: HashMap<u64, Vec<usize>, FixedState>,
+    pub(super) typings: Vec<Typing>,
+    known_typings: HashMap<usize, Vec<usize>, FixedState>,
+    pub(super) lists: Vec<List>,
+    /// By what is in them.
+    known_lists: HashMap<Box<[ConditionId]>, usize, FixedState>,
+    /// By hash: plans that may be equal, with their conditions.
+    by_event: HashMap<u64, Vec<(Arc<ByEvent>, ConditionId)>, FixedState>,
+}
+
+impl Compiler {
+    pub(super) fn slot(&mut self, name: &str) -> usize {
+        let next = self.names.len();
+        let slot = *self.slots.entry_ref(name).or_insert(next);
+        if slot == next {
+            self.names.push(name.to_owned());
+        }
+        slot
+    }
+
+    fn intern(&mut self, condition: Condition) -> ConditionId {
+        if let Some(&known) = self.known.get(&condition) {
+            return known;
+        }
+        let id = ConditionId(u32::try_from(self.conditions.len()).unwrap_or(u32::MAX));
+        self.conditions.push(condition.clone());
+        self.known.insert(condition, id);
+        id
+    }
+
+    /// The condition for a plan; `current` is the slot of the member that is being typed by its own value.
+    pub(super) fn condition(&mut self, plan: &Plan, current: Option<usize>) -> ConditionId {
+        let condition = match plan {
+            Plan::All => Condition::Always,
+            Plan::None(_) => Condition::Never,
+            plan if !is_projectable(plan) => {
+                self.probes.push(Probe::Document {
+                    plan: plan.clone(),
+                    number: 0,
+                });
+                Condition::Document(self.probes.len() - 1)
+            }
+            Plan::Every(of) => self.every(of, current),
+            Plan::AtLeast { count: 1, of } if current.is_none() && of.len() >= LONG => {
+                self.one_of(&of.iter().collect::<Vec<_>>())
+            }
+            Plan::AtLeast { count, of } => Condition::AtLeast(*count, self.each(of, current)),
+            Plan::Not(inner) => Condition::Not(self.condition(inner, current)),
+            Plan::Leaf(leaf) => self.leaf(leaf, current),
+            Plan::ByEvent(by_event) => return self.by_event(by_event),
+            // Not projectable, see above.
+            Plan::Nested { .. } | Plan::TermsSet { .. } => Condition::Never,
+        };
+        self.intern(condition)
+    }
+
+    fn each(&mut self, plans: &[Plan], current: Option<usize>) -> Box<[ConditionId]> {
+        plans
+            .iter()
+            .map(|plan| self.condition(plan, current))
+            .collect()
+    }
+
+    fn every(&mut self, of: &[Plan], current: Option<usize>) -> Condition {
+        let excluded = |plan: &&Plan| matches!(plan, Plan::Not(_));
+        if current.is_some() || of.iter().filter(excluded).count() < LONG {
+            return Condition::Every(self.each(of, current));
+        }
+        // None of many is not one of many.
+        let (mut all, mut none) = (Vec::new(), Vec::new());
+        for plan in of {
+            match plan {
+                Plan::Not(inner) => none.push(&**inner),
+                plan => all.push(self.condition(plan, None)),
+            }
+        }
+        let one = self.one_of(&none);
+        let one = self.intern(one);
+        all.push(self.intern(Condition::Not(one)));
+        Condition::Every(all.into())
+    }
+
+    fn one_of(&mut self, plans: &[&Plan]) -> Condition {
+        let conditions: Box<[ConditionId]> = plans
+            .iter()
+            .map(|plan| self.condition(plan, None))
+            .collect();
+        if let Some(known) = self.known_lists.get(&conditions) {
+            return Condition::OneOf(*known);
+        }
+        let (mut unsifted, mut sifted, mut found) = (Vec::new(), Vec::new(), Vec::new());
+        for (plan, condition) in plans.iter().zip(&conditions) {
+            let anchors = anchors(plan);
+            if anchors.iter().all(is_vague) {
+                unsifted.push(*condition);
+            } else {
+                sifted.push(*condition);
+                found.push(anchors);
+            }
+        }
+        self.known_lists.insert(conditions, self.lists.len());
+        self.lists.push(List {
+            unsifted: unsifted.into(),
+            sifted: sifted.into(),
+            anchors: found,
+            first: 0,
+        });
+        Condition::OneOf(self.lists.len() - 1)
+    }
+
+    fn leaf(&mut self, leaf: &Leaf, current: Option<usize>) -> Condition {
+        let values = match (&leaf.field.sources, current) {
+            (Source::Paths(paths), _) => {
+                let slots = paths.iter().map(|path| self.slot(path.as_str()));
+                Values::Slots(slots.collect())
+            }
+            (Source::Current, Some(slot)) => Values::Slots([slot].into()),
+            (Source::Current, None) => return Condition::Never,
+            (Source::Id, _) => Values::Id,
+            (Source::Index, _) => Values::Index,
+        };
+        let mut hasher = FixedState::default().build_hasher();
+        values.hash(&mut hasher);
+        hash_test(&leaf.test, &mut hasher);
+        let alike = self.known_probes.entry(hasher.finish()).or_default();
+        let same = alike.iter().copied().find(|&at| {
+            matches!(self.probes.get(at), Some(Probe::Values { values: other, field, test })
+                if *other == values
+                    && field.kind == leaf.field.kind
+                    && field.null_value == leaf.field.null_value
+                    && *test == leaf.test)
+        });
+        Condition::Probe(same.unwrap_or_else(|| {
+            self.probes.push(Probe::Values {
+                values,
+                field: Arc::clone(&leaf.field),
+                test: leaf.test.clone(),
+            });
+            alike.push(self.probes.len() - 1);
+            self.probes.len() - 1
+        }))
+    }
+
+    fn by_event(&mut self, by_event: &Arc<ByEvent>) -> ConditionId {
+        let Names::One { path, parent } = &by_event.names else {
+            // Not projectable.
+            return self.intern(Condition::Never);
+        };
+        let hash = hash_of(by_event);
+        let alike = self.by_event.get(&hash).into_iter().flatten();
+        let same = alike.clone().find(|(other, _)| other == by_event);
+        if let Some((_, id)) = same {
+            return *id;
+        }
+        let itself = self.typed(path, by_event, &|variant| Some(&variant.main));
+        let below = parent.as_ref().map(|(parent, end)| {
+            self.typed(parent, by_event, &|variant| {
+                let mut sub_fields = variant.sub_fields.iter();
+                sub_fields
+                    .find(|(name, _)| name == end)
+                    .map(|(_, plan)| plan)
+            })
+        });
+        let id = match below {
+            None => itself,
+            Some(below) => self.intern(Condition::AtLeast(1, [itself, below].into())),
+        };
+        self.by_event
+            .entry(hash)
+            .or_default()
+            .push((Arc::clone(by_event), id));
+        id
+    }
+
+    fn typed<'p>(
+        &mut self,
+        path: &Path,
+        by_event: &'p ByEvent,
+        plan: &dyn Fn(&'p Variant) -> Option<&'p Plan>,
+    ) -> ConditionId {
+        let slot = self.slot(path.as_str());
+        let variants: Box<[ConditionId]> = by_event
+            .variants
+            .iter()
+            .map(|variant| match plan(variant) {
+                Some(plan) => self.condition(plan, Some(slot)),
+                None => self.intern(Condition::Never),
+            })
+            .collect();
+        let never = self.intern(Condition::Never);
+        if variants.iter().all(|id| *id == never) {
+            return never;
+        }
+        let alike = self.known_typings.entry(slot).or_default();
+        let same = alike.iter().copied().find(|&at| {
+            let typing = self.typings.get(at);
+            typing.is_some_and(|typing| typing.mapping.types_like(&by_event.mapping))
+        });
+        let typing = same.unwrap_or_else(|| {
+            self.typings.push(Typing {
+                slot,
+                name: path.as_str().into(),
+                mapping: Arc::clone(&by_event.mapping),
+            });
+            alike.push(self.typings.len() - 1);
+            self.typings.len() - 1
+        });
+        self.intern(Condition::ByType(typing, variants))
+    }
+}
+
+/// Whether the values of named members decide a plan.
+fn is_projectable(plan: &Plan) -> bool {
+    match plan {
+        Plan::All | Plan::None(_) => true,
+        // Taken apart further.
+        Plan::Every(_) | Plan::AtLeast { .. } | Plan::Not(_) => true,
+        // A range of values is an object.
+        Plan::Leaf(leaf) => !matches!(leaf.field.kind, Kind::Range(_)),
+        Plan::ByEvent(by_event) => {
+            let variants = by_event.variants.iter();
+            let mut plans = variants.flat_map(|variant| {
+                let sub_fields = variant.sub_fields.iter().map(|(_, plan)| plan);
+                std::iter::once(&variant.main).chain(sub_fields)
+            });
+            matches!(by_event.names, Names::One { .. }) && plans.all(is_all_projectable)
+        }
+        Plan::Nested { .. } | Plan::TermsSet { .. } => false,
+    }
+}
+
+/// The same for a plan and everything in it.
+fn is_all_projectable(plan: &Plan) -> bool {
+    match plan {
+        Plan::Every(of) | Plan::AtLeast { of, .. } => of.iter().all(is_all_projectable),
+        Plan::Not(inner) => is_all_projectable(inner),
+        plan => is_projectable(plan),
+    }
+}
+
+/// A number that is the same for equal plans.
+fn hash_of(by_event: &ByEvent) -> u64 {
+    let mut hasher = FixedState::default().build_hasher();
+    if let Names::One { path, .. } = &by_event.names {
+        path.as_str().hash(&mut hasher);
+    }
+    for variant in &by_event.variants {
+        hash_plan(&variant.main, &mut hasher);
+        for (_, plan) in &variant.sub_fields {
+            hash_plan(plan, &mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+fn hash_plan(plan: &Plan, hasher: &mut impl Hasher) {
+    match plan {
+        Plan::Leaf(leaf) => hash_test(&leaf.test, hasher),
+        Plan::Every(of) | Plan::AtLeast { of, .. } => {
+            of.len().hash(hasher);
+            of.iter().for_each(|plan| hash_plan(plan, hasher));
+        }
+        Plan::Not(inner) => hash_plan(inner, hasher),
+        Plan::All
+        | Plan::None(_)
+        | Plan::ByEvent(_)
+        | Plan::Nested { .. }
+        | Plan::TermsSet { .. } => std::mem::discriminant(plan).hash(hasher),
+    }
+}
+
+fn hash_test(test: &Test, hasher: &mut impl Hasher) {
+    std::mem::discriminant(test).hash(hasher);
+    match test {
+        Test::Term(test) => match test {
+            StringTest::Is(text)
+            | StringTest::IsIgnoringCase(text)
+            | StringTest::StartsWith { start: text, .. }
+            | StringTest::Wildcard { pattern: text, .. }
+            | StringTest::Regexp { pattern: text, .. }
+            | StringTest::Near { term: text, .. } => text.hash(hasher),
+            StringTest::IsOneOf(texts) => texts.len().hash(hasher),
+            StringTest::Between { lower, upper } => (lower, upper).hash(hasher),
+        },
+        Test::Phrase(phrase) => phrase.terms.hash(hasher),
+        Test::Whole { first, last } => (first, last).hash(hasher),
+        Test::Unsigned { first, last } => (first, last).hash(hasher),
+        Test::WholeOneOf(numbers) => numbers.len().hash(hasher),
+        Test::Float { lower, upper } => {
+            (lower.value.to_bits(), upper.value.to_bits()).hash(hasher);
+        }
+        Test::Date(date) => date.written.hash(hasher),
+        Test::Ip { first, last } => (first, last).hash(hasher),
+        Test::AnyOf(tests) => tests.iter().for_each(|test| hash_test(test, hasher)),
+        Test::Exists | Test::Range(_) | Test::Never(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::event::WallTime;
+    use crate::event::json::parse_document;
+    use crate::event::project::Projection;
+    use crate::filter::tests::node;
+    use crate::filter::{Filter, FilterEvent, Mapping, Memory, Program, ProjectedEvent};
+    use serde_json::{Value, json};
+
+    /// Whether the program picks documents, which the filter alone must say as well.
+    #[track_caller]
+    fn check(filter: &Value, documents: &[(Value, bool)]) {
+        let filter = Filter::load(&[node(filter)], &Mapping::dynamic()).unwrap();
+        let program = Program::new(&[&filter], &[], Vec::new());
+        let (mut projection, mut memory) = (Projection::default(), Memory::default());
+        for (document, expected) in documents {
+            let bytes = document.to_string().into_bytes();
+            let event = ProjectedEvent {
+                projected: program.project(&bytes, &mut projection).unwrap(),
+                bytes: &bytes,
+                index: None,
+                id: None,
+                now: WallTime(0),
+            };
+            program.sift(&event, &mut memory);
+            let found =
+                program.candidate(0, &memory).is_some() && program.matches(0, &event, &mut memory);
+            let alone = filter.matches(&FilterEvent {
+                document: &parse_document(&bytes).unwrap(),
+                index: None,
+                id: None,
+                now: WallTime(0),
+            });
+            assert_eq!((found, alone), (*expected, *expected), "{document}");
+        }
+    }
+
+    fn joined(joint: &str) -> String {
+        let names: Vec<String> = (0..50).map(|at| format!("host:\"web-{at}\"")).collect();
+        names.join(joint)
+    }
+
+    #[test]
+    fn one_of_many() {
+        let query = format!("{} OR size:>9 OR host:db* OR _id:x", joined(" OR "));
+        check(
+            &json!({"query_string": {"query": query}}),
+            &[
+                (json!({"host": "web-7"}), true),
+                (json!({"host": ["mail", "the WEB 49"]}), true),
+                (json!({"host": "web"}), false),
+                (json!({"host": "web 1 7"}), true),
+                (json!({"host": "web x 7", "size": 9}), false),
+                (json!({"host": "7 web", "size": 10}), true),
+                (json!({"host": "dbms"}), true),
+                (json!({"size": 3}), false),
+            ],
+        );
+    }
+
+    #[test]
+    fn none_of_many() {
+        let query = format!("NOT {} AND NOT host:db* AND size:>9", joined(" AND NOT "));
+        check(
+            &json!({"query_string": {"query": query}}),
+            &[
+                (json!({"host": "web-7", "size": 10}), false),
+                (json!({"host": "web-50", "size": 10}), true),
+                (json!({"host": "web-50", "size": 9}), false),
+                (json!({"host": "dbms", "size": 10}), false),
+                (json!({"size": 10}), true),
+            ],
+        );
+    }
+}
