@@ -43,7 +43,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
         opt("cardinality_sketch")
             .bool()
             .default("false")
-            .doc("tripline's own. Whether a key's values may be counted without being remembered when there are more than 100,000: in half a megabyte, with a standard error of 1.6 %."),
+            .doc("tripline's own. Whether a key's values may be counted without being remembered when there are more than 100,000: in less than a megabyte, with a standard error of 1.6 %."),
     ],
     build,
     advice: no_advice,

@@ -89,9 +89,11 @@ pub(super) fn paths(parts: &[Value]) -> Vec<Path> {
         }
         let longer = paths.iter().flat_map(|path| {
             elements.iter().map(|element| {
-                let mut path = path.clone();
-                path.push(Key::from(element));
-                path
+                // Exactly as long as it gets: cutting it down would leave holes in memory between the keys that stay.
+                let mut longer = Vec::with_capacity(parts.len());
+                longer.extend_from_slice(path);
+                longer.push(Key::from(element));
+                longer
             })
         });
         paths = longer.take(MAX_PATHS).collect();

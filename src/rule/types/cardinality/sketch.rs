@@ -209,6 +209,10 @@ impl<'de> Deserialize<'de> for Sketch {
         if registers.len() != REGISTERS {
             return Err(de::Error::custom("a sketch has another size"));
         }
+        let mut seen = registers.iter().flatten();
+        if seen.any(|(_, rank)| !(1..RANKS).contains(&usize::from(*rank))) {
+            return Err(de::Error::custom("a sketch has a rank that no hash has"));
+        }
         Ok(Self::of(registers))
     }
 }
