@@ -126,3 +126,22 @@ impl Chunks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_filled_again_when_nobody_has_a_part_of_it() {
+        let mut chunks = Chunks::default();
+        let mut chunk = chunks.take();
+        let read = chunk.split_to(LEAST_READ).freeze();
+        let place = read.as_ptr();
+        chunks.remember(&read);
+        drop(chunk);
+        assert_ne!(chunks.take().as_ptr(), place);
+        drop(read);
+        let again = chunks.take();
+        assert_eq!((again.as_ptr(), again.len()), (place, CHUNK));
+    }
+}
