@@ -76,6 +76,10 @@ const CASES: &[(&str, fn())] = &[
     ("metric_aggregation, percentiles: a million events", || {
         metric("percentiles")
     }),
+    (
+        "metric_aggregation, avg, bucket_interval: a million events",
+        || metric("avg\nbucket_interval: {seconds: 100}"),
+    ),
     ("metric_aggregation: a million keys", || keys(METRIC_KEYS)),
     ("percentage_match: a million keys", || keys(PERCENTAGE)),
     (

@@ -222,6 +222,28 @@ fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
         ),
         Names::Like(_) | Names::Below(_) => (Place::Event, Some(Place::Event), None),
     };
+    let mut anchors = on_variants(by_event, &place, parent.as_ref(), wanted_end);
+    if let Names::Below(path) = &by_event.names {
+        // Whatever is below it, its own name is there.
+        let names: Vec<String> = path.as_str().split('.').map(str::to_owned).collect();
+        let part = literal::piece_of(&names, Haystack::Event);
+        anchors.extend(part.map(|part| {
+            vec![Sign {
+                place: Place::Event,
+                mark: Mark::Part(part),
+            }]
+        }));
+    }
+    anchors
+}
+
+/// What a member must have in a place for any variant to match there, or at its parent.
+fn on_variants(
+    by_event: &ByEvent,
+    place: &Place,
+    parent: Option<&Place>,
+    wanted_end: Option<&str>,
+) -> Vec<Anchor> {
     let mut branches = Vec::new();
     for (at, variant) in by_event.variants.iter().enumerate() {
         let mut branch = |plan: &Plan, place: &Place| {
@@ -236,28 +258,34 @@ fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
                 (plan, place) => of(plan, Some(place)),
             });
         };
-        branch(&variant.main, &place);
+        branch(&variant.main, place);
         for (end, plan) in &variant.sub_fields {
-            if let Some(parent) = &parent
+            if let Some(parent) = parent
                 && wanted_end.is_none_or(|wanted| wanted == &**end)
             {
                 branch(plan, parent);
             }
         }
     }
-    let mut anchors = any(branches, |sign| sign.mark.weight());
-    if let Names::Below(path) = &by_event.names {
-        // Whatever is below it, its own name is there.
-        let names: Vec<String> = path.as_str().split('.').map(str::to_owned).collect();
-        let part = literal::piece_of(&names, Haystack::Event);
-        anchors.extend(part.map(|part| {
-            vec![Sign {
+    any(branches, |sign| sign.mark.weight())
+}
+
+/// Pieces of which a text must show one to pass what is asked of any member, in capitals or not; `None` when nothing can be said.
+pub(super) fn pieces_in_texts(by_event: &ByEvent) -> Option<Box<[Box<str>]>> {
+    let anywhere = Place::Event;
+    let anchors = on_variants(by_event, &anywhere, Some(&anywhere), None);
+    let pieces = |anchor: Anchor| -> Option<Box<[Box<str>]>> {
+        let signs = anchor.into_iter().map(|sign| match sign {
+            Sign {
                 place: Place::Event,
                 mark: Mark::Part(part),
-            }]
-        }));
-    }
-    anchors
+            } => Some(part),
+            _ => None,
+        });
+        signs.collect()
+    };
+    let said = anchors.into_iter().filter_map(pieces);
+    said.min_by_key(|pieces| pieces.len())
 }
 
 /// What the text of an event must show for a test on any of its members to pass.

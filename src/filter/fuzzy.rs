@@ -76,8 +76,8 @@ impl Fuzzy {
         if text.len() > 4 * (self.term.len() + self.edits) {
             return false;
         }
-        if self.prefix_length >= self.term.len() {
-            return text.chars().eq(self.term.iter().copied());
+        if self.term.is_empty() {
+            return text.is_empty();
         }
         let text: Vec<char> = text.chars().collect();
         let prefix = self.prefix_length.min(self.term.len());
@@ -134,5 +134,8 @@ mod tests {
         assert!(!Fuzzy::new("ab", 1, 0, false).matches("ba"));
         assert!(!Fuzzy::new("quick", 2, 1, true).matches("wuick"));
         assert!(Fuzzy::new("ab", 0, 9, true).matches("ab"));
+        assert!(Fuzzy::new("ab", 1, 9, true).matches("abc"));
+        assert!(!Fuzzy::new("ab", 1, 9, true).matches("ac"));
+        assert!(!near("", "a", 1));
     }
 }

@@ -62,6 +62,17 @@ pub(super) fn piece_of(texts: &[String], haystack: Haystack) -> Option<Box<str>>
     pieces.max_by_key(String::len).map(String::into_boxed_str)
 }
 
+/// Whether a text has a piece, in capitals or not.
+pub(super) fn shows(text: &[u8], piece: &str) -> bool {
+    let Some((&first, rest)) = piece.as_bytes().split_first() else {
+        return true;
+    };
+    memchr::memchr2_iter(first, first.to_ascii_uppercase(), text).any(|at| {
+        let after = text.get(at + 1..at + 1 + rest.len());
+        after.is_some_and(|after| after.eq_ignore_ascii_case(rest))
+    })
+}
+
 /// Whether a text, in UTF-8, may have letters that become ASCII ones.
 pub(super) fn may_become_ascii(text: &[u8]) -> bool {
     let has = |letter: &&str| memchr::memmem::find(text, letter.as_bytes()).is_some();
@@ -177,6 +188,19 @@ mod tests {
         check(&expression("abc|def"), None, None);
         check(&expression("abcd?"), None, None);
         check(&expression("abcd+"), None, None);
+    }
+
+    #[test]
+    fn pieces_are_found_in_either_case() {
+        for (text, piece, expected) in [
+            ("Information", "format", true),
+            ("INFORMATION", "tion", true),
+            ("informant", "format", false),
+            ("fofoforma", "format", false),
+            ("", "format", false),
+        ] {
+            assert_eq!(shows(text.as_bytes(), piece), expected, "{text} {piece}");
+        }
     }
 
     #[test]

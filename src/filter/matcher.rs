@@ -1,6 +1,8 @@
 //! Deciding a plan for one event.
 
 use super::FilterEvent;
+use super::anchor::pieces_in_texts;
+use super::literal::{may_become_ascii, shows};
 use super::mapping::{Field, Kind, Reading, Source};
 use super::phrase;
 use super::plan::{ByEvent, Leaf, Names, Plan, Test};
@@ -39,7 +41,9 @@ impl Plan {
             Self::AtLeast { count, of } => at_least(*count, of, place),
             Self::Not(inner) => !inner.matches(place),
             Self::Leaf(leaf) => leaf.matches(place),
-            Self::ByEvent(by_event) => by_event.any(place, &mut |plan, place| plan.matches(place)),
+            Self::ByEvent(by_event) => by_event.any(place, &mut |plan, place| {
+                by_event.may_pass(place.current) && plan.matches(place)
+            }),
             Self::Nested { path, inner } => {
                 path.values(place.object, &mut |element| match element {
                     Value::Object(object) if inner.matches(Place { object, ..place }) => {
@@ -219,6 +223,22 @@ impl ByEvent {
                 check,
             ),
         }
+    }
+
+    /// Whether a member may pass, as far as that can be told without cutting its text into terms.
+    fn may_pass(&self, member: &[&Value]) -> bool {
+        if matches!(self.names, Names::One { .. }) {
+            return true;
+        }
+        let [Value::String(text)] = member else {
+            return true;
+        };
+        let pieces = self.pieces.get_or_init(|| pieces_in_texts(self));
+        let Some(pieces) = pieces else {
+            return true;
+        };
+        let text = text.as_bytes();
+        pieces.iter().any(|piece| shows(text, piece)) || may_become_ascii(text)
     }
 
     fn member(

@@ -8,7 +8,8 @@ use super::literal::{may_become_ascii, may_hide_ascii};
 use super::number::scalar_text;
 use super::values::Visit;
 use crate::event::project::Item;
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::{Anchored, dfa, nfa};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::cmp::Reverse;
@@ -17,6 +18,9 @@ use std::sync::Arc;
 
 /// How long patterns may be in all to be searched for by a table of states and bytes.
 const MOST_IN_TABLE: usize = 32_768;
+
+/// How much of a part is looked for: its end, which tells more than its beginning where the parts are paths. Longer ones cost memory and find hardly less.
+const LONGEST_PART: usize = 12;
 
 /// Finds the filters that could pick an event.
 ///
@@ -56,11 +60,19 @@ struct Member {
 /// The filters that ask for parts of a text: one automaton finds them all.
 #[derive(Debug)]
 struct Parts {
-    automaton: AhoCorasick,
+    automaton: PartsAutomaton,
     /// By pattern.
     filters: Vec<Vec<usize>>,
     /// All of them.
     all: Vec<usize>,
+}
+
+/// Searches for all parts at once.
+#[derive(Debug)]
+enum PartsAutomaton {
+    /// The fastest; takes some 200 bytes for a byte of the parts.
+    Table(dfa::DFA),
+    Small(nfa::contiguous::NFA),
 }
 
 impl Sieve {
@@ -76,7 +88,7 @@ impl Sieve {
         };
         let mut members: HashMap<Arc<str>, (Member, Table<Box<str>>), FixedState> =
             HashMap::default();
-        let mut event = Table::default();
+        let mut event: Table<Box<str>> = Table::default();
         let mut always = Candidates::default();
         for (filter, anchors) in anchors.iter().enumerate() {
             // Of words that as many ask for the longest are the rarest.
@@ -91,7 +103,7 @@ impl Sieve {
             for Sign { place, mark } in best {
                 match (place, mark) {
                     (Place::Event, Mark::Part(part)) => {
-                        event.entry_ref(part).or_insert_with(Vec::new).push(filter);
+                        event.entry(end_of(part).into()).or_default().push(filter);
                     }
                     // Nothing else is looked for in an event's text.
                     (Place::Event, _) => always.insert(filter),
@@ -109,7 +121,7 @@ impl Sieve {
                             });
                         match mark {
                             Mark::Part(part) => {
-                                parts.entry_ref(part).or_insert_with(Vec::new).push(filter);
+                                parts.entry(end_of(part).into()).or_default().push(filter);
                             }
                             mark => member.insert(mark, filter),
                         }
@@ -158,14 +170,22 @@ impl Parts {
             return None;
         }
         let (patterns, filters): (Vec<Box<str>>, Vec<Vec<usize>>) = parts.into_iter().unzip();
-        // The fastest kind takes some 200 bytes for a byte of the patterns.
         let size: usize = patterns.iter().map(|part| part.len()).sum();
-        let kind = (size <= MOST_IN_TABLE).then_some(AhoCorasickKind::DFA);
         let patterns = patterns.iter().map(|part| part.as_bytes());
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(kind)
-            .build(patterns);
+        // Looking ahead for rare bytes costs more than it saves: there are too many of them.
+        let automaton = if size <= MOST_IN_TABLE {
+            dfa::DFA::builder()
+                .ascii_case_insensitive(true)
+                .prefilter(false)
+                .build(patterns)
+                .map(PartsAutomaton::Table)
+        } else {
+            nfa::contiguous::NFA::builder()
+                .ascii_case_insensitive(true)
+                .prefilter(false)
+                .build(patterns)
+                .map(PartsAutomaton::Small)
+        };
         let all: Vec<usize> = filters.iter().flatten().copied().collect();
         match automaton {
             Ok(automaton) => Some(Self {
@@ -184,10 +204,32 @@ impl Parts {
         if may_hide {
             return found.insert_all(Some(&self.all));
         }
-        for part in self.automaton.find_overlapping_iter(text) {
-            found.insert_all(self.filters.get(part.pattern().as_usize()));
+        match &self.automaton {
+            PartsAutomaton::Table(automaton) => self.search(automaton, text, found),
+            PartsAutomaton::Small(automaton) => self.search(automaton, text, found),
         }
     }
+
+    fn search(&self, automaton: &impl Automaton, text: &[u8], found: &mut Candidates) {
+        let Ok(mut state) = automaton.start_state(Anchored::No) else {
+            return found.insert_all(Some(&self.all));
+        };
+        for &byte in text {
+            state = automaton.next_state(Anchored::No, state, byte);
+            if automaton.is_special(state) && automaton.is_match(state) {
+                for at in 0..automaton.match_len(state) {
+                    let part = automaton.match_pattern(state, at);
+                    found.insert_all(self.filters.get(part.as_usize()));
+                }
+            }
+        }
+    }
+}
+
+/// The end of a part that is looked for; parts are ASCII.
+fn end_of(part: &str) -> &str {
+    let start = part.len().saturating_sub(LONGEST_PART);
+    part.get(start..).unwrap_or(part)
 }
 
 impl Member {

@@ -11,13 +11,13 @@ use tripline::alerter::sending::UNJOURNALLED;
 use tripline::engine::Index;
 use tripline::store::documents::{Documents, Forwarding};
 
-const KILLS: u32 = 50;
+const KILLS: u32 = 32;
 const CLIENTS: u64 = 3;
 /// Alerts of one rule that may be repeated: those that were sent and not journalled, one under way, and one whose program outlives us.
 const UNDER_WAY: usize = UNJOURNALLED + 2;
 
 /// Rule, and what it is made of beside `name`, `index`, filter and alerter. Events say by `kind` which rule they are for.
-const RULES: [(&str, &str); 5] = [
+const RULES: [(&str, &str); 14] = [
     ("every", "type: any\nrealert: {minutes: 0}\n"),
     (
         "red",
@@ -32,7 +32,50 @@ const RULES: [(&str, &str); 5] = [
         "burst",
         "type: frequency\nnum_events: 3\ntimeframe: {hours: 1}\nquery_key: burst\nrealert: {minutes: 0}\n",
     ),
+    (
+        "green",
+        "type: whitelist\ncompare_key: colour\nwhitelist: [red]\nignore_null: true\nrealert: {minutes: 0}\n",
+    ),
+    (
+        "changed",
+        "type: change\nquery_key: burst\ncompare_key: number\nignore_null: true\nrealert: {minutes: 0}\n",
+    ),
+    (
+        "new",
+        "type: new_term\nfields: burst\nrealert: {minutes: 0}\n",
+    ),
+    (
+        "different",
+        "type: cardinality\ncardinality_field: number\nmax_cardinality: 2\ntimeframe: {hours: 1}\nquery_key: burst\nrealert: {minutes: 0}\n",
+    ),
+    (
+        "counted",
+        "type: metric_aggregation\nmetric_agg_key: number\nmetric_agg_type: value_count\nmax_threshold: 2\nquery_key: burst\n\
+         terms_size: 1000000\nrealert: {days: 1}\n",
+    ),
+    (
+        "quiet",
+        "type: flatline\nthreshold: 1\ntimeframe: {seconds: 1}\nquery_key: client\nrealert: {days: 1}\n",
+    ),
+    (
+        "spiked",
+        "type: spike\nspike_height: 1\nspike_type: both\ntimeframe: {seconds: 1}\nquery_key: client\nrealert: {days: 1}\n",
+    ),
+    (
+        "part",
+        "type: percentage_match\nmatch_bucket_filter: [{term: {colour: red}}]\nmax_percentage: 0\nbuffer_time: {seconds: 1}\n\
+         query_key: client\nrealert: {days: 1}\n",
+    ),
+    (
+        "rising",
+        "type: spike_aggregation\nmetric_agg_key: number\nmetric_agg_type: max\nspike_height: 1\nspike_type: up\n\
+         timeframe: {seconds: 1}\nbuffer_time: {seconds: 1}\nquery_key: client\nrealert: {days: 1}\n",
+    ),
 ];
+/// Rules that want three events of a kind.
+const OF_THREE: [&str; 5] = ["burst", "changed", "new", "different", "counted"];
+/// Rules that judge time as it passes: what they find depends on when the program is killed. They alert once a client at most.
+const OF_TIME: [&str; 4] = ["quiet", "spiked", "part", "rising"];
 
 impl Dice {
     /// Goes on at a random moment.
@@ -46,14 +89,14 @@ impl Dice {
 fn client(home: &Home, mut dice: Dice, numbers: &AtomicU64, stop: &AtomicBool) -> Vec<Value> {
     let mut acknowledged = Vec::new();
     let mut rest_of_bursts = VecDeque::new();
-    let time = time_of_day();
     loop {
+        let time = time_of_day();
         let stopping = stop.load(Ordering::Relaxed);
         let mut events = Vec::new();
         for _ in 0..=dice.below(6) {
             let event = event(numbers.fetch_add(1, Ordering::Relaxed), &time, &mut dice);
-            if event["kind"] == "burst" {
-                // Three make a match; kills come between them.
+            if OF_THREE.iter().any(|kind| event["kind"] == *kind) {
+                // Kills come between them.
                 rest_of_bursts.extend([event.clone(), event.clone()]);
             }
             events.push(event);
@@ -85,13 +128,10 @@ fn acknowledgement(home: &Home, body: &[u8]) -> Option<Value> {
 }
 
 fn event(number: u64, time: &str, dice: &mut Dice) -> Value {
-    let kind = match dice.below(20) {
-        0..3 => "every",
-        3..6 => "red",
-        6..10 => "once",
-        10..14 => "together",
-        14..18 => "burst",
-        _ => "noise",
+    let kinds = RULES.map(|(name, _)| name);
+    let kind = match dice.below(8) {
+        0 => "noise",
+        _ => dice.pick(&kinds),
     };
     json!({
         "@timestamp": time,
@@ -129,7 +169,7 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
             ),
         );
     }
-    let (numbers, stop) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (numbers, stop) = (AtomicU64::new(1), AtomicBool::new(false));
     // Per kill, how many lines each rule's file had: one an alert.
     let mut kills: Vec<BTreeMap<&str, usize>> = Vec::new();
     let (acknowledged, mut process) = std::thread::scope(|scope| {
@@ -160,6 +200,10 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
             );
         }
         let process = home.start();
+        for rule in OF_TIME {
+            let alerted = || (!alerted(&home, rule).is_empty()).then_some(());
+            wait_for(&format!("an alert of {rule}"), alerted);
+        }
         stop.store(true, Ordering::Relaxed);
         let acknowledged: Vec<Value> = clients
             .into_iter()
@@ -198,6 +242,26 @@ fn a_killed_process_loses_nothing_and_repeats_only_what_was_under_way() {
         );
         assert_eq!(&BTreeSet::from_iter(documented), keys, "{rule}");
     }
+    for rule in OF_TIME {
+        let lines: Vec<usize> = kills.iter().map(|lines| lines[rule]).collect();
+        check_repeats(rule, &alerts(&home, rule), &lines);
+        let alerted = BTreeSet::from_iter(alerted(&home, rule));
+        let of_rule = documents.iter().filter(|one| one["rule_name"] == *rule);
+        let mut documented = BTreeSet::new();
+        for document in of_rule {
+            let key = key(rule, &document["match_body"]);
+            assert!(
+                document["alert_sent"] == false || alerted.contains(&key),
+                "{document}"
+            );
+            assert!(documented.insert(key), "{rule}: twice: {document}");
+        }
+        assert!(
+            alerted.is_subset(&documented),
+            "{rule}: {alerted:?} {documented:?}"
+        );
+        println!("{rule}: {} alerted", alerted.len());
+    }
 }
 
 /// An alert may be sent again only when a kill came between, and only if it was among the last ones before it: under way, or so
@@ -222,7 +286,10 @@ fn check_repeats(rule: &str, alerts: &[Vec<String>], kills: &[usize]) {
 fn key(rule: &str, matched: &Value) -> String {
     match rule {
         "once" => matched["client"].to_string(),
-        "burst" => matched["burst"].to_string(),
+        "burst" | "new" | "different" | "counted" => matched["burst"].to_string(),
+        // Its matches need no event.
+        "quiet" => matched["key"].to_string(),
+        "spiked" | "part" | "rising" => matched["client"].to_string(),
         _ => matched["number"].to_string(),
     }
 }
@@ -246,9 +313,15 @@ fn alerted(home: &Home, rule: &str) -> Vec<String> {
 /// Per rule what must have been alerted, by the rules' meaning.
 fn expected(events: &[Value]) -> BTreeMap<&'static str, BTreeSet<String>> {
     let mut expected = BTreeMap::new();
-    for (rule, _) in RULES {
+    let rules = RULES.map(|(rule, _)| rule).into_iter();
+    for rule in rules.filter(|rule| !OF_TIME.contains(rule)) {
         let of_rule = events.iter().filter(|event| event["kind"] == rule);
-        let matching = of_rule.filter(|event| rule != "red" || event["colour"] == "red");
+        let matching = of_rule.filter(|event| match rule {
+            "red" => event["colour"] == "red",
+            "green" => event["colour"] != "red",
+            "changed" => event["number"] != event["burst"],
+            _ => true,
+        });
         expected.insert(rule, matching.map(|event| key(rule, event)).collect());
     }
     expected

@@ -23,6 +23,7 @@ mod http_repeat;
 mod inputs_pki;
 mod inputs_stage;
 mod mail_server;
+mod many_keys;
 mod many_rules;
 mod notices;
 mod odd_documents;

@@ -121,6 +121,16 @@ impl Analyzer {
         tokens
     }
 
+    /// Whether the last word of a text is a term and nothing comes after it.
+    pub(super) fn ends_in_term(&self, text: &str) -> bool {
+        let mut ends = false;
+        self.cut(text, &mut |word| {
+            ends = text.ends_with(word) && self.filter(Cow::Borrowed(word)).is_some();
+            Visit::Continue
+        });
+        ends
+    }
+
     /// A piece of a term (of a wildcard, a prefix, a bound) in the form that terms have: letters changed, nothing cut.
     pub(super) fn normalize<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.filters

@@ -3,7 +3,7 @@
 //! The grammar's rules compete by length: the longest match at a place wins. A lazy automaton that reports every match does just that;
 //! plain ASCII, which most logs are, takes a short loop instead. A property test holds the two together.
 
-use super::{Visit, cut_length};
+use super::{MAX_TOKEN, Visit};
 use regex_automata::hybrid::dfa::{Cache, Config, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::pool::Pool;
@@ -48,18 +48,21 @@ fn class(byte: u8) -> Class {
 
 fn each_ascii_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
     let bytes = text.as_bytes();
-    let class_at = |at: usize| bytes.get(at).map_or(Class::Other, |&byte| class(byte));
     let mut start = 0;
     while start < bytes.len() {
+        let limit = bytes.len().min(start + MAX_TOKEN);
+        let class_at = |at: usize| match bytes.get(at) {
+            Some(&byte) if at < limit => class(byte),
+            _ => Class::Other,
+        };
         let mut end = start;
-        // The end of the last letter or digit: without one it is no word.
-        let mut word_end = start;
+        let mut is_word = false;
         let mut previous = Class::Other;
         loop {
             let this = class_at(end);
             let joins = match this {
                 Class::Letter | Class::Digit => {
-                    word_end = end + 1;
+                    is_word = true;
                     true
                 }
                 Class::Joiner => true,
@@ -77,26 +80,34 @@ fn each_ascii_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
             previous = this;
             end += 1;
         }
-        // Cut into pieces without looking for the end again, which would take time by the square of the length.
-        while start < word_end {
-            if !matches!(
-                class_at(start),
-                Class::Letter | Class::Digit | Class::Joiner
-            ) {
-                // Nothing before it is joined to it any more.
-                start += 1;
-                continue;
-            }
-            let word = text.get(start..end).unwrap_or_default();
-            let (word, _) = word.split_at(cut_length(word));
-            if visit(word) == Visit::Stop {
+        if is_word {
+            if visit(text.get(start..end).unwrap_or_default()) == Visit::Stop {
                 return Visit::Stop;
             }
-            start += word.len();
+            start = end;
+        } else if end == limit {
+            start += without_word(text.get(start..).unwrap_or_default(), end - start);
+        } else {
+            start = end.max(start + 1);
         }
-        start = end.max(start + usize::from(end == start));
     }
     Visit::Continue
+}
+
+/// How far to go on where the window holds no word: past one character, but in a long run of the same one, such as `_`, to where the window
+/// reaches its end. Trying at each would take time by the run's length times the window's.
+fn without_word(rest: &str, window: usize) -> usize {
+    let mut chars = rest.chars();
+    let Some(first) = chars.next() else {
+        return 1;
+    };
+    let step = first.len_utf8();
+    let is_run = |text: &str| text.chars().all(|c| c == first);
+    if window < rest.len() && rest.get(..window).is_some_and(is_run) {
+        let run = step + chars.take_while(|c| *c == first).count() * step;
+        return step.max(run - window);
+    }
+    step
 }
 
 struct Grammar {
@@ -121,28 +132,75 @@ static GRAMMAR: LazyLock<Option<Grammar>> = LazyLock::new(|| {
     })
 });
 
+/// What the tokenizer looks at from a place on: as much as fits into one term. Goes forward only.
+struct Window<'t> {
+    text: &'t str,
+    start: usize,
+    end: usize,
+    /// Its length in UTF-16, which terms are measured in.
+    units: usize,
+}
+
+impl<'t> Window<'t> {
+    fn new(text: &'t str) -> Self {
+        let mut window = Self {
+            text,
+            start: 0,
+            end: 0,
+            units: 0,
+        };
+        window.advance(0);
+        window
+    }
+
+    fn text(&self) -> &'t str {
+        self.text.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn rest(&self) -> &'t str {
+        self.text.get(self.start..).unwrap_or_default()
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        let to = self.start + bytes;
+        let left = self.text.get(self.start..to.min(self.end));
+        let left: usize = left.unwrap_or_default().chars().map(char::len_utf16).sum();
+        self.units -= left;
+        self.start = to;
+        self.end = self.end.max(to);
+        let ahead = self.text.get(self.end..).unwrap_or_default();
+        for c in ahead.chars() {
+            if self.units + c.len_utf16() > MAX_TOKEN {
+                break;
+            }
+            self.units += c.len_utf16();
+            self.end += c.len_utf8();
+        }
+    }
+}
+
 fn each_unicode_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit {
     let Some(grammar) = &*GRAMMAR else {
         return each_ascii_word(text, visit);
     };
     let mut cache = grammar.caches.get();
-    let mut start = 0;
-    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
-        let input = Input::new(rest).anchored(Anchored::Yes);
+    let mut window = Window::new(text);
+    while !window.text().is_empty() {
+        // The longest word within the window, so that a long one takes time by its length and no more.
+        let input = Input::new(window.text()).anchored(Anchored::Yes);
         let end = match grammar.dfa.try_search_fwd(&mut cache, &input) {
             Ok(Some(found)) => found.offset(),
             _ => 0,
         };
-        let word = rest.get(..end).unwrap_or_default();
-        let (word, _) = word.split_at(cut_length(word));
+        let word = window.text().get(..end).unwrap_or_default();
         if word.is_empty() {
-            start += rest.chars().next().map_or(1, char::len_utf8);
+            window.advance(without_word(window.rest(), window.text().len()));
             continue;
         }
         if visit(word) == Visit::Stop {
             return Visit::Stop;
         }
-        start += word.len();
+        window.advance(word.len());
     }
     Visit::Continue
 }

@@ -48,6 +48,31 @@ fn english_words() {
     );
 }
 
+/// Lucene's tokenizer looks at no more than 255 characters from where a word begins.
+#[test]
+fn long_words() {
+    for letter in ["a", "é"] {
+        let lengths = |text: String| -> Vec<usize> {
+            words(&text.replace('a', letter))
+                .iter()
+                .map(|word| word.encode_utf16().count())
+                .collect()
+        };
+        let long = |length| "a".repeat(length);
+        assert_eq!(lengths(long(254) + ".bcd"), [254, 3]);
+        assert_eq!(lengths(long(253) + ".bcd"), [255, 2]);
+        assert_eq!(lengths(long(253) + "__bc"), [255, 2]);
+        assert_eq!(lengths(long(255) + "_"), [255]);
+        assert_eq!(lengths("_".repeat(255) + "abc"), [255, 2]);
+        assert_eq!(lengths("_".repeat(900) + "abc d"), [255, 2, 1]);
+        assert_eq!(lengths("_".repeat(900) + " a"), [1]);
+        assert_eq!(lengths("a".to_owned() + &"_".repeat(300) + "b"), [255, 47]);
+    }
+    let deseret = "a".to_owned() + &"\u{10400}".repeat(200);
+    let lengths: Vec<usize> = words(&deseret).iter().map(|w| w.chars().count()).collect();
+    assert_eq!(lengths, [128, 73]);
+}
+
 /// What Lucene made of over a thousand texts.
 #[test]
 fn terms_are_lucenes() {
@@ -90,6 +115,20 @@ fn terms_are_lucenes() {
 proptest! {
     #[test]
     fn both_ways_through_ascii_agree(text in "[ -~]{0,60}") {
+        let (mut fast, mut slow) = (Vec::new(), Vec::new());
+        standard::each_word(&text, &mut |word| {
+            fast.push(word.to_owned());
+            Visit::Continue
+        });
+        standard::each_word_slowly(&text, &mut |word| {
+            slow.push(word.to_owned());
+            Visit::Continue
+        });
+        prop_assert_eq!(fast, slow);
+    }
+
+    #[test]
+    fn both_ways_through_long_ascii_agree(text in "(a{0,200}|_{0,300}|[.:,'_a1 -]{0,20}){0,6}") {
         let (mut fast, mut slow) = (Vec::new(), Vec::new());
         standard::each_word(&text, &mut |word| {
             fast.push(word.to_owned());

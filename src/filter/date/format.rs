@@ -83,6 +83,9 @@ impl DateFormat {
     }
 }
 
+/// The last second of the last year that Java's `Instant` knows.
+const LAST_SECOND: i128 = 31_556_889_864_403_199;
+
 /// `-12.5` of a unit given in nanoseconds.
 fn epoch(text: &str, unit: i128, up: bool) -> Option<i128> {
     let (negative, body) = match text.strip_prefix('-') {
@@ -97,7 +100,10 @@ fn epoch(text: &str, unit: i128, up: bool) -> Option<i128> {
     if whole.is_empty() || whole.len() > 19 || !all_digits(whole) {
         return None;
     }
-    let mut nanos = whole.parse::<i128>().ok()? * unit;
+    let mut nanos = i128::from(whole.parse::<i64>().ok()?) * unit;
+    if nanos / 1_000_000_000 > LAST_SECOND {
+        return None;
+    }
     match fraction {
         Some(fraction) => {
             if fraction.len() > 9 || !all_digits(fraction) {

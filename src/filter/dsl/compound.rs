@@ -124,7 +124,8 @@ impl Reader {
     pub(super) fn dis_max(&mut self, node: &Node, map: &Mapping) -> Option<Clause> {
         let mut options = Options::new("dis_max", map);
         let queries = self.clauses("queries", options.node("queries"));
-        options.ignore(&["tie_breaker", "_name"]);
+        options.weights(&["tie_breaker"], self);
+        options.ignore(&["_name"]);
         options.boost(self);
         options.finish(self);
         if queries.is_empty() {

@@ -140,7 +140,8 @@ impl Reader {
             _ => {}
         }
         let lenient = map.get("lenient").is_some().then_some(matching.lenient);
-        options.ignore(&["tie_breaker", "_name"]);
+        options.weights(&["tie_breaker"], self);
+        options.ignore(&["_name"]);
         options.boost(self);
         options.finish(self);
         Some(Clause::MultiMatch(MultiMatch {
@@ -239,7 +240,8 @@ impl Reader {
         options.rewrite("rewrite", self);
         options.rewrite("fuzzy_rewrite", self);
         options.boolean("enable_position_increments", self);
-        options.ignore(&["tie_breaker", "_name"]);
+        options.weights(&["tie_breaker"], self);
+        options.ignore(&["_name"]);
         options.boost(self);
         let escape = matches!(
             map.get("escape").and_then(Scalar::of),

@@ -51,7 +51,7 @@ impl Amount {
 
 impl Minimum {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let text = text.trim_matches(|c| c <= ' ');
         if !text.contains('<') {
             return Some(Self {
                 steps: Vec::new(),
@@ -59,8 +59,12 @@ impl Minimum {
             });
         }
         let mut steps = Vec::new();
-        let spaced = text.split('<').map(str::trim).collect::<Vec<_>>().join("<");
-        for part in spaced.split_whitespace() {
+        let spaced = text
+            .split('<')
+            .map(str::trim_ascii)
+            .collect::<Vec<_>>()
+            .join("<");
+        for part in spaced.split_ascii_whitespace() {
             let (bound, amount) = part.split_once('<')?;
             steps.push((bound.parse().ok()?, Amount::parse(amount)?));
         }
@@ -95,6 +99,23 @@ impl Scalar {
             Data::Time(text) => Self::Text(text.replacen(' ', "T", 1)),
             Data::Bytes(bytes) => Self::Text(String::from_utf8_lossy(bytes).into_owned()),
         })
+    }
+}
+
+fn weight(node: &Node) -> Option<f64> {
+    match Scalar::of(node)? {
+        Scalar::Boolean(_) => None,
+        scalar => crate::filter::number::double(&scalar.text()),
+    }
+}
+
+impl Reader {
+    pub(super) fn boost(&mut self, clause: &str, node: &Node) {
+        match weight(node) {
+            Some(boost) if boost >= 0.0 => {}
+            Some(_) => self.malformed(node, format!("[{clause}] \"boost\" is negative")),
+            None => self.malformed(node, format!("[{clause}] \"boost\" is not a number")),
+        }
     }
 }
 
@@ -149,7 +170,8 @@ impl<'n> Options<'n> {
         let node = self.node(name)?;
         match Scalar::of(node) {
             Some(Scalar::Boolean(value)) => return Some(value),
-            Some(Scalar::Text(text)) if text == "true" || text == "false" => {
+            // An empty text is false, as the server's reader of JSON has it.
+            Some(Scalar::Text(text)) if text == "true" || text == "false" || text.is_empty() => {
                 return Some(text == "true");
             }
             _ => {}
@@ -272,15 +294,19 @@ impl<'n> Options<'n> {
 
     /// `boost`: changes scores only, but is checked.
     pub(super) fn boost(&mut self, reader: &mut Reader) {
-        let Some(node) = self.node("boost") else {
-            return;
-        };
-        let boost =
-            Scalar::of(node).and_then(|scalar| crate::filter::number::double(&scalar.text()));
-        match boost {
-            Some(boost) if boost >= 0.0 => {}
-            Some(_) => reader.malformed(node, format!("[{}] \"boost\" is negative", self.clause)),
-            None => reader.malformed(node, format!("[{}] \"boost\" is not a number", self.clause)),
+        if let Some(node) = self.node("boost") {
+            reader.boost(self.clause, node);
+        }
+    }
+
+    /// Numbers that change scores only, but are checked.
+    pub(super) fn weights(&mut self, names: &[&'static str], reader: &mut Reader) {
+        for name in names {
+            if let Some(node) = self.node(name)
+                && weight(node).is_none()
+            {
+                reader.malformed(node, format!("[{}] {name:?} is not a number", self.clause));
+            }
         }
     }
 

@@ -161,7 +161,7 @@ impl Reader {
             "regexp" => self.regexp(body, map),
             "fuzzy" => self.fuzzy(body, map),
             "exists" => self.exists(body, map),
-            "ids" => self.ids(map),
+            "ids" => self.ids(body, map),
             "match" | "match_phrase" | "match_phrase_prefix" | "match_bool_prefix" => {
                 self.match_one(name, body, map)
             }

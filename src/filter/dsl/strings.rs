@@ -28,7 +28,10 @@ impl Reader {
             };
         };
         let mut options = Options::new(clause, map);
-        let value = names.iter().find_map(|name| options.node(name));
+        // Of two names for it the one written later counts.
+        let is_value = |key: &Node| names.contains(&key.key_text().as_str());
+        let values = map.iter().filter(|(key, _)| is_value(key));
+        let value = values.map(|(_, node)| node).last();
         let ignore_case = match clause {
             "fuzzy" => false,
             _ => options.boolean("case_insensitive", self).unwrap_or(false),
@@ -44,7 +47,7 @@ impl Reader {
 
     pub(super) fn prefix(&mut self, node: &Node, map: &Mapping) -> Option<Clause> {
         let (field, node) = self.field("prefix", node, map)?;
-        let body = self.body("prefix", &["value", "prefix"], node, |_, _| {});
+        let body = self.body("prefix", &["value"], node, |_, _| {});
         let value = self.value("prefix", node, body.value)?.text();
         Some(Clause::Prefix {
             field,

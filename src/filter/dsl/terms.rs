@@ -89,7 +89,8 @@ impl Reader {
                     );
                     return None;
                 }
-                _ if name == "boost" || name == "_name" || name == "value_type" => {}
+                _ if name == "boost" => self.boost("terms", body),
+                _ if name == "_name" || name == "value_type" => {}
                 _ => {
                     self.malformed(
                         body,
@@ -252,7 +253,7 @@ impl Reader {
         }
     }
 
-    pub(super) fn ids(&mut self, map: &Mapping) -> Option<Clause> {
+    pub(super) fn ids(&mut self, node: &Node, map: &Mapping) -> Option<Clause> {
         let mut options = Options::new("ids", map);
         let values = match options.node("values") {
             None => Vec::new(),
@@ -264,6 +265,10 @@ impl Reader {
         options.ignore(&["type", "_name"]);
         options.boost(self);
         options.finish(self);
-        Some(Clause::Ids(values.iter().map(Scalar::text).collect()))
+        let ids: Vec<String> = values.iter().map(Scalar::text).collect();
+        if ids.iter().any(String::is_empty) {
+            self.malformed(node, "[ids] an id is empty");
+        }
+        Some(Clause::Ids(ids))
     }
 }

@@ -9,7 +9,8 @@ const MAX_DEPTH: usize = 100;
 
 /// Reads a query. A blank one has no clauses.
 pub(in crate::filter) fn parse(query: &str) -> Result<Vec<Item>, SyntaxError> {
-    if query.trim().is_empty() {
+    // Java's idea of blank: a query of wider blanks alone is one without a clause.
+    if query.chars().all(|c| c <= ' ') {
         return Ok(Vec::new());
     }
     let mut parser = Parser {

@@ -95,7 +95,7 @@ struct State {
 
 /// Reads a query; `None` when nothing is left of it.
 pub(in crate::filter) fn parse_simple(text: &str, flags: Flags, all: bool) -> Option<Simple> {
-    if text.trim() == "*" {
+    if text.trim_matches(|c| c <= ' ') == "*" {
         return Some(Simple::MatchAll);
     }
     let chars: Vec<char> = text.chars().collect();

@@ -191,21 +191,21 @@ impl Dynamic {
     /// A template's mapping with what it leaves out.
     fn fill(&self, mapping: &Value, detected: Detected) -> Value {
         let mut filled = mapping.as_object().cloned().unwrap_or_default();
+        let name = match detected {
+            Detected::String => "text",
+            Detected::Long => "long",
+            Detected::Double => "float",
+            Detected::Boolean => "boolean",
+            Detected::Date(_) => "date",
+        };
         for value in filled.values_mut() {
             if let Value::String(text) = value
                 && text.contains("{dynamic_type}")
             {
-                *text = text.replace("{dynamic_type}", detected.name());
+                *text = text.replace("{dynamic_type}", name);
             }
         }
         if !filled.contains_key("type") {
-            let name = match detected {
-                Detected::String => "text",
-                Detected::Long => "long",
-                Detected::Double => "float",
-                Detected::Boolean => "boolean",
-                Detected::Date(_) => "date",
-            };
             filled.insert("type".to_owned(), name.into());
             if detected == Detected::String
                 && !filled.contains_key("fields")

@@ -262,7 +262,11 @@ impl Kind {
 }
 
 fn is_longer(text: &str, most: usize) -> bool {
-    text.len() > most && text.encode_utf16().count() > most
+    // A UTF-16 unit takes three bytes at most, an ASCII character one.
+    text.len() > most
+        && (text.len() > most.saturating_mul(3)
+            || text.is_ascii()
+            || text.encode_utf16().count() > most)
 }
 
 fn read_unsigned<'v>(coerce: bool, value: Item<'_>) -> Result<Reading<'v>, Unfit> {

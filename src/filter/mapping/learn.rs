@@ -175,6 +175,12 @@ impl Student<'_> {
         if !field.kind.accepts(member) && !field.ignore_malformed {
             return Err(unfit(field));
         }
+        let parts = self.mapping.fields_below(&field.name);
+        for part in parts.filter(|part| part.is_sub_field) {
+            if !part.kind.accepts(member) && !part.ignore_malformed {
+                return Err(unfit(part));
+            }
+        }
         for copy in &field.copy_to {
             if let Some(target) = self.mapping.fields.get(copy) {
                 self.check(target, member)?;

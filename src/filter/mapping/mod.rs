@@ -279,6 +279,25 @@ impl Field {
         }
     }
 
+    /// Whether it is what the server keeps about a document: its id and index.
+    pub(super) fn is_servers_own(&self) -> bool {
+        matches!(self.sources, Source::Id | Source::Index)
+    }
+
+    /// Whether clauses on the characters of its terms work.
+    pub(super) fn has_words(&self) -> bool {
+        matches!(self.kind, Kind::Text(_) | Kind::Keyword { .. }) && !self.is_servers_own()
+    }
+
+    /// Its type, for messages.
+    pub(super) fn type_name(&self) -> &str {
+        if self.is_servers_own() {
+            &self.name
+        } else {
+            self.kind.name()
+        }
+    }
+
     /// The full names of the members of a document that its values come from.
     pub(super) fn members(&self, into: &mut IndexSet<String>) {
         let Source::Paths(paths) = &self.sources else {

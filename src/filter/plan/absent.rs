@@ -3,6 +3,7 @@
 
 use super::super::dsl::{Bool, Clause, Query};
 use super::super::mapping::{Kind, Lookup, Mapping};
+use super::exists::is_servers_field;
 
 /// What every index has.
 const SERVERS_OWN: [&str; 4] = ["_source", "_field_names", "_routing", "_ignored"];
@@ -25,12 +26,11 @@ pub(in crate::filter) fn is_absent(query: &Query, mapping: &Mapping) -> bool {
             Lookup::ByEvent => false,
             Lookup::Absent => !SERVERS_OWN.contains(&field.as_str()),
         },
+        Clause::Exists { field } if is_servers_field(field) => false,
         Clause::Exists { field } if field.contains('*') => {
             !mapping.is_open() && mapping.fields_like(field).next().is_none()
         }
-        Clause::Exists { field } => {
-            matches!(mapping.lookup(field), Lookup::Absent) && field != "_source"
-        }
+        Clause::Exists { field } => matches!(mapping.lookup(field), Lookup::Absent),
         Clause::Wrapped(inner)
         | Clause::Boosting {
             positive: inner, ..

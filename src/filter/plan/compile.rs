@@ -90,10 +90,17 @@ impl Compiler {
         | Clause::Regexp { field, .. }
         | Clause::Fuzzy { field, .. }
         | Clause::Range { field, .. } = &query.clause
-            && field == "_id"
+            && match field.as_str() {
+                "_id" => true,
+                "_index" => matches!(
+                    &query.clause,
+                    Clause::Regexp { .. } | Clause::Fuzzy { .. } | Clause::Range { .. }
+                ),
+                _ => false,
+            }
         {
-            let error = FieldError::new("_id can only be compared as a whole")
-                .help("use ids, term or terms");
+            let error = FieldError::new(format!("{field} can only be compared as a whole"))
+                .help("use term or terms");
             self.problem(span, &error, "E0206");
             return NOT_THERE;
         }
@@ -147,6 +154,9 @@ impl Compiler {
                 ignore_case,
             } => self.test(field, span, &|kind| {
                 strings_only(kind, "wildcard")?;
+                if pattern.is_empty() {
+                    return Ok(Test::Never("an empty pattern matches nothing"));
+                }
                 let pattern = match kind {
                     Kind::Keyword {
                         normalizer: Some(normalizer),
@@ -363,7 +373,11 @@ impl Compiler {
     fn nested(&mut self, path: &str, query: &Query, ignore_unmapped: bool, span: &Span) -> Plan {
         let field = match self.scope.target(path) {
             Some(Target::Mapped(field)) if field.kind == Kind::Nested => field,
-            found if ignore_unmapped && !matches!(found, Some(Target::Mapped(_))) => {
+            found
+                if ignore_unmapped
+                    && !matches!(&found, Some(Target::Mapped(field))
+                        if matches!(field.kind, Kind::Object | Kind::Disabled)) =>
+            {
                 return Plan::None("the mapping has no such nested object");
             }
             _ => {

@@ -1,6 +1,6 @@
 //! `exists`: whether a field, an object or any field like a pattern has a value.
 
-use super::super::mapping::{Field, Kind, Source};
+use super::super::mapping::{Field, Kind};
 use super::super::values::name_matches;
 use super::compile::{Compiler, NOT_THERE, Strictness};
 use super::field::Target;
@@ -10,18 +10,48 @@ use super::{Plan, Test};
 use crate::config::Span;
 use std::sync::Arc;
 
+/// What `exists` says of a field that every index has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Has {
+    /// Every document has it.
+    Always,
+    /// It is an error to ask.
+    Refused,
+}
+
+/// The fields that every index of OpenSearch has and `exists` finds or refuses, by asking one.
+const SERVERS_FIELDS: [(&str, Has); 9] = [
+    ("_data_stream_timestamp", Has::Refused),
+    ("_feature", Has::Refused),
+    ("_field_names", Has::Refused),
+    ("_id", Has::Always),
+    ("_index", Has::Always),
+    ("_nested_path", Has::Refused),
+    ("_seq_no", Has::Always),
+    ("_source", Has::Refused),
+    ("_version", Has::Always),
+];
+
+/// Whether a pattern fits a field that every index has.
+pub(super) fn is_servers_field(pattern: &str) -> bool {
+    servers_fields_like(pattern).next().is_some()
+}
+
+fn servers_fields_like(pattern: &str) -> impl Iterator<Item = (&'static str, Has)> {
+    SERVERS_FIELDS
+        .into_iter()
+        .filter(move |(name, _)| name_matches(pattern, name))
+}
+
 impl Compiler {
     pub(super) fn exists(&mut self, name: &str, span: &Span) -> Plan {
-        if name == "*" {
-            let error = FieldError::new("exists cannot ask for every field at once")
-                .help("name a field, or leave the clause out");
-            self.problem(span, &error, "E0206");
-            return NOT_THERE;
-        }
-        if self.asks_for_field_names(name, span) {
+        if self.asks_for_servers_fields(name, span) {
             return NOT_THERE;
         }
         if name.contains('*') {
+            if servers_fields_like(name).any(|(_, has)| has == Has::Always) {
+                return Plan::All;
+            }
             let fields: Vec<Arc<Field>> = self.scope.mapping.fields_like(name).cloned().collect();
             let mut plans: Vec<Plan> = fields.iter().map(|field| self.exists_in(field)).collect();
             if self.scope.mapping.is_open() {
@@ -36,21 +66,29 @@ impl Compiler {
         self.exists_named(name, span)
     }
 
-    /// Whether a pattern takes in a field of the server's own that it does not let anyone ask for; that is an error.
-    pub(super) fn asks_for_field_names(&mut self, name: &str, span: &Span) -> bool {
-        let asks = name.contains('*') && name_matches(name, "_field_names");
-        if asks {
-            let error = FieldError::new(format!(
-                "exists cannot ask for {name:?}, which takes in the server's own \"_field_names\""
-            ))
+    /// Whether a name or pattern takes in a field of the server's own that it does not let anyone ask for; that is an error.
+    pub(super) fn asks_for_servers_fields(&mut self, name: &str, span: &Span) -> bool {
+        let refused = servers_fields_like(name).find(|(_, has)| *has == Has::Refused);
+        if let Some((own, _)) = refused {
+            let error = FieldError::new(if name == "*" {
+                "exists cannot ask for every field at once".to_owned()
+            } else {
+                format!("exists cannot ask for {name:?}, which takes in the server's own {own:?}")
+            })
             .help("write more of the name");
             self.problem(span, &error, "E0206");
         }
-        asks
+        refused.is_some()
     }
 
     /// `exists` on exactly that name.
     pub(super) fn exists_named(&mut self, name: &str, span: &Span) -> Plan {
+        if self.asks_for_servers_fields(name, span) {
+            return NOT_THERE;
+        }
+        if servers_fields_like(name).any(|(_, has)| has == Has::Always) {
+            return Plan::All;
+        }
         match self.scope.target(name) {
             Some(Target::Mapped(field)) => self.exists_in(&field),
             Some(target) => {
@@ -63,18 +101,12 @@ impl Compiler {
                     .map(Built::into_plan);
                 Plan::any(std::iter::once(itself).chain(below).collect())
             }
-            None if name == "_source" => {
-                let error =
-                    FieldError::new("_source cannot be searched").help("name the field itself");
-                self.problem(span, &error, "E0206");
-                NOT_THERE
-            }
             None => NOT_THERE,
         }
     }
 
     fn exists_in(&self, field: &Arc<Field>) -> Plan {
-        if matches!(field.sources, Source::Id | Source::Index) {
+        if field.is_servers_own() {
             return Plan::All;
         }
         let foreign = |field: &Field| field.nested != self.scope.nested;

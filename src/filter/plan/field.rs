@@ -6,7 +6,7 @@ use super::super::values::Path;
 use super::ranges::FieldError;
 use super::words::Built;
 use super::{ByEvent, Leaf, Names, Plan, Test, Variant};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What a name or pattern in a clause leads to.
 #[derive(Debug, Clone)]
@@ -179,7 +179,7 @@ impl Scope {
         if is_text && self.mapping.text_candidate().is_some_and(drops_out) {
             return Ok(Built::NoWords);
         }
-        let variants = |plan: &dyn Fn(&Arc<Field>) -> Plan| -> Vec<Variant> {
+        let variants = |plan: &dyn Fn(&Arc<Field>) -> Plan| -> Box<[Arc<Variant>]> {
             let looked_at = |end: &str| match names {
                 Names::One { parent, .. } => {
                     parent.as_ref().is_some_and(|(_, wanted)| **wanted == *end)
@@ -195,13 +195,19 @@ impl Scope {
                     .map(|(end, field)| (Arc::clone(end), plan(field)))
                     .collect(),
             };
-            self.mapping.candidates().iter().map(variant).collect()
+            let mut variants: Vec<Arc<Variant>> = Vec::new();
+            for variant in self.mapping.candidates().iter().map(variant) {
+                let same = variants.iter().find(|other| ***other == variant).cloned();
+                variants.push(same.unwrap_or_else(|| Arc::new(variant)));
+            }
+            variants.into()
         };
         let by_event = |variants| {
             Plan::ByEvent(Arc::new(ByEvent {
                 names: names.clone(),
                 variants,
                 mapping: Arc::clone(&self.mapping),
+                pieces: OnceLock::new(),
             }))
         };
         if self.counts_words

@@ -8,12 +8,12 @@ use super::super::dsl::{
 };
 use super::super::fuzzy::Fuzziness;
 use super::super::lucene::{Conjunction, Item, Leaf, Modifier, Syntax};
-use super::super::mapping::{Field, Kind};
+use super::super::mapping::{Field, Kind, Source};
 use super::super::regexp::Options;
 use super::super::wildcard::normalize;
 use super::compile::{Compiler, NOT_THERE, Strictness, regexp, strings_only, wildcard};
 use super::field::{Build, Target};
-use super::ranges::{FieldError, normalized, range};
+use super::ranges::{FieldError, any_of, normalized, range};
 use super::several::{Manner, any};
 use super::words::{Built, Occur, near, tokens_on, words};
 use super::{Plan, StringTest, Test};
@@ -124,7 +124,7 @@ impl Compiler {
     fn lucene_leaf(&mut self, field: Option<&str>, leaf: &Leaf, context: &Context<'_>) -> Built {
         match leaf {
             Leaf::Words(text) => match (field, operator(text)) {
-                (Some(EXISTS), _) => Built::Plan(self.exists_named(text, context.span)),
+                (Some(EXISTS), _) => Built::Plan(self.exists(text, context.span)),
                 // Not where the query lists its fields: the server's parser has no field then.
                 (field, Some(bounds)) if field.is_some() || context.query.fields.is_empty() => {
                     self.lucene_range(field, &bounds, context)
@@ -167,8 +167,6 @@ impl Compiler {
     /// Builds on each field; any of them may match.
     fn on_each(&mut self, field: Option<&str>, context: &Context<'_>, build: Build<'_>) -> Built {
         let targets = self.lucene_targets(field, false, context);
-        let refused: Build<'_> = &|_| Err(FieldError::new("_id can only be compared as a whole"));
-        let build = if field == Some("_id") { refused } else { build };
         let built = targets
             .iter()
             .map(|target| self.on_target(target, context.strictness, context.span, build))
@@ -236,6 +234,7 @@ impl Compiler {
         };
         let zone = context.zone.clone().unwrap_or(Zone::UTC);
         self.on_each(field, context, &|field| {
+            whole_only(field)?;
             let form = |bound: &Option<String>| {
                 let bound = bound.as_deref()?;
                 Some(in_form(field, bound, context.analyzer.as_ref()))
@@ -279,7 +278,7 @@ impl Compiler {
                 Some(field) if !field.contains('*') || field == EXISTS => {
                     return Built::Plan(self.exists_named(field, context.span));
                 }
-                Some(field) if self.asks_for_field_names(field, context.span) => {
+                Some(field) if self.asks_for_servers_fields(field, context.span) => {
                     return Built::Plan(NOT_THERE);
                 }
                 _ => {}
@@ -288,7 +287,9 @@ impl Compiler {
                 Ok(Built::Plan(Plan::leaf(field, Test::Exists)))
             });
         }
-        if !context.query.allow_leading_wildcard && pattern.starts_with(['*', '?']) {
+        let searches_any = !self.lucene_targets(field, false, context).is_empty();
+        if searches_any && !context.query.allow_leading_wildcard && pattern.starts_with(['*', '?'])
+        {
             let error = FieldError::new(format!(
                 "the wildcard {pattern:?} begins with a star, and allow_leading_wildcard is false"
             ))
@@ -297,6 +298,7 @@ impl Compiler {
             return Built::NoWords;
         }
         self.on_each(field, context, &|field| {
+            whole_only(field)?;
             strings_only(&field.kind, "a wildcard")?;
             let pattern = match (&field.kind, context.analyzer.as_ref()) {
                 (_, Some(analyzer)) => normalize(pattern, analyzer),
@@ -331,7 +333,18 @@ impl Compiler {
             let pattern = in_form(field, pattern, context.analyzer.as_ref());
             let test = regexp(&pattern, options)?;
             Ok(Built::Plan(match field.kind {
+                _ if field.is_servers_own() => Plan::None("regular expressions match texts only"),
                 Kind::Text(_) | Kind::Keyword { .. } => Plan::leaf(field, Test::Term(test)),
+                // An index keeps them as these two terms.
+                Kind::Boolean => {
+                    let truths = [("F", 0), ("T", 1)].into_iter();
+                    let passing = truths.filter(|(term, _)| test.passes(term));
+                    let exactly = |(_, truth)| Test::Whole {
+                        first: truth,
+                        last: truth,
+                    };
+                    Plan::leaf(field, any_of(passing.map(exactly).collect()))
+                }
                 _ => Plan::None("regular expressions match texts only"),
             }))
         })
@@ -356,6 +369,7 @@ impl Compiler {
             if fuzziness == Fuzziness::Negative {
                 return Err(FieldError::new("the number after a word's ~ is negative"));
             }
+            whole_only(field)?;
             strings_only(&field.kind, "a fuzzy word")?;
             let text = in_form(field, text, context.analyzer.as_ref());
             Ok(Built::Plan(Plan::leaf(
@@ -364,6 +378,17 @@ impl Compiler {
             )))
         })
     }
+}
+
+/// What the server keeps about a document has no terms to look through.
+fn whole_only(field: &Field) -> Result<(), FieldError> {
+    if !field.is_servers_own() {
+        return Ok(());
+    }
+    let name = &field.name;
+    Err(FieldError::new(format!(
+        "{name} can only be compared as a whole"
+    )))
 }
 
 /// A text in the form that the field's terms have, uncut.
@@ -385,6 +410,9 @@ pub(super) fn prefix(
     operator: Operator,
     analyzer: Option<&Arc<Analyzer>>,
 ) -> Result<Built, FieldError> {
+    if matches!(field.sources, Source::Id) {
+        whole_only(field)?;
+    }
     strings_only(&field.kind, "a word ending in *")?;
     if analyze && let Kind::Text(own) = &field.kind {
         let options = MatchOptions {

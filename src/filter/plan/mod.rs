@@ -16,7 +16,7 @@ mod words;
 use super::mapping::{Field, Mapping};
 use super::values::Path;
 use indexmap::IndexSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub(super) use absent::is_absent;
 pub(super) use compile::{NOT_THERE, compile, problems_beside_absent};
@@ -58,10 +58,12 @@ pub(super) struct Leaf {
 pub(super) struct ByEvent {
     /// Which members of the event.
     pub(super) names: Names,
-    /// What to do with a member that became the candidate of that number.
-    pub(super) variants: Vec<Variant>,
+    /// What to do with a member that became the candidate of that number; equal ones are one.
+    pub(super) variants: Box<[Arc<Variant>]>,
     /// To tell what a member becomes.
     pub(super) mapping: Arc<Mapping>,
+    /// Pieces of which a text must show one to pass, in capitals or not; found out when the first event is looked through.
+    pub(super) pieces: OnceLock<Option<Box<[Box<str>]>>>,
 }
 
 /// Which members of an event a test looks at.
@@ -84,7 +86,7 @@ pub(super) struct Variant {
     /// On the field itself.
     pub(super) main: Plan,
     /// On its sub-fields, by the end of their names.
-    pub(super) sub_fields: Vec<(Arc<str>, Plan)>,
+    pub(super) sub_fields: Box<[(Arc<str>, Plan)]>,
 }
 
 impl PartialEq for ByEvent {

@@ -47,7 +47,12 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
     }
     match kind {
         Kind::Text(_) | Kind::Keyword { .. } => {
-            let text = normalized(kind, &value.text()).into();
+            let text: Box<str> = normalized(kind, &value.text()).into();
+            if ignore_case && text.is_empty() {
+                return Ok(Test::Never(
+                    "an empty text is not found when case is ignored",
+                ));
+            }
             Ok(Test::Term(if ignore_case {
                 StringTest::IsIgnoringCase(text)
             } else {

@@ -59,12 +59,15 @@ impl Compiler {
             MultiKind::EachField(mode) => mode,
         };
         let minimum = manner.options.minimum_should_match.as_ref();
+        let options = MatchOptions {
+            lenient: manner.strictness == Strictness::Lenient,
+            ..manner.options.clone()
+        };
         let built = targets
             .iter()
             .map(|target| {
                 self.on_target(target, manner.strictness, span, &|field| {
-                    Ok(words(field, text, mode, manner.options, manner.analyzer)?
-                        .closed_by(minimum))
+                    Ok(words(field, text, mode, &options, manner.analyzer)?.closed_by(minimum))
                 })
             })
             .collect();

@@ -110,6 +110,11 @@ impl Compiler {
             }
             Simple::Not(inner) => match self.simple(inner, context) {
                 Built::NoWords => Built::NoWords,
+                // Lucene puts "everything" beside what is excluded, and that counts as one clause.
+                built if context.query.minimum_should_match.is_some() => Built::Clauses(vec![
+                    (Occur::MustNot, Built::Plan(built.into_plan())),
+                    (Occur::Should, Built::Plan(Plan::All)),
+                ]),
                 built => Built::Plan(Plan::not(built.into_plan())),
             },
             Simple::All(items) => self.simple_many(items, Occur::Must, context),

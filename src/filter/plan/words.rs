@@ -85,24 +85,26 @@ pub(super) fn words(
     own_analyzer: Option<&Arc<Analyzer>>,
 ) -> Result<Built, FieldError> {
     let text = value.text();
+    // A named analyzer cuts the text up for fields that are not analysed, too.
     let analyzer = match (&field.kind, own_analyzer) {
-        (Kind::Text(_), Some(analyzer)) | (Kind::Text(analyzer), None) => analyzer,
-        (Kind::Keyword { .. }, Some(analyzer)) => analyzer,
-        (kind, _) => return whole_value(field, kind, value, mode, options),
+        (_, Some(analyzer)) | (Kind::Text(analyzer), None) => analyzer,
+        (kind, None) => return whole_value(field, kind, value, mode, options),
     };
     if analyzer.is_keyword() && mode != MatchMode::PhrasePrefix {
         let text = analyzer.normalize(&text);
-        return Ok(Built::Plan(one_word(
-            field,
-            &text,
-            mode == MatchMode::WordsPrefix,
-            options,
-        )));
-    }
-    if !matches!(field.kind, Kind::Text(_)) && mode == MatchMode::PhrasePrefix {
-        return Err(no_phrase_prefix(&field.kind));
+        let is_prefix = mode == MatchMode::WordsPrefix && field.has_words();
+        return one_word(field, &text, is_prefix, options).map(Built::Plan);
     }
     let tokens = analyzer.tokens(&text);
+    if !tokens.is_empty() && !matches!(field.kind, Kind::Text(_)) && mode == MatchMode::PhrasePrefix
+    {
+        return Err(no_phrase_prefix(&field.kind));
+    }
+    let mode = match mode {
+        // A last word with something behind it is whole.
+        MatchMode::WordsPrefix if !analyzer.ends_in_term(&text) => MatchMode::Words,
+        mode => mode,
+    };
     tokens_on(field, &tokens, mode, options)
 }
 
@@ -125,22 +127,13 @@ fn whole_value(
     if mode == MatchMode::PhrasePrefix {
         return Err(no_phrase_prefix(kind));
     }
-    if let Kind::Keyword { .. } = kind {
+    if field.has_words() {
         let text = normalized(kind, &value.text());
-        return Ok(Built::Plan(one_word(
-            field,
-            &text,
-            mode == MatchMode::WordsPrefix,
-            options,
-        )));
+        let is_prefix = mode == MatchMode::WordsPrefix;
+        return one_word(field, &text, is_prefix, options).map(Built::Plan);
     }
-
-    if options.fuzzy.is_some() && mode == MatchMode::Words {
-        return Err(FieldError::new(format!(
-            "fuzziness works on text and keyword fields only, not on {}",
-            kind.name()
-        ))
-        .help("leave fuzziness out"));
+    if options.fuzzy.is_some() && mode != MatchMode::Phrase {
+        return Err(no_typing_errors(field));
     }
     let text = Scalar::Text(value.text());
     let value = if matches!(kind, Kind::Date(_) | Kind::DateNanos(_)) {
@@ -151,19 +144,46 @@ fn whole_value(
     Ok(Built::Plan(Plan::leaf(field, term(kind, value, false)?)))
 }
 
+fn no_typing_errors(field: &Field) -> FieldError {
+    FieldError::new(format!(
+        "fuzziness works on text and keyword fields only, not on {}",
+        field.type_name()
+    ))
+    .help("leave fuzziness out")
+}
+
 /// One term on a field: as it is, as a prefix, or with typing errors.
-fn one_word(field: &Arc<Field>, text: &str, is_prefix: bool, options: &MatchOptions) -> Plan {
-    let test = if is_prefix {
-        StringTest::StartsWith {
-            start: text.into(),
-            ignore_case: false,
+fn one_word(
+    field: &Arc<Field>,
+    text: &str,
+    is_prefix: bool,
+    options: &MatchOptions,
+) -> Result<Plan, FieldError> {
+    if is_prefix {
+        if !field.has_words() {
+            return Err(FieldError::new(format!(
+                "prefixes work on text and keyword fields only, not on {}",
+                field.type_name()
+            )));
         }
-    } else if let Some(fuzzy) = options.fuzzy {
-        near(text, fuzzy)
-    } else {
-        StringTest::Is(text.into())
+        return Ok(Plan::leaf(
+            field,
+            Test::Term(StringTest::StartsWith {
+                start: normalized(&field.kind, text).into(),
+                ignore_case: false,
+            }),
+        ));
+    }
+    let text = normalized(&field.kind, text);
+    let test = match options.fuzzy {
+        Some(_) if !field.has_words() => return Err(no_typing_errors(field)),
+        Some(fuzzy) => Test::Term(near(&text, fuzzy)),
+        None => match &field.kind {
+            Kind::Text(_) | Kind::Keyword { .. } => Test::Term(StringTest::Is(text.into())),
+            kind => term(kind, &Scalar::Text(text), false)?,
+        },
     };
-    Plan::leaf(field, Test::Term(test))
+    Ok(Plan::leaf(field, test))
 }
 
 /// A term with typing errors.
@@ -204,10 +224,17 @@ pub(super) fn tokens_on(
             },
             ..options.clone()
         };
-        return Ok(Built::Plan(one_word(field, &last.text, prefix, &plain)));
+        return one_word(field, &last.text, prefix, &plain).map(Built::Plan);
     }
     Ok(match mode {
         MatchMode::Phrase | MatchMode::PhrasePrefix => {
+            if !matches!(field.kind, Kind::Text(_)) {
+                return Err(FieldError::new(format!(
+                    "phrases of several words work on text fields only, not on {}",
+                    field.type_name()
+                ))
+                .help("leave the analyzer out, or name a text field"));
+            }
             let first = tokens.first().map_or(0, |token| token.position);
             let slop = u32::try_from(options.slop)
                 .map_err(|_| FieldError::new("the number after a phrase's ~ is negative"))?;
@@ -226,19 +253,19 @@ pub(super) fn tokens_on(
                 Operator::Or => Occur::Should,
                 Operator::And => Occur::Must,
             };
-            let mut clauses: Vec<(Occur, Built)> = before
-                .iter()
-                .map(|token| {
-                    (
-                        occur,
-                        Built::Plan(one_word(field, &token.text, false, options)),
-                    )
-                })
-                .collect();
-            clauses.push((
-                occur,
-                Built::Plan(one_word(field, &last.text, prefix, options)),
-            ));
+            let word = |token: &Token, is_prefix| {
+                let plan = match one_word(field, &token.text, is_prefix, options) {
+                    // Each word on its own: others may fit.
+                    Err(_) if options.lenient => {
+                        Plan::None("the value does not fit the field's type")
+                    }
+                    plan => plan?,
+                };
+                Ok((occur, Built::Plan(plan)))
+            };
+            let words = before.iter().map(|token| word(token, false));
+            let mut clauses = words.collect::<Result<Vec<_>, FieldError>>()?;
+            clauses.push(word(last, prefix)?);
             Built::Clauses(clauses)
         }
     })

@@ -22,7 +22,7 @@ impl Flags {
         if text.is_empty() {
             return Ok(Self::ALL);
         }
-        for name in text.split('|') {
+        for name in text.split('|').filter(|name| !name.is_empty()) {
             flags |= match name.to_uppercase().as_str() {
                 "INTERSECTION" => Self::INTERSECTION.0,
                 "COMPLEMENT" => Self::COMPLEMENT.0,

@@ -1,12 +1,13 @@
 //! What the aggregation types have in common: the events of the last `buffer_time`, their groups, and when those are evaluated.
 //!
 //! ElastAlert asks Elasticsearch for metrics over its polling window. Here the window is kept: it is evaluated for an event's own groups when the event
-//! arrives, and for all groups at ticks. With `bucket_interval` only ticks evaluate, see [`super::buckets`].
+//! arrives, and for all groups at ticks. With `bucket_interval` only ticks evaluate, and other spans, see [`super::buckets`].
 
 use super::groups::{GroupId, Groups, Limits, Path, paths};
 use super::metric::{Contribution, MetricKind};
 use super::source::time_document;
 use crate::config::{OptionSpec, Problem, Properties, opt};
+use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, Fields};
 use crate::rule::window::Window;
 use crate::rule::{
@@ -185,8 +186,8 @@ fn buckets(
         let message = format!("{window_name} must be a multiple of bucket_interval");
         let help = format!(
             "{window_name} is {}, bucket_interval {}",
-            crate::event::time::duration_text(window),
-            crate::event::time::duration_text(interval)
+            duration_text(window),
+            duration_text(interval)
         );
         let mut problem = Problem::error("E0432", &node.span, message).help(help);
         if let Some((key, _)) = properties.entry(window_name) {
@@ -218,7 +219,7 @@ pub(super) struct Aggregation {
 }
 
 /// An event's innermost groups, and what it contributes to them. Windows are long, and most events have one group and at most one number.
-enum Event {
+pub(super) enum Event {
     Nothing(GroupId),
     Count(GroupId, u32),
     Number(GroupId, f64),
@@ -235,7 +236,7 @@ impl Event {
         }
     }
 
-    fn groups(&self) -> &[GroupId] {
+    pub(super) fn groups(&self) -> &[GroupId] {
         match self {
             Self::Nothing(group) | Self::Count(group, _) | Self::Number(group, _) => {
                 std::slice::from_ref(group)
@@ -244,7 +245,7 @@ impl Event {
         }
     }
 
-    fn contribution(&self) -> Cow<'_, Contribution> {
+    pub(super) fn contribution(&self) -> Cow<'_, Contribution> {
         match self {
             Self::Nothing(_) => Cow::Owned(Contribution::Nothing),
             Self::Count(_, count) => Cow::Owned(Contribution::Count(*count)),
@@ -280,38 +281,47 @@ impl Aggregation {
         }
     }
 
-    /// Time passed: events come in from the future, and old ones leave. Time never runs backwards here.
-    fn advance(&mut self, now: EventTime) {
+    /// Time passed: events come in from the future, and old ones leave. Time never runs backwards here; the time it is.
+    pub(super) fn advance(&mut self, now: EventTime) -> EventTime {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
-        while let Some(event) = self.future.pop_older(now, Duration::ZERO) {
+        let span = self.plan.span(now);
+        let (last, gone) = (EventTime(span.to - 1), EventTime(span.from - 1));
+        while let Some(event) = self.future.pop_older(last, Duration::ZERO) {
             let what = &event.what;
             self.groups.enter(what.groups(), &what.contribution());
             self.events.insert(event.time, event.what);
         }
-        while let Some(event) = self.events.pop_older(now, self.plan.window) {
+        while let Some(event) = self.events.pop_older(gone, Duration::ZERO) {
             let what = &event.what;
             self.groups.leave(what.groups(), &what.contribution());
             self.groups.release(what.groups());
         }
+        now
+    }
+
+    /// Counts an event in.
+    pub(super) fn count(&mut self, hit: &Hit, now: EventTime) -> Vec<Path> {
+        self.advance(now);
+        let (paths, contribution) = self.plan.read(&hit.sample);
+        self.insert(hit.time, &paths, contribution);
+        paths
     }
 
     /// Counts an event in, and evaluates its groups.
     pub(super) fn add(&mut self, hit: &Hit, now: EventTime) -> Vec<Evaluated> {
-        self.advance(now);
-        let (paths, contribution) = self.plan.read(&hit.sample);
-        self.insert(hit.time, &paths, contribution);
+        let paths = self.count(hit, now);
         let own = paths.iter().filter_map(|path| self.groups.find(path));
         own.filter_map(|id| self.evaluate(id, now)).collect()
     }
 
     fn insert(&mut self, time: EventTime, paths: &[Path], contribution: Contribution) {
-        let now = self.now.unwrap_or(time);
-        if paths.is_empty() || time <= now.minus(self.plan.window) {
+        let span = self.plan.span(self.now.unwrap_or(time));
+        if paths.is_empty() || time.0 < span.from {
             return;
         }
         let event = Event::new(self.groups.hold(paths), contribution);
-        if time <= now {
+        if time.0 < span.to {
             self.groups.enter(event.groups(), &event.contribution());
             self.events.insert(time, event);
         } else {
@@ -324,6 +334,19 @@ impl Aggregation {
         self.advance(now);
         let groups = self.groups.looked_at().into_iter();
         groups.filter_map(|id| self.evaluate(id, now)).collect()
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    /// The events that are looked at, oldest first.
+    pub(super) fn events(&self) -> impl Iterator<Item = (EventTime, &Event)> {
+        self.events.iter().map(|item| (item.time, &item.what))
     }
 
     /// A group without events is none, except the only one of a rule without groups.
@@ -376,6 +399,23 @@ impl Aggregation {
         views.collect()
     }
 
+    /// The window of a rule with `bucket_interval` as it stands: its pieces are made and looked at by ticks.
+    pub(super) fn uncut_view(&self) -> WindowView {
+        let all = || self.events.iter().chain(self.future.iter());
+        let (oldest, newest) = (all().next(), all().next_back());
+        let (count, window) = (
+            self.events.len() + self.future.len(),
+            duration_text(self.plan.window),
+        );
+        let says = format!("{count} events of {window}, which every tick cuts into pieces");
+        WindowView {
+            oldest: oldest.map(|oldest| oldest.time),
+            newest: newest.map(|newest| newest.time),
+            expires: oldest.map(|oldest| oldest.time.plus(self.plan.window)),
+            ..WindowView::new(&Key::All, count, says)
+        }
+    }
+
     pub(super) fn size(&self) -> StateSize {
         StateSize {
             keys: u64::try_from(self.groups.len()).unwrap_or(u64::MAX),
@@ -410,3 +450,15 @@ impl Aggregation {
 /// A saved [`Aggregation`].
 #[derive(Deserialize)]
 pub(super) struct SavedAggregation(Saved);
+
+/// The events of a rule with `bucket_interval` as version 1 of its state had them, oldest first.
+#[derive(Deserialize)]
+pub(super) struct UntimedEvents(Vec<(EventTime, Vec<Path>, Contribution)>);
+
+impl From<UntimedEvents> for SavedAggregation {
+    fn from(UntimedEvents(events): UntimedEvents) -> Self {
+        // The first event or tick brings in those of them that are not of the future.
+        let now = events.first().map(|(time, ..)| *time);
+        Self(Saved { now, events })
+    }
+}

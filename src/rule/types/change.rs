@@ -121,9 +121,11 @@ struct Last {
 impl RuleState for State {
     fn add(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
         let values = hit.sample.values.as_slice();
+        let written = serde_json::to_string(values).unwrap_or_default();
         let now = Last {
             time: hit.time,
-            values: serde_json::to_string(values).unwrap_or_default().into(),
+            // Copied: what was written into is larger, and cutting it down would leave holes in memory.
+            values: written.as_str().into(),
         };
         let Some(slot) = self.cells.find(&hit.sample.key) else {
             self.cells.add_new(hit.sample.key.clone(), now);

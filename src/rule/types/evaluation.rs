@@ -1,7 +1,6 @@
 //! The states of `metric_aggregation` and `percentage_match`: evaluate, and remember nothing of it.
 
-use super::aggregation::{Aggregation, Evaluated, Plan, SavedAggregation};
-use super::buckets::BucketWindow;
+use super::aggregation::{Aggregation, Evaluated, Plan, SavedAggregation, UntimedEvents};
 use crate::event::EventTime;
 use crate::rule::{Gap, Hit, Match, RuleState, StateSize, Wanted, WindowView, saved};
 use std::sync::Arc;
@@ -20,17 +19,10 @@ pub(super) trait Evaluate: Send + Sync + 'static {
 
 /// The state of a type that evaluates.
 pub(super) fn state<E: Evaluate>(settings: &Arc<E>) -> Box<dyn RuleState> {
-    let settings = Arc::clone(settings);
-    match settings.plan().buckets {
-        None => Box::new(State {
-            aggregation: Aggregation::new(settings.plan()),
-            settings,
-        }),
-        Some(_) => Box::new(BucketState {
-            window: BucketWindow::default(),
-            settings,
-        }),
-    }
+    Box::new(State {
+        aggregation: Aggregation::new(settings.plan()),
+        settings: Arc::clone(settings),
+    })
 }
 
 struct State<E> {
@@ -38,23 +30,29 @@ struct State<E> {
     aggregation: Aggregation,
 }
 
+impl<E: Evaluate> State<E> {
+    fn check(&self, groups: &[Evaluated], now: EventTime, out: &mut Vec<Match>) {
+        let matches = groups.iter();
+        out.extend(matches.filter_map(|group| self.settings.check(group, now)));
+    }
+}
+
 impl<E: Evaluate> RuleState for State<E> {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        if self.settings.plan().buckets.is_some() {
+            self.aggregation.count(hit, now);
+            return;
+        }
         let groups = self.aggregation.add(hit, now);
-        out.extend(
-            groups
-                .iter()
-                .filter_map(|group| self.settings.check(group, now)),
-        );
+        self.check(&groups, now, out);
     }
 
     fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
-        let groups = self.aggregation.tick(now);
-        out.extend(
-            groups
-                .iter()
-                .filter_map(|group| self.settings.check(group, now)),
-        );
+        let groups = match self.settings.plan().buckets {
+            Some(buckets) => self.aggregation.tick_pieces(buckets, now),
+            None => self.aggregation.tick(now),
+        };
+        self.check(&groups, now, out);
     }
 
     fn resume(&mut self, gap: &Gap) {
@@ -62,61 +60,29 @@ impl<E: Evaluate> RuleState for State<E> {
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.aggregation.to_saved())
+        saved::save(2, &self.aggregation.to_saved())
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        let saved: SavedAggregation = saved::load(1, saved)?;
+        let is_cut = self.settings.plan().buckets.is_some();
+        let saved: SavedAggregation = match saved.first() {
+            Some(1) if is_cut => saved::load::<UntimedEvents>(1, saved)?.into(),
+            Some(1) => saved::load(1, saved)?,
+            _ => saved::load(2, saved)?,
+        };
         self.aggregation = Aggregation::from_saved(self.settings.plan(), saved);
         Ok(())
     }
 
     fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
+        if self.settings.plan().buckets.is_some() {
+            return vec![self.aggregation.uncut_view()];
+        }
         self.aggregation
             .views(wanted, |group| self.settings.says(group))
     }
 
     fn size(&self) -> StateSize {
         self.aggregation.size()
-    }
-}
-
-struct BucketState<E> {
-    settings: Arc<E>,
-    window: BucketWindow,
-}
-
-impl<E: Evaluate> RuleState for BucketState<E> {
-    fn add(&mut self, hit: &Hit, _: EventTime, _: &mut Vec<Match>) {
-        self.window.add(self.settings.plan(), hit);
-    }
-
-    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
-        let plan = self.settings.plan();
-        if let Some(buckets) = plan.buckets {
-            let groups = self.window.tick(plan, buckets, now);
-            out.extend(
-                groups
-                    .iter()
-                    .filter_map(|group| self.settings.check(group, now)),
-            );
-        }
-    }
-
-    fn save(&self) -> Vec<u8> {
-        saved::save(1, &self.window)
-    }
-
-    fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.window = saved::load(1, saved)?;
-        Ok(())
-    }
-
-    fn views(&self, _: &Wanted<'_>) -> Vec<WindowView> {
-        vec![self.window.view(self.settings.plan())]
-    }
-
-    fn size(&self) -> StateSize {
-        self.window.size()
     }
 }

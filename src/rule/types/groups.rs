@@ -89,9 +89,11 @@ pub(super) fn paths(parts: &[Value]) -> Vec<Path> {
         }
         let longer = paths.iter().flat_map(|path| {
             elements.iter().map(|element| {
-                let mut path = path.clone();
-                path.push(Key::from(element));
-                path
+                // Exactly as long as it gets: cutting it down would leave holes in memory between the keys that stay.
+                let mut longer = Vec::with_capacity(parts.len());
+                longer.extend_from_slice(path);
+                longer.push(Key::from(element));
+                longer
             })
         });
         paths = longer.take(MAX_PATHS).collect();
@@ -219,25 +221,24 @@ impl Groups {
 
     /// Changes a group's number of events, and its place among its neighbours.
     fn count(&mut self, id: GroupId, change: fn(u32) -> u32) {
-        let parent = self.parent(id);
-        let around = parent.and_then(|parent| self.groups.cell(parent));
-        let mut inner = around
-            .and_then(|group| group.inner.take())
-            .unwrap_or_default();
-        let is_before = |groups: &Self, other: GroupId| groups.place(other) < groups.place(id);
         let before = self.documents(id);
-        if parent.is_some() && before > 0 {
+        let after = change(before);
+        let around = self.parent(id).and_then(|parent| self.groups.cell(parent));
+        let mut inner = around.map(|group| group.inner.take().unwrap_or_default());
+        let is_before = |groups: &Self, other: GroupId| groups.place(other) < groups.place(id);
+        if let Some(inner) = inner.as_mut().filter(|_| before > 0) {
             inner.remove(|other| is_before(self, *other));
         }
-        let after = change(before);
         if let Some(group) = self.groups.cell(id) {
             group.documents = after;
         }
-        if parent.is_some() && after > 0 {
+        if let Some(inner) = inner.as_mut().filter(|_| after > 0) {
             inner.insert(id, |other| is_before(self, *other));
         }
-        if let Some(around) = parent.and_then(|parent| self.groups.cell(parent)) {
-            around.inner = (inner.len() > 0).then_some(inner);
+        if let Some(parent) = self.parent(id)
+            && let Some(around) = self.groups.cell(parent)
+        {
+            around.inner = inner.filter(|inner| inner.len() > 0);
         }
     }
 

@@ -309,7 +309,7 @@ impl<C> Keyed<C> {
 /// Cells looked at per event.
 pub(super) const PER_EVENT: usize = 4;
 /// Cells looked at per tick.
-pub(super) const PER_TICK: usize = 8192;
+pub(super) const PER_TICK: usize = 4096;
 
 fn table(hash: u64, tables: usize) -> usize {
     // The table's own choice is by other bits.

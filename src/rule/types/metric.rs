@@ -148,7 +148,8 @@ impl MetricKind {
     /// Nothing, computed.
     pub(super) fn accumulator(self) -> Accumulator {
         match self {
-            Self::Min | Self::Max => Accumulator::Extremes(self, BTreeMap::new()),
+            Self::Min => Accumulator::Extremes(Extreme::Least, BTreeMap::new()),
+            Self::Max => Accumulator::Extremes(Extreme::Greatest, BTreeMap::new()),
             Self::Avg => Accumulator::Mean(ExactSum::default(), 0),
             Self::Sum => Accumulator::Sum(ExactSum::default()),
             Self::Cardinality => Accumulator::Distinct(Distinct::default()),
@@ -200,13 +201,20 @@ impl PartialOrd for Ordered {
     }
 }
 
+/// Which end of some numbers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Extreme {
+    Least,
+    Greatest,
+}
+
 /// Contributions, put together. There may be one for each of millions of keys.
 #[derive(Debug)]
 pub(super) enum Accumulator {
     Count(u64),
     Sum(ExactSum),
     Mean(ExactSum, u64),
-    Extremes(MetricKind, BTreeMap<Ordered, u64>),
+    Extremes(Extreme, BTreeMap<Ordered, u64>),
     Distinct(Distinct),
     /// The percentile, and all numbers in order.
     Percentile(f64, Box<Blocks<f64>>),
@@ -294,8 +302,8 @@ impl Accumulator {
             Self::Sum(sum) => Some(sum.value()),
             Self::Mean(_, 0) => None,
             Self::Mean(sum, count) => Some(sum.value() / precise(*count)),
-            Self::Extremes(MetricKind::Min, counts) => counts.first_key_value().map(|(n, _)| n.0),
-            Self::Extremes(_, counts) => counts.last_key_value().map(|(n, _)| n.0),
+            Self::Extremes(Extreme::Least, counts) => counts.first_key_value().map(|(n, _)| n.0),
+            Self::Extremes(Extreme::Greatest, counts) => counts.last_key_value().map(|(n, _)| n.0),
             Self::Percentile(percent, numbers) => percentile(*percent, numbers),
         }
     }

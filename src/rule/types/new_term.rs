@@ -252,7 +252,8 @@ impl Term {
                 .iter()
                 .flat_map(|start| {
                     elements.iter().map(move |element| {
-                        let mut longer = start.clone();
+                        let mut longer = Vec::with_capacity(parts.len());
+                        longer.extend_from_slice(start);
                         longer.push(Key::from(element));
                         longer
                     })

@@ -118,6 +118,9 @@ fn clause(dice: &mut Dice, depth: u32) -> String {
             }
         };
         if text == "_exists_:" {
+            if dice.percent(20) {
+                return text + dice.pick(&["o\\*", "\\*.keyword", "r\\*", "\\*o", "\\*u\\*"]);
+            }
             return text + &dice.pick(FIELDS).replace(' ', "\\ ");
         }
     }

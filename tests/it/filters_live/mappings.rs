@@ -22,9 +22,21 @@ pub fn mapping(dice: &mut Dice) -> (Value, Value) {
             properties.insert((*name).to_owned(), field);
         }
     }
-    if dice.percent(60) {
-        let path = dice.pick(&["r0", "r1", "r1.sub", "ro.x", "rn.x", "ro"]);
+    let known = |properties: &Map<String, Value>, path: &str| {
+        let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+        properties.get(name).is_some_and(|field| {
+            let parts = ["fields", "properties"].map(|key| !field[key][rest].is_null());
+            rest.is_empty() || parts.contains(&true)
+        })
+    };
+    let path = dice.pick(&["r0", "r1", "r1.sub", "ro.x", "rn.x"]);
+    if known(&properties, path) {
         properties.insert("ra".to_owned(), json!({"type": "alias", "path": path}));
+    }
+    for (from, to) in [("r1", "r0"), ("r4", "r3"), ("r5", "ro.x")] {
+        if dice.percent(20) && known(&properties, to) && properties.contains_key(from) {
+            properties[from]["copy_to"] = json!(to);
+        }
     }
     let mut mapping = json!({"properties": properties});
     if dice.percent(40) {
@@ -111,7 +123,7 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
             set.insert(key.to_owned(), value);
         }
     };
-    let kind = match dice.below(14) {
+    let kind = match dice.below(if has_parts { 14 } else { 13 }) {
         0..=2 => {
             let names = [
                 "standard",
@@ -141,9 +153,12 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
         6..=8 => {
             put(dice, 25, "null_value", json!(5));
             let coerce = dice.percent(30);
-            put(dice, 25, "coerce", json!(coerce));
             put(dice, 35, "ignore_malformed", json!(true));
-            match dice.below(9) {
+            let kind = dice.below(8);
+            if matches!(kind, 1..=3 | 7) {
+                put(dice, 25, "coerce", json!(coerce));
+            }
+            match kind {
                 0 => {
                     put(dice, 100, "scaling_factor", json!(10));
                     "scaled_float"
@@ -154,7 +169,6 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
                 4 => "double",
                 5 => "float",
                 6 => "half_float",
-                7 => "unsigned_long",
                 _ => "long",
             }
         }
@@ -191,13 +205,9 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
         ]),
     };
     if has_parts {
-        if dice.percent(30) {
+        if dice.percent(30) && !kind.ends_with("_range") {
             let sub = field(dice, false);
             set.insert("fields".to_owned(), json!({"sub": sub}));
-        }
-        if dice.percent(12) {
-            let target = dice.pick(&["r0", "r3", "ro.x"]);
-            set.insert("copy_to".to_owned(), json!(target));
         }
     }
     set.insert("type".to_owned(), json!(kind));

@@ -113,7 +113,8 @@ impl Server {
     }
 
     /// Makes the index and puts the documents into it; which it took.
-    async fn fill(&self, round: &Round) -> Vec<Result<(), String>> {
+    /// `None` when it does not take the mapping.
+    async fn fill(&self, round: &Round) -> Option<Vec<Result<(), String>>> {
         let mut create = round.create.clone();
         if create.get("settings").is_none() {
             create["settings"] = json!({});
@@ -124,7 +125,10 @@ impl Server {
         for at in 0..indices {
             let url = format!("{}/{}", self.url, self.index_of(at));
             let (status, answer) = request("PUT", &url, Some(create.clone())).await;
-            assert_eq!(status, 200, "{create}: {answer}");
+            if status != 200 {
+                assert_eq!(round.kind, "random", "{create}: {answer}");
+                return None;
+            }
         }
         let mut lines = String::new();
         for (at, document) in round.documents.iter().enumerate() {
@@ -144,15 +148,13 @@ impl Server {
             .await
             .unwrap();
         let answer: Value = serde_json::from_str(&sent.text().await.unwrap()).unwrap();
-        answer["items"]
-            .as_array()
-            .unwrap_or_else(|| panic!("{answer}"))
-            .iter()
-            .map(|item| match &item["index"]["error"] {
-                Value::Null => Ok(()),
-                error => Err(error.to_string()),
-            })
-            .collect()
+        let items = answer["items"].as_array();
+        let items = items.unwrap_or_else(|| panic!("{answer}")).iter();
+        let taken = items.map(|item| match &item["index"]["error"] {
+            Value::Null => Ok(()),
+            error => Err(error.to_string()),
+        });
+        Some(taken.collect())
     }
 
     /// Asks for several filters at once.
@@ -247,7 +249,9 @@ async fn compare(url: &str, round: Round) -> Vec<String> {
     };
     let mut disagreements = Vec::new();
     let kind = &round.kind;
-    let taken = server.fill(&round).await;
+    let Some(taken) = server.fill(&round).await else {
+        return disagreements;
+    };
     let mut mapping = round.mapping.clone();
     let mut documents = Vec::new();
     for (document, answer) in round.documents.iter().zip(&taken) {
@@ -296,6 +300,20 @@ async fn compare(url: &str, round: Round) -> Vec<String> {
             (_, Err(ours)) if ours.contains("E0203") => continue,
             // The server passes over some texts that stand where a clause should.
             (Ok(_), Err(ours)) if ours.contains("a clause is an object such as") => continue,
+            // A server that finds beforehand that nothing can match does not look at the rest.
+            (Ok(theirs), Err(ours))
+                if !theirs.contains(&Some(true))
+                    && ["E0205", "E0206", "E0207"]
+                        .iter()
+                        .any(|code| ours.contains(code))
+                    && (round.apart || filter.to_string().contains("\"range\"")) =>
+            {
+                continue;
+            }
+            // What is not built as it should be matches nothing there.
+            (Ok(theirs), Err(ours)) if !theirs.contains(&Some(true)) && ours.contains("E0201") => {
+                continue;
+            }
             // We check it even where a server would never come to use it.
             (Ok(_), Err(ours)) if ours.contains("minimum_should_match takes") => continue,
             (Err(theirs), Ok(_)) => format!("error expected: {theirs}"),

@@ -52,7 +52,10 @@ fn clause(dice: &mut Dice, depth: u32) -> Value {
         })}),
         29 | 30 => regexp(dice),
         31 => fuzzy(dice),
-        32 | 33 => json!({"exists": {"field": field_pattern(dice)}}),
+        32 | 33 => json!({"exists": {"field": match dice.below(12) {
+            0 => dice.pick(&["*u*", "_*", "*o", "_v*", "_i*", "_source", "_seq_no"]).to_owned(),
+            _ => field_pattern(dice),
+        }}}),
         34 => json!({"ids": {"values": [dice.below(40).to_string(), dice.below(60)]}}),
         35 => {
             json!({"terms_set": {field(dice): {"terms": [scalar(dice), word(dice), word(dice)], "minimum_should_match_field": dice.pick(&["status", "l", "lnull", "i", "msg"])}}})
@@ -78,8 +81,6 @@ fn field_pattern(dice: &mut Dice) -> String {
                 "r*",
                 "r*.sub",
                 "rn.*",
-                "*u*",
-                "_*",
             ])
             .to_owned(),
         _ => field(dice).to_owned(),

@@ -21,7 +21,7 @@ type Part = BoxedStrategy<Vec<(&'static str, Value)>>;
 
 /// An option with one of these values.
 fn of<const N: usize>(name: &'static str, values: [Value; N]) -> Part {
-    prop::sample::select(values.to_vec())
+    prop::sample::select(Vec::from(values))
         .prop_map(move |value| vec![(name, value)])
         .boxed()
 }

@@ -1,357 +1,182 @@
-//! The windows of frequency, spike and flatline as ElastAlert's classes have them: slow, and easy to compare with their description.
+//! The rule types once more, from their description in ElastAlert's documentation: every event is kept, and all is computed anew each time. Slow, and
+//! easy to compare with what is written there.
 
-use indexmap::IndexMap;
-use std::collections::BTreeMap;
+mod aggregation;
+mod plain;
+mod window;
 
-/// What a reference puts out: the item that stands for the match, and what is counted.
+use crate::event::{Document, EventTime, Timestamp, python};
+use serde_json::{Value, json};
+
+pub(super) const SECOND: i64 = 1_000_000;
+
+/// What a reference puts out.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {
-    pub(super) item: Item,
-    pub(super) counts: Vec<i64>,
+    /// The event that stands for the match; `None`: only what was added.
+    pub(super) event: Option<usize>,
+    pub(super) added: Document,
     pub(super) related: Vec<usize>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Item {
-    Event(usize),
-    Placeholder(i64),
-}
-
-impl Item {
-    fn count(self) -> i64 {
-        match self {
-            Self::Event(_) => 1,
-            Self::Placeholder(_) => 0,
+impl Found {
+    fn new(event: Option<usize>, added: Document) -> Self {
+        Self {
+            event,
+            added,
+            related: Vec::new(),
         }
     }
 }
 
-#[derive(Debug, Clone, Default)]
-struct Window(Vec<(i64, Item)>);
+/// An event as a reference sees it.
+pub(super) struct Seen<'a> {
+    pub(super) id: usize,
+    pub(super) time: i64,
+    pub(super) members: &'a Value,
+    /// Whether the second filter holds.
+    pub(super) inner: bool,
+}
 
-impl Window {
-    fn count(&self) -> i64 {
-        self.0.iter().map(|(_, item)| item.count()).sum()
+impl Seen<'_> {
+    fn field(&self, path: &str) -> Value {
+        let mut value = self.members;
+        for name in path.split('.') {
+            value = match value.get(name) {
+                Some(value) => value,
+                None => return Value::Null,
+            };
+        }
+        value.clone()
     }
 
-    fn append(&mut self, time: i64, item: Item, timeframe: i64) -> Vec<(i64, Item)> {
-        self.0.push((time, item));
-        self.0.sort_by_key(|(time, _)| *time);
-        let mut gone = Vec::new();
-        while self.0.last().unwrap().0 - self.0[0].0 >= timeframe {
-            gone.push(self.0.remove(0));
+    /// What is compared of a key: `None` stands for itself, lists and objects for their text.
+    fn key(&self, query_key: &[String]) -> Value {
+        let text = |value: &Value| Value::from(python::str(value));
+        match query_key {
+            [] => json!("all"),
+            [one] => match self.field(one) {
+                list @ (Value::Array(_) | Value::Object(_)) => text(&list),
+                value => value,
+            },
+            parts => {
+                let parts = parts.iter().map(|part| python::str(&self.field(part)));
+                Value::from(parts.collect::<Vec<_>>().join(", "))
+            }
         }
-        gone
     }
 }
 
 pub(super) trait Reference {
-    fn event(&mut self, key: u8, id: usize, time: i64) -> Vec<Found>;
+    fn event(&mut self, event: &Seen<'_>, now: i64) -> Vec<Found>;
     fn tick(&mut self, now: i64) -> Vec<Found>;
+    /// How many keys and events it holds at most, of those that matter still.
+    fn alive(&self) -> (usize, usize);
 }
 
-pub(super) struct Frequency {
-    pub(super) num_events: i64,
-    pub(super) timeframe: i64,
-    windows: BTreeMap<u8, Window>,
-}
-
-impl Frequency {
-    pub(super) fn new(num_events: i64, timeframe: i64) -> Self {
-        Self {
-            num_events,
-            timeframe,
-            windows: BTreeMap::new(),
-        }
-    }
-}
-
-impl Reference for Frequency {
-    fn event(&mut self, key: u8, id: usize, time: i64) -> Vec<Found> {
-        let window = self.windows.entry(key).or_default();
-        window.append(time, Item::Event(id), self.timeframe);
-        if window.count() < self.num_events {
-            return Vec::new();
-        }
-        let mut items = self.windows.remove(&key).unwrap().0;
-        let (_, item) = items.pop().unwrap();
-        let related = items.iter().map(|(_, item)| match item {
-            Item::Event(id) => *id,
-            Item::Placeholder(_) => unreachable!("frequency has no placeholders"),
-        });
-        vec![Found {
-            item,
-            counts: Vec::new(),
-            related: related.collect(),
-        }]
-    }
-
-    fn tick(&mut self, now: i64) -> Vec<Found> {
-        let timeframe = self.timeframe;
-        self.windows
-            .retain(|_, window| now - window.0.last().unwrap().0 <= timeframe);
-        Vec::new()
+/// The reference for a rule with these options.
+pub(super) fn of(options: &Document) -> Box<dyn Reference> {
+    let rule = Options(options.clone());
+    match rule.text("type").as_str() {
+        "any" | "blacklist" | "whitelist" => Box::new(plain::Alone(rule)),
+        "change" => Box::new(plain::Change::new(rule)),
+        "new_term" => Box::new(plain::NewTerm::new(rule)),
+        "cardinality" => Box::new(plain::Cardinality::new(rule)),
+        "frequency" => Box::new(window::Frequency::new(rule)),
+        "flatline" => Box::new(window::Flatline::new(rule)),
+        "spike" => Box::new(window::Spike::new(rule)),
+        "metric_aggregation" | "percentage_match" => Box::new(aggregation::Violation::new(rule)),
+        "spike_aggregation" => Box::new(aggregation::SpikeAggregation::new(rule)),
+        other => unreachable!("{other}"),
     }
 }
 
-pub(super) struct Flatline {
-    threshold: i64,
-    timeframe: i64,
-    forget_keys: bool,
-    windows: BTreeMap<u8, (Window, i64)>,
-}
+/// A rule's options, read as they are.
+#[derive(Clone)]
+struct Options(Document);
 
-impl Flatline {
-    pub(super) fn new(threshold: i64, timeframe: i64, forget_keys: bool) -> Self {
-        Self {
-            threshold,
-            timeframe,
-            forget_keys,
-            windows: BTreeMap::new(),
+impl Options {
+    fn get(&self, name: &str) -> &Value {
+        self.0.get(name).unwrap_or(&Value::Null)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.get(name).as_str().unwrap_or_default().to_owned()
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.get(name) == &json!(true)
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        self.get(name).as_f64()
+    }
+
+    /// In microseconds.
+    fn seconds(&self, name: &str) -> Option<i64> {
+        Some(self.get(name).get("seconds")?.as_i64()? * SECOND)
+    }
+
+    fn timeframe(&self) -> i64 {
+        self.seconds("timeframe").unwrap()
+    }
+
+    /// One text or several.
+    fn texts(&self, name: &str) -> Vec<String> {
+        match self.get(name) {
+            Value::String(one) => vec![one.clone()],
+            Value::Array(several) => several.iter().map(python::str).collect(),
+            _ => Vec::new(),
         }
     }
 
-    fn add(&mut self, key: u8, time: i64, item: Item) -> Option<Found> {
-        let (window, first) = self.windows.entry(key).or_insert((Window::default(), time));
-        window.append(time, item, self.timeframe);
-        let (newest, item) = *window.0.last().unwrap();
-        if newest - *first < self.timeframe || window.count() >= self.threshold {
-            return None;
-        }
-        *first = window.0[0].0.min(newest - self.timeframe);
-        let counts = vec![window.count()];
-        if self.forget_keys {
-            self.windows.remove(&key);
-        }
-        Some(Found {
-            item,
-            counts,
-            related: Vec::new(),
-        })
-    }
-}
-
-impl Reference for Flatline {
-    fn event(&mut self, key: u8, id: usize, time: i64) -> Vec<Found> {
-        self.add(key, time, Item::Event(id)).into_iter().collect()
+    fn query_key(&self) -> Vec<String> {
+        self.texts("query_key")
     }
 
-    fn tick(&mut self, now: i64) -> Vec<Found> {
-        let keys: Vec<u8> = self.windows.keys().copied().collect();
-        keys.into_iter()
-            .filter_map(|key| self.add(key, now, Item::Placeholder(now)))
-            .collect()
-    }
-}
-
-#[derive(Default)]
-struct Key {
-    windows: Option<(Window, Window)>,
-    first: Option<i64>,
-    quiet_until: Option<i64>,
-}
-
-pub(super) struct Spike {
-    pub(super) height: i64,
-    pub(super) up: bool,
-    pub(super) down: bool,
-    pub(super) threshold_ref: i64,
-    pub(super) timeframe: i64,
-    pub(super) new_data: bool,
-    keys: IndexMap<u8, Key>,
-    filled_once: bool,
-}
-
-impl Spike {
-    pub(super) fn new(
-        height: i64,
-        [up, down, new_data]: [bool; 3],
-        threshold_ref: i64,
-        timeframe: i64,
-    ) -> Self {
-        Self {
-            height,
-            up,
-            down,
-            threshold_ref,
-            timeframe,
-            new_data,
-            keys: IndexMap::new(),
-            filled_once: false,
-        }
-    }
-
-    fn add(&mut self, key: u8, time: i64, item: Item) -> Option<Found> {
-        let timeframe = self.timeframe;
-        let key = self.keys.entry(key).or_default();
-        let first = *key.first.get_or_insert(time);
-        let (cur, reference) = key.windows.get_or_insert_default();
-        for (time, item) in cur.append(time, item, timeframe) {
-            reference.append(time, item, timeframe);
-        }
-        if time - first >= 2 * timeframe {
-            self.filled_once = true;
-        } else if !self.filled_once
-            || !self.new_data
-            || key.quiet_until.is_some_and(|until| time < until)
-        {
-            return None;
-        }
-        let counts = vec![cur.count(), reference.count()];
-        let (now, before) = (counts[0], counts[1]);
-        let is_up = self.up && now >= before * self.height;
-        let is_down = self.down && now * self.height <= before;
-        if before < self.threshold_ref || !(is_up || is_down) {
-            return None;
-        }
-        let counted = cur.0.iter().find(|(_, item)| item.count() > 0);
-        let (time, item) = *counted.unwrap_or_else(|| cur.0.last().unwrap());
-        *reference = Window::default();
-        key.first = None;
-        key.quiet_until = Some(time + 2 * timeframe);
-        Some(Found {
-            item,
-            counts,
-            related: Vec::new(),
-        })
+    /// The name under which a match carries the key.
+    fn key_name(&self) -> String {
+        self.query_key().join(",")
     }
 }
 
-impl Reference for Spike {
-    fn event(&mut self, key: u8, id: usize, time: i64) -> Vec<Found> {
-        self.add(key, time, Item::Event(id)).into_iter().collect()
-    }
-
-    fn tick(&mut self, now: i64) -> Vec<Found> {
-        let mut found = Vec::new();
-        let keys: Vec<u8> = self.keys.keys().copied().collect();
-        for name in keys {
-            let key = self.keys.get_mut(&name).unwrap();
-            match &key.windows {
-                None => {}
-                Some((cur, reference)) if cur.count() == 0 && reference.count() == 0 => {
-                    key.windows = None;
-                }
-                Some(_) => found.extend(self.add(name, now, Item::Placeholder(now))),
-            }
-        }
-        found
+/// Values that Python takes for the same have the same.
+fn same(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) | Value::Number(_) => format!("number {}", number(value).unwrap()),
+        Value::String(text) => format!("text {text}"),
+        Value::Array(_) | Value::Object(_) => format!("list {}", python::str(value)),
     }
 }
 
-/// Different values per key. The value of an event is its id modulo `kinds`.
-pub(super) struct Cardinality {
-    max: usize,
-    min: usize,
-    kinds: usize,
-    timeframe: i64,
-    /// By key, in the order they came: the values with their times, and the first time.
-    keys: IndexMap<u8, (BTreeMap<usize, i64>, Option<i64>)>,
-}
-
-impl Cardinality {
-    pub(super) fn new(max: usize, min: usize, kinds: usize, timeframe: i64) -> Self {
-        Self {
-            max,
-            min,
-            kinds,
-            timeframe,
-            keys: IndexMap::new(),
-        }
-    }
-
-    fn is_suspicious(&self, key: u8, now: i64) -> bool {
-        let (values, first) = &self.keys[&key];
-        let has_elapsed = first.is_some_and(|first| now - first > self.timeframe);
-        values.len() > self.max || (values.len() < self.min && has_elapsed)
-    }
-
-    fn clean(&mut self, now: i64) -> Vec<Found> {
-        let mut found = Vec::new();
-        let keys: Vec<u8> = self.keys.keys().copied().collect();
-        for key in keys {
-            let timeframe = self.timeframe;
-            self.keys[&key].0.retain(|_, time| now - *time <= timeframe);
-            if self.min > 0 && self.is_suspicious(key, now) {
-                self.keys[&key].1 = None;
-                found.push(Found {
-                    item: Item::Placeholder(now),
-                    counts: Vec::new(),
-                    related: Vec::new(),
-                });
-            }
-        }
-        found
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
+        value => value.as_f64(),
     }
 }
 
-impl Reference for Cardinality {
-    fn event(&mut self, key: u8, id: usize, time: i64) -> Vec<Found> {
-        let (values, first) = self.keys.entry(key).or_default();
-        first.get_or_insert(time);
-        values.insert(id % self.kinds, time);
-        if !self.is_suspicious(key, time) {
-            return Vec::new();
-        }
-        let mut found = self.clean(time);
-        if self.is_suspicious(key, time) {
-            self.keys[&key].1 = None;
-            found.push(Found {
-                item: Item::Event(id),
-                counts: Vec::new(),
-                related: Vec::new(),
-            });
-        }
-        found
-    }
-
-    fn tick(&mut self, now: i64) -> Vec<Found> {
-        self.clean(now)
-    }
+fn time_text(time: i64) -> Value {
+    let time = Timestamp {
+        micros: EventTime(time).0,
+        offset_seconds: 0,
+    };
+    Value::from(time.to_text())
 }
 
-/// A sum per group over a moving window, computed anew each time.
-pub(super) struct Sums {
-    window: i64,
-    size: usize,
-    events: Vec<(i64, u8, i64)>,
+fn document<const N: usize>(members: [(&str, Value); N]) -> Document {
+    let members = members.into_iter();
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
-impl Sums {
-    pub(super) fn new(window: i64, size: usize) -> Self {
-        Self {
-            window,
-            size,
-            events: Vec::new(),
-        }
-    }
-
-    /// The sums of the groups that are looked at; of one of them only when `key` is given.
-    fn evaluate(&self, now: i64, key: Option<u8>) -> Vec<(u8, i64)> {
-        let mut groups: BTreeMap<u8, (usize, i64)> = BTreeMap::new();
-        for (time, key, amount) in &self.events {
-            if now - self.window < *time && *time <= now {
-                let group = groups.entry(*key).or_default();
-                group.0 += 1;
-                group.1 += amount;
-            }
-        }
-        let mut ranked: Vec<(u8, (usize, i64))> = groups.into_iter().collect();
-        ranked.sort_by_key(|(key, (documents, _))| (std::cmp::Reverse(*documents), *key));
-        ranked.truncate(self.size);
-        ranked
-            .into_iter()
-            .filter(|(other, _)| key.is_none_or(|key| key == *other))
-            .map(|(key, (_, sum))| (key, sum))
-            .collect()
-    }
-
-    pub(super) fn event(&mut self, now: i64, time: i64, key: u8, amount: i64) -> Vec<(u8, i64)> {
-        self.events.push((time, key, amount));
-        self.evaluate(now, Some(key))
-    }
-
-    pub(super) fn tick(&self, now: i64) -> Vec<(u8, i64)> {
-        self.evaluate(now, None)
+/// The values of a field as an index has them.
+fn elements(value: Value) -> Vec<Value> {
+    match value {
+        Value::Null | Value::Object(_) => Vec::new(),
+        Value::Array(items) => items.into_iter().flat_map(elements).collect(),
+        one => vec![one],
     }
 }
