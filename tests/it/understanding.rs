@@ -131,6 +131,24 @@ fn samples_tell_of_missing_fields_and_idle_rules() {
 }
 
 #[test]
+fn samples_tell_of_values_that_do_not_fit() {
+    let folder = folder(
+        "bool: {should: [term: {took: slow}, range: {size: {gt: 10}}, query_string: {query: \"path:\\/var\\/log\"}]}",
+        "",
+        "{\"took\": 5, \"size\": \"700\", \"path\": \"x\"}\n",
+    );
+    let (code, printed) = run(folder.path(), &["check", "r.yaml", "--data", "e.json"]);
+    assert_eq!(code, 0, "{printed}");
+    for expected in [
+        "warning[W0242]: by the sample, field \"took\": \"slow\" is not a number, and the field holds numbers\n --> r.yaml:7:",
+        "warning[W0228]: `size` holds texts, which a range compares letter by letter: \"1000\" comes before \"500\"\n --> r.yaml:7:",
+        "warning[W0225]: YAML takes the backslash of `\\/` in double quotes for itself",
+    ] {
+        assert!(printed.contains(expected), "{expected}\n{printed}");
+    }
+}
+
+#[test]
 fn texts_are_tried_on_the_first_event_that_matches() {
     let folder = folder(
         "term: {host: web}",

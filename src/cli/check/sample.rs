@@ -2,7 +2,7 @@
 
 use crate::config::{Node, Problem, Span, nearest};
 use crate::event::{Document, WallTime};
-use crate::filter::FilterEvent;
+use crate::filter::{Filter, FilterEvent, Mapping};
 use crate::rule::types::RULE_TYPES;
 use crate::rule::{Rule, load, time_field};
 use indexmap::{IndexMap, IndexSet};
@@ -11,12 +11,17 @@ use std::fmt::Write as _;
 
 /// The most names that are kept.
 const MAX_NAMES: usize = 100_000;
+/// Events with more names than these are not used to type fields: a filter is built for every field it searches.
+const MAX_TAUGHT: usize = 1000;
 /// Of so many events that do not match the reason is looked into.
 const MAX_EXPLAINED: usize = 1000;
+
 /// Sample events.
 pub(in crate::cli) struct Sample {
     documents: Vec<Document>,
     names: IndexSet<String>,
+    /// How an index with dynamic mapping would type their fields, and one with Logstash's template.
+    taught: [Mapping; 2],
     pub(super) now: WallTime,
 }
 
@@ -44,12 +49,22 @@ impl Sample {
     /// Takes in events.
     pub(in crate::cli) fn new(documents: Vec<Document>, now: WallTime) -> Self {
         let mut names = IndexSet::new();
+        let mut taught = [Mapping::dynamic(), Mapping::logstash()];
         for document in &documents {
             members(document, "", &mut names);
+            if names.len() > MAX_TAUGHT {
+                continue;
+            }
+            for mapping in &mut taught {
+                // An event that does not fit with those before it teaches nothing.
+                mapping.learn(document).ok();
+            }
         }
+        taught.iter_mut().for_each(Mapping::close);
         Self {
             documents,
             names,
+            taught,
             now,
         }
     }
@@ -73,6 +88,7 @@ impl Sample {
     pub(super) fn hold_against(&self, rule: &Rule) -> (Vec<Problem>, String) {
         let mut problems: Vec<Problem> = Vec::new();
         let filter = rule.properties.get("filter");
+        problems.extend(filter.into_iter().flat_map(|node| self.unfit(rule, node)));
         let mut held = IndexSet::new();
         for name in rule.filter.fields() {
             let place = filter.map_or_else(Span::nowhere, |node| named(node, &name));
@@ -97,6 +113,35 @@ impl Sample {
             problems.push(self.unmatched(rule));
         }
         (problems, line)
+    }
+
+    /// Clauses that do not work on what the fields hold. They are no errors for a stream, whose next event may hold something else.
+    fn unfit(&self, rule: &Rule, filter: &Node) -> Vec<Problem> {
+        let [dynamic, logstash] = &self.taught;
+        let mapping = match rule.properties.get("mapping").map(Node::as_str) {
+            None | Some(Some("dynamic")) => dynamic,
+            Some(Some("logstash")) => logstash,
+            // What does not fit in a mapping of its own is an error of the rule.
+            Some(_) => return Vec::new(),
+        };
+        let entries = filter.as_seq().unwrap_or(std::slice::from_ref(filter));
+        let mut found = crate::filter::hints(entries, mapping);
+        found.retain(|problem| problem.code == "W0228");
+        let refused = Filter::load(entries, mapping).err().unwrap_or_default();
+        found.extend(
+            refused
+                .into_iter()
+                .filter(|problem| problem.code == "E0206")
+                .map(|problem| {
+                    let message = format!("by the sample, {}", problem.message);
+                    let warning = Problem::warning("W0242", &problem.span, message);
+                    match problem.help {
+                        Some(help) => warning.help(help),
+                        None => warning,
+                    }
+                }),
+        );
+        found
     }
 
     /// A field that never occurs, with the name most like it.

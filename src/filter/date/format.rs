@@ -35,11 +35,21 @@ impl DateFormat {
                 "date_optional_time" => {
                     alternatives.push(Alternative::Pattern(optional_time(false)))
                 }
-                part => {
-                    for text in named(part).unwrap_or_else(|| vec![part.to_owned()]) {
-                        alternatives.push(Alternative::Pattern(pattern::compile(&text)?));
+                part => match named(part) {
+                    None => alternatives.push(Alternative::Pattern(pattern::compile(part)?)),
+                    Some(texts) => {
+                        let digits = if part.ends_with("millis") && !part.starts_with("strict") {
+                            3
+                        } else {
+                            9
+                        };
+                        for text in texts {
+                            let mut elements = pattern::compile(&text)?;
+                            widen(&mut elements, digits);
+                            alternatives.push(Alternative::Pattern(elements));
+                        }
                     }
-                }
+                },
             }
         }
         Ok(Self { alternatives })
@@ -104,9 +114,11 @@ fn epoch(text: &str, unit: i128, up: bool) -> Option<i128> {
     if nanos / 1_000_000_000 > LAST_SECOND {
         return None;
     }
+    // No more digits than nanoseconds have.
+    let digits = if unit == 1_000_000 { 6 } else { 9 };
     match fraction {
         Some(fraction) => {
-            if fraction.len() > 9 || !all_digits(fraction) {
+            if fraction.len() > digits || !all_digits(fraction) {
                 return None;
             }
             let mut step = unit;
@@ -144,6 +156,17 @@ fn optional_time(strict: bool) -> Vec<Element> {
     then(compile("uuuu"), then(compile(month), day))
 }
 
+/// In formats with a name, fractions of a second have any number of digits.
+fn widen(elements: &mut [Element], digits: usize) {
+    for element in elements {
+        match element {
+            Element::Fraction { min, max } => (*min, *max) = (1, digits),
+            Element::Optional(inner) => widen(inner, digits),
+            _ => {}
+        }
+    }
+}
+
 /// The patterns of a named format, best first.
 fn named(name: &str) -> Option<Vec<String>> {
     let (strict, base) = match name.strip_prefix("strict_") {
@@ -164,13 +187,17 @@ fn named(name: &str) -> Option<Vec<String>> {
         "basic_week_date" => "YYYY'W'wwe",
         "basic_week_date_time" => "YYYY'W'wwe'T'HHmmss.SSSXX",
         "basic_week_date_time_no_millis" => "YYYY'W'wwe'T'HHmmssXX",
-        "date" | "year_month_day" => "uuuu-MM-dd",
+        "date" if strict => "uuuu-MM-dd",
+        "date" => "uuuu[-MM[-dd]]",
+        "year_month_day" if strict => "uuuu[-MM[-dd]]",
+        "year_month_day" => "uuuu-MM-dd",
         "date_hour" => "uuuu-MM-dd'T'HH",
         "date_hour_minute" => "uuuu-MM-dd'T'HH:mm",
         "date_hour_minute_second" => "uuuu-MM-dd'T'HH:mm:ss",
         "date_hour_minute_second_fraction" | "date_hour_minute_second_millis" => {
             "uuuu-MM-dd'T'HH:mm:ss.SSS"
         }
+        "date_time" if strict => "uuuu-MM-dd'T'HH:mm:ss[.SSS]XXXXX",
         "date_time" => "uuuu-MM-dd'T'HH:mm:ss.SSSXXXXX",
         "date_time_no_millis" => "uuuu-MM-dd'T'HH:mm:ssXXXXX",
         "hour" => "HH",
@@ -201,12 +228,17 @@ fn named(name: &str) -> Option<Vec<String>> {
     }
     if !strict && !base.starts_with("basic") {
         let lenient = pattern
+            .replace("uuuu", "u")
+            .replace("DDD", "D")
             .replace("-MM", "-M")
             .replace("-dd", "-d")
             .replace("HH", "H")
             .replace(":mm", ":m")
             .replace(":ss", ":s")
             .replace("ww", "w");
+        if base == "date_time_no_millis" {
+            patterns.push(lenient.replace(":s", "[:s]").replace("XXXXX", "[XXXXX]"));
+        }
         patterns.push(lenient);
     }
     Some(patterns)
@@ -270,5 +302,51 @@ mod tests {
         check("yyyyMMdd", "20240505", false, Some(1_714_867_200_000));
         check("epoch_second", "1705314600", false, Some(1_705_314_600_000));
         assert!(DateFormat::parse("bogus!!").is_err());
+    }
+    /// What an OpenSearch took for dates.
+    #[test]
+    fn named_formats() {
+        for (format, dates, others) in [
+            (
+                "date",
+                "2024 2024-5 2024-05-05 24-5-5",
+                "20240505 2024-05-05T10",
+            ),
+            ("strict_date", "2024-05-05", "2024-05 2024-5-5"),
+            (
+                "strict_year_month_day",
+                "2024 2024-05 2024-05-05",
+                "2024-5-5",
+            ),
+            (
+                "date_time",
+                "2024-05-05T10:00:00.1Z 2024-05-05T10:00:00.123456Z",
+                "2024-05-05T10:00:00Z",
+            ),
+            (
+                "strict_date_time",
+                "2024-05-05T10:00:00Z 2024-05-05T10:00:00.123456789Z",
+                "2024-05-05T10:00Z",
+            ),
+            (
+                "date_time_no_millis",
+                "2024-05-05T10:00 2024-05-05T1:2:3 2024-05-05T10:00:00Z",
+                "2024-05-05T10:00:00.1Z",
+            ),
+            ("ordinal_date", "2024-126 2024-5", "2024"),
+            (
+                "epoch_millis",
+                "-3 60.001001 9223372036854775807",
+                "60.0010001 9223372036854775808",
+            ),
+            ("epoch_second", "1.123456789", "9223372036854775807"),
+        ] {
+            let format = DateFormat::parse(format).unwrap();
+            assert!(dates.split(' ').all(|text| format.reads(text)), "{dates}");
+            assert!(
+                !others.split(' ').any(|text| format.reads(text)),
+                "{others}"
+            );
+        }
     }
 }

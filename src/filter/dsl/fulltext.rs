@@ -338,7 +338,7 @@ fn syntax(node: &Node, text: &str, error: &lucene::SyntaxError) -> Problem {
         format!("the query {place} cannot be read: {}", error.message),
     );
     if error.message.contains('/') {
-        problem = problem.help("escape a slash as \\/ or put the value in quotes");
+        problem = problem.help("escape a slash as \\/ (within YAML's single quotes: double ones take the backslash away), or put the value in quotes");
     } else {
         problem = problem.help("characters such as : / ( ) [ ] { } \" ^ ~ * ? \\ need a backslash, or quotes around the value");
     }

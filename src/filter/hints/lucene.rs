@@ -8,6 +8,7 @@ impl Hints<'_> {
     pub(super) fn query_string(&mut self, body: &Node) {
         let node = body.get("query").unwrap_or(body);
         let Some(text) = node.as_str() else { return };
+        self.eaten_backslashes(node);
         self.backslashes(text, node);
         if let Ok(items) = parse(text) {
             self.items(&items, node);
@@ -49,6 +50,24 @@ impl Hints<'_> {
                 self.pattern_of_regexp(field.unwrap_or("any field"), pattern, node);
             }
             _ => {}
+        }
+    }
+
+    /// In double quotes YAML reads `\/` as `/`, which begins a regular expression.
+    fn eaten_backslashes(&mut self, node: &Node) {
+        let span = &node.span;
+        let written = span.file.text.get(span.start..span.end).unwrap_or_default();
+        let mut chars = written.chars();
+        if chars.next() != Some('"') {
+            return;
+        }
+        while let Some(c) = chars.next() {
+            if c == '\\' && chars.next() == Some('/') {
+                let message = "YAML takes the backslash of `\\/` in double quotes for itself: the query holds just `/`, which begins a regular expression";
+                let help = "put the query in single quotes, where a backslash stays";
+                self.add("W0225", &within(node, "\\/"), message.to_owned(), help);
+                return;
+            }
         }
     }
 

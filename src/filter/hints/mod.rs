@@ -155,6 +155,16 @@ impl Hints<'_> {
             );
             self.add("W0223", &field.span, message, "swap the bounds");
         }
+        let name = field.key_text();
+        let holds_texts = matches!(self.mapping.lookup(&name), Lookup::Mapped(field)
+            if matches!(field.kind, Kind::Text(_) | Kind::Keyword { .. }));
+        if holds_texts && (bound(bounds, LOWER).is_some() || bound(bounds, UPPER).is_some()) {
+            let message = format!(
+                "`{name}` holds texts, which a range compares letter by letter: \"1000\" comes before \"500\""
+            );
+            let help = "send numbers, or give the field a number type with `mapping`";
+            self.add("W0228", &field.span, message, help);
+        }
     }
 
     /// Whether a field is a text: by the mapping, or by what dynamic mapping makes of texts.

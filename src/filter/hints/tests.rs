@@ -80,6 +80,21 @@ fn compounds() {
 }
 
 #[test]
+fn ranges_on_texts() {
+    let mut mapping = Mapping::dynamic();
+    let document = serde_json::json!({"status": "500", "took": 5});
+    mapping.learn(document.as_object().unwrap()).unwrap();
+    let codes = |clause: &str| -> Vec<_> {
+        let clause = node(&serde_json::from_str(clause).unwrap());
+        let found = hints(&[clause], &mapping).into_iter();
+        found.map(|problem| problem.code).collect()
+    };
+    assert_eq!(codes(r#"{"range": {"status": {"gte": 500}}}"#), ["W0228"]);
+    assert!(codes(r#"{"range": {"status": {"gte": "m"}}}"#).is_empty());
+    assert!(codes(r#"{"range": {"took": {"gte": 500}}}"#).is_empty());
+}
+
+#[test]
 fn regular_expressions() {
     check(
         r#"{"regexp": {"path.keyword": "^/admin.*$"}}"#,

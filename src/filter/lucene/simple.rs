@@ -34,11 +34,7 @@ impl Flags {
     /// Reads `AND|OR|PREFIX`; the error is the name that is not known.
     pub(in crate::filter) fn parse(text: &str) -> Result<Self, String> {
         let mut flags = 0;
-        for name in text
-            .split('|')
-            .map(|name| name.trim_matches(|c: char| c <= ' '))
-            .filter(|name| !name.is_empty())
-        {
+        for name in text.split('|').filter(|name| !name.is_empty()) {
             let flag = match name.to_uppercase().as_str() {
                 "ALL" => Self::ALL,
                 "NONE" => return Ok(Self::NONE),
