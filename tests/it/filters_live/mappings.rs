@@ -204,11 +204,9 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
             "ip_range",
         ]),
     };
-    if has_parts {
-        if dice.percent(30) && !kind.ends_with("_range") {
-            let sub = field(dice, false);
-            set.insert("fields".to_owned(), json!({"sub": sub}));
-        }
+    if has_parts && dice.percent(30) && !kind.ends_with("_range") {
+        let sub = field(dice, false);
+        set.insert("fields".to_owned(), json!({"sub": sub}));
     }
     set.insert("type".to_owned(), json!(kind));
     Value::Object(set)

@@ -8,6 +8,7 @@
 //! (`min_score`), scripts and joins; there are few enough words that the default limits are never met. `now` is only asked for in ways that
 //! the second of the answer does not change, as documents have dates that are years old.
 
+mod fulltext;
 mod lucene;
 mod mappings;
 mod queries;
@@ -51,10 +52,12 @@ struct Round {
     apart: bool,
 }
 
+/// Makes a random document.
+type MakeDocument = dyn FnMut(&mut Dice) -> Map<String, Value>;
+
 impl Round {
     fn random(kind: u64, dice: &mut Dice) -> Self {
-        let mut document: Box<dyn FnMut(&mut Dice) -> Map<String, Value>> =
-            Box::new(values::document);
+        let mut document: Box<MakeDocument> = Box::new(values::document);
         let (kind, create, mapping) = match kind % KINDS {
             0 => ("dynamic", json!({}), Mapping::dynamic()),
             1 => {
