@@ -6,6 +6,8 @@ use super::super::values::Path;
 use super::ranges::FieldError;
 use super::words::Built;
 use super::{ByEvent, Leaf, Names, Plan, Test, Variant};
+use std::collections::HashSet;
+use std::mem::discriminant;
 use std::sync::{Arc, OnceLock};
 
 /// What a name or pattern in a clause leads to.
@@ -56,14 +58,13 @@ impl Scope {
     /// What names and patterns lead to; each field once.
     pub(super) fn targets(&self, names: &[String], suffix: Option<&str>) -> Vec<Target> {
         let mut targets: Vec<Target> = Vec::new();
+        let mut known = HashSet::new();
         let mut add = |target: Target| {
-            let is_there = targets.iter().any(|other| match (other, &target) {
-                (Target::Mapped(a), Target::Mapped(b)) => a.name == b.name,
-                (Target::ByEvent(a), Target::ByEvent(b))
-                | (Target::LikeByEvent(a), Target::LikeByEvent(b)) => a == b,
-                _ => false,
-            });
-            if !is_there {
+            let name = match &target {
+                Target::Mapped(field) => field.name.to_string(),
+                Target::ByEvent(name) | Target::LikeByEvent(name) => name.clone(),
+            };
+            if known.insert((discriminant(&target), name)) {
                 targets.push(target);
             }
         };
