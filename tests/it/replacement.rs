@@ -2,7 +2,7 @@
 
 use crate::process::{Home, PATIENCE, wait_for};
 use crate::support::http::{block_on, request};
-use crate::support::server::{opensearch, unique};
+use crate::support::server::{self, opensearch, unique};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -24,17 +24,15 @@ fn documents(url: &str, index: &str) -> Vec<Value> {
 fn a_new_machine_goes_on_where_the_old_one_stopped() {
     let Some(url) = opensearch() else { return };
     let index = unique("replaced");
-    let (host, port) = url
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .rsplit_once(':')
-        .unwrap();
     let home = Home::new();
     let config = std::fs::read_to_string(home.path("config.yml")).unwrap();
     let config = config.replace("elastalert_status", &index);
     home.write(
         "config.yml",
-        &format!("{config}es_host: {host}\nes_port: {port}\nretry: {{first: {{milliseconds: 200}}, longest: {{seconds: 1}}}}\n"),
+        &format!(
+            "{config}{}retry: {{first: {{milliseconds: 200}}, longest: {{seconds: 1}}}}\n",
+            server::options(url)
+        ),
     );
     // One alert per client and hour.
     home.add_rule("silenced");

@@ -2,7 +2,7 @@
 
 use crate::process::{Home, JSON, PATIENCE, post};
 use crate::support::http::{block_on, request, wait_until};
-use crate::support::server::{opensearch, unique};
+use crate::support::server::{self, opensearch, unique};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::{Output, Stdio};
@@ -245,15 +245,10 @@ fn what_cannot_be_done_is_said() {
 /// A folder with a rule on an index of a real server, which has these events.
 fn indexed(url: &str, options: &str, events: &[String]) -> (Home, String) {
     let index = unique("warm");
-    let (host, port) = url
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .rsplit_once(':')
-        .unwrap();
     for event in events {
         add_document(url, &index, event);
     }
-    let home = home(&format!("{options}\nes_host: {host}\nes_port: {port}"));
+    let home = home(&format!("{options}\n{}", server::options(url)));
     let rule = std::fs::read_to_string(home.path("rules/probe.yaml")).unwrap();
     home.write(
         "rules/probe.yaml",

@@ -114,21 +114,7 @@ fn terms_are_lucenes() {
 
 proptest! {
     #[test]
-    fn both_ways_through_ascii_agree(text in "[ -~]{0,60}") {
-        let (mut fast, mut slow) = (Vec::new(), Vec::new());
-        standard::each_word(&text, &mut |word| {
-            fast.push(word.to_owned());
-            Visit::Continue
-        });
-        standard::each_word_slowly(&text, &mut |word| {
-            slow.push(word.to_owned());
-            Visit::Continue
-        });
-        prop_assert_eq!(fast, slow);
-    }
-
-    #[test]
-    fn both_ways_through_long_ascii_agree(text in "(a{0,200}|_{0,300}|[.:,'_a1 -]{0,20}){0,6}") {
+    fn both_ways_through_ascii_agree(text in prop_oneof!["[ -~]{0,60}", "(a{0,200}|_{0,300}|[.:,'_a1 -]{0,20}){0,6}"]) {
         let (mut fast, mut slow) = (Vec::new(), Vec::new());
         standard::each_word(&text, &mut |word| {
             fast.push(word.to_owned());

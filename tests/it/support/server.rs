@@ -109,6 +109,13 @@ pub fn opensearch() -> Option<&'static str> {
     Some(url)
 }
 
+/// `es_host` and `es_port` for a server's URL.
+pub fn options(url: &str) -> String {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
+    let (host, port) = address.rsplit_once(':').unwrap();
+    format!("es_host: {host}\nes_port: {port}\n")
+}
+
 /// An index name no other test uses.
 pub fn unique(name: &str) -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
