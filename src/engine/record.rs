@@ -3,7 +3,7 @@
 use super::failing::{Resting, guarded};
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Silence, Write};
+use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Seen, Silence, Write};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use crate::rule::{Gap, Hit, Sample, Verdict};
 use bytes::Bytes;
@@ -173,6 +173,11 @@ pub enum Record {
         /// The counts.
         counts: Counts,
     },
+    /// What a rule has seen so far is not what it counts from now on.
+    Unseen {
+        /// The rule.
+        rule: String,
+    },
 }
 
 /// An event in the journal: its bytes, its index and its id.
@@ -323,6 +328,10 @@ impl Engine {
             Record::Interval { rule, counts } => {
                 let (position, _) = self.program.find(&rule)?;
                 self.cells.get_mut(position)?.interval = counts;
+            }
+            Record::Unseen { rule } => {
+                let (position, _) = self.program.find(&rule)?;
+                self.cells.get_mut(position)?.seen = Seen::default();
             }
             Record::Seen { rule, time, fields } => {
                 let (position, entry) = self.program.find(&rule)?;

@@ -39,6 +39,7 @@ impl Engine {
                 if edit.names("top_count_keys") {
                     // Of the events so far the fields that are to be counted now were not kept.
                     cell.seen = Seen::default();
+                    out.records.push(Record::Unseen { rule: rule.clone() });
                 }
                 // Whoever reads the journal knows only the new hours, and tells the rule of other ticks than it was told of.
                 let other_hours = entry.rule.hours != before.rule.hours;

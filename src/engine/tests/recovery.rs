@@ -436,3 +436,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_restart_does_not_count_what_was_seen_before_other_fields_were_to_be_counted() {
+    let rule = |counted: &str| {
+        format!(
+            "name: r\ntype: blacklist\ncompare_key: user\nblacklist: [a]\ntop_count_keys: [{counted}]\nalert: debug"
+        )
+    };
+    let (users, sizes) = (rule("user"), rule("size"));
+    let mut stage = Stage::new(&[&users]);
+    let mut journal = stage.event(&json!({"user": "a", "size": 1})).records;
+    let (program, decider) = load(1, &[&sizes]);
+    stage.decider = decider;
+    journal.extend(stage.apply(Input::Program(program)).records);
+    let restarted = stage.restarted(&[&sizes], Some(journal));
+    let made = restarted.engine.snapshot();
+    assert_eq!(stage.engine.snapshot().differs(&made), [""; 0]);
+}
