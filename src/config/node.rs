@@ -111,6 +111,16 @@ impl Node {
         self.as_map()?.get(key)
     }
 
+    /// Whether a text in it, at any depth, is one that is looked for. Keys do not count.
+    pub fn has_text(&self, is_it: &dyn Fn(&str) -> bool) -> bool {
+        match &self.data {
+            Data::Str(text) => is_it(text),
+            Data::Seq(items) => items.iter().any(|item| item.has_text(is_it)),
+            Data::Map(map) => map.iter().any(|(_, value)| value.has_text(is_it)),
+            _ => false,
+        }
+    }
+
     /// Whether it is null.
     pub fn is_null(&self) -> bool {
         matches!(self.data, Data::Null)

@@ -69,13 +69,11 @@ impl Properties {
     /// These options with others laid over them.
     #[must_use]
     pub fn overlaid(&self, over: &Mapping) -> Self {
-        // A rule keeps them as long as it runs: no room for more.
-        let mut members = Vec::with_capacity(self.own.0.len() + over.0.len());
-        members.extend_from_slice(&self.own.0);
-        let mut own = Mapping(members);
+        let mut own = Mapping::clone(&self.own);
         for (key, value) in over.iter() {
             own.set(key.clone(), value.clone());
         }
+        // A rule keeps them as long as it runs: no room for more.
         own.0.shrink_to_fit();
         Self {
             own: Arc::new(own),

@@ -5,6 +5,7 @@ mod counted;
 mod counts;
 mod decide;
 mod evaluator;
+mod fnv;
 mod gap;
 mod hours;
 mod index;

@@ -303,6 +303,7 @@ mod tests {
         check("epoch_second", "1705314600", false, Some(1_705_314_600_000));
         assert!(DateFormat::parse("bogus!!").is_err());
     }
+
     /// What an OpenSearch took for dates.
     #[test]
     fn named_formats() {

@@ -45,25 +45,33 @@ fn servers_fields_like(pattern: &str) -> impl Iterator<Item = (&'static str, Has
 
 impl Compiler {
     pub(super) fn exists(&mut self, name: &str, span: &Span) -> Plan {
+        if !name.contains('*') {
+            return self.exists_named(name, span);
+        }
+        if let Some(plan) = self.servers_fields(name, span) {
+            return plan;
+        }
+        let fields: Vec<Arc<Field>> = self.scope.mapping.fields_like(name).cloned().collect();
+        let mut plans: Vec<Plan> = fields.iter().map(|field| self.exists_in(field)).collect();
+        if self.scope.mapping.is_open() {
+            let target = Target::LikeByEvent(name.to_owned());
+            plans.push(
+                self.on_target(&target, Strictness::Lenient, span, &exists_on)
+                    .into_plan(),
+            );
+        }
+        Plan::any(plans)
+    }
+
+    /// What `exists` says where a name or pattern takes in a field of the server's own.
+    fn servers_fields(&mut self, name: &str, span: &Span) -> Option<Plan> {
         if self.asks_for_servers_fields(name, span) {
-            return NOT_THERE;
+            return Some(NOT_THERE);
         }
-        if name.contains('*') {
-            if servers_fields_like(name).any(|(_, has)| has == Has::Always) {
-                return Plan::All;
-            }
-            let fields: Vec<Arc<Field>> = self.scope.mapping.fields_like(name).cloned().collect();
-            let mut plans: Vec<Plan> = fields.iter().map(|field| self.exists_in(field)).collect();
-            if self.scope.mapping.is_open() {
-                let target = Target::LikeByEvent(name.to_owned());
-                plans.push(
-                    self.on_target(&target, Strictness::Lenient, span, &exists_on)
-                        .into_plan(),
-                );
-            }
-            return Plan::any(plans);
-        }
-        self.exists_named(name, span)
+        let mut found = servers_fields_like(name);
+        found
+            .any(|(_, has)| has == Has::Always)
+            .then_some(Plan::All)
     }
 
     /// Whether a name or pattern takes in a field of the server's own that it does not let anyone ask for; that is an error.
@@ -83,11 +91,8 @@ impl Compiler {
 
     /// `exists` on exactly that name.
     pub(super) fn exists_named(&mut self, name: &str, span: &Span) -> Plan {
-        if self.asks_for_servers_fields(name, span) {
-            return NOT_THERE;
-        }
-        if servers_fields_like(name).any(|(_, has)| has == Has::Always) {
-            return Plan::All;
+        if let Some(plan) = self.servers_fields(name, span) {
+            return plan;
         }
         match self.scope.target(name) {
             Some(Target::Mapped(field)) => self.exists_in(&field),

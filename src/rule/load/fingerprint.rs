@@ -1,6 +1,7 @@
 //! Whether an edited rule keeps its state.
 
 use crate::config::Properties;
+use crate::rule::fnv::Fnv;
 use crate::rule::types::RULE_TYPES;
 use crate::rule::{Rule, RuleTypeEntry, time_field};
 use std::collections::BTreeSet;
@@ -19,16 +20,14 @@ fn shaping(entry: &RuleTypeEntry) -> BTreeSet<&'static str> {
         .collect()
 }
 
-/// A hash over what a rule's state depends on. FNV-1a, because it must be the same in every version of the program.
+/// A hash over what a rule's state depends on.
 pub(super) fn of(properties: &Properties, entry: &RuleTypeEntry) -> u64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut hash = Fnv::default();
     for name in shaping(entry) {
         let value = properties.value(name).unwrap_or_default();
-        for byte in format!("{name}={value}\n").bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        hash.write(format!("{name}={value}\n").as_bytes());
     }
-    hash
+    hash.value()
 }
 
 /// How a rule differs from its version before.

@@ -1,7 +1,7 @@
 //! Which options a rule may have, and what is said of others.
 
 use super::options::is_named_by_user;
-use crate::config::{Data, Mapping, Node, OptionSpec, Problem, unknown};
+use crate::config::{Mapping, Node, OptionSpec, Problem, unknown};
 use crate::rule::RuleTypeEntry;
 use crate::rule::types::RULE_TYPES;
 use serde_json::Value;
@@ -59,14 +59,7 @@ fn is_named(options: &Mapping, name: &str) -> bool {
     ];
     let reference = format!("${name}$");
     lists.iter().any(|list| named(list))
-        || options.iter().any(|(_, value)| mentions(value, &reference))
-}
-
-fn mentions(node: &Node, reference: &str) -> bool {
-    match &node.data {
-        Data::Str(text) => text == reference,
-        Data::Seq(items) => items.iter().any(|item| mentions(item, reference)),
-        Data::Map(map) => map.iter().any(|(_, value)| mentions(value, reference)),
-        _ => false,
-    }
+        || options
+            .iter()
+            .any(|(_, value)| value.has_text(&|text| text == reference))
 }

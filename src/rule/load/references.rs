@@ -23,12 +23,7 @@ pub(super) fn resolve(
 
 /// Whether a value has references in it.
 pub(super) fn are_in(node: &Node) -> bool {
-    match &node.data {
-        Data::Str(text) => name(text).is_some(),
-        Data::Seq(items) => items.iter().any(are_in),
-        Data::Map(map) => map.iter().any(|(_, value)| are_in(value)),
-        _ => false,
-    }
+    node.has_text(&|text| name(text).is_some())
 }
 
 fn value_of(node: &Node, options: &Mapping, hidden: &dyn Fn(&str) -> bool) -> Node {

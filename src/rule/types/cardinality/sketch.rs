@@ -5,6 +5,7 @@
 
 use crate::event::EventTime;
 use crate::rule::Key;
+use crate::rule::fnv::Fnv;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::hash::{Hash as _, Hasher};
 
@@ -28,19 +29,17 @@ pub(super) struct Sketch {
 type Register = Vec<(EventTime, u8)>;
 
 /// The same on every machine and in every version: sketches are saved.
-struct StableHasher(u64);
+#[derive(Default)]
+struct StableHasher(Fnv);
 
 impl Hasher for StableHasher {
-    /// FNV-1a.
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
+        self.0.write(bytes);
     }
 
     /// The last step of MurmurHash3: FNV alone does not spread what comes last over all bits.
     fn finish(&self) -> u64 {
-        let mut hash = self.0;
+        let mut hash = self.0.value();
         hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
         hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
         hash ^ (hash >> 33)
@@ -81,7 +80,7 @@ impl Sketch {
 
     /// A value was seen.
     pub(super) fn insert(&mut self, value: &Key, time: EventTime) {
-        let mut hasher = StableHasher(0xcbf2_9ce4_8422_2325);
+        let mut hasher = StableHasher::default();
         value.hash(&mut hasher);
         let hash = hasher.finish();
         let place = usize::try_from(hash >> ZEROS).unwrap_or(0);
