@@ -114,7 +114,12 @@ impl Compiler {
         }
         let (mut unsifted, mut sifted, mut found) = (Vec::new(), Vec::new(), Vec::new());
         for (plan, condition) in plans.iter().zip(&conditions) {
-            let anchors = anchors(plan);
+            // What is decided on the document asks the sieve by itself.
+            let asks = matches!(
+                self.conditions.get(condition.0 as usize),
+                Some(Condition::Document(_))
+            );
+            let anchors = if asks { Vec::new() } else { anchors(plan) };
             if anchors.iter().all(is_vague) {
                 unsifted.push(*condition);
             } else {
