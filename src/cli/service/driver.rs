@@ -136,6 +136,7 @@ impl Driver {
     pub(super) async fn run(mut self) -> Finished {
         let mut tick = tokio::time::Instant::now() + self.run_every;
         let mut open = true;
+        let mut has_ended = false;
         let mut deadline = None;
         let mut commit = Commit::default();
         self.engine.resume(&mut commit.outcome);
@@ -190,11 +191,15 @@ impl Driver {
             }
             self.take_more(may_take, &mut commit);
             self.finish(&mut commit).await;
+            if !open && !std::mem::replace(&mut has_ended, true) {
+                // What it alerts is waited for with all else: an alert whose outcome nobody takes would be sent again at the next start.
+                self.last_tick(&mut commit);
+                self.finish(&mut commit).await;
+            }
             if !open && self.under_way == 0 && self.backlog.is_empty() {
                 break;
             }
         }
-        self.last_tick(&mut commit);
         self.finish(&mut commit).await;
         self.close();
         Finished {

@@ -83,7 +83,7 @@ impl Driver {
         }
     }
 
-    /// At the end time passes once more.
+    /// Once the inputs have ended time passes once more.
     pub(super) fn last_tick(&mut self, commit: &mut Commit) {
         let now = self.clock.now();
         let steps = self.time.stream.as_mut().map(|stream| stream.finish(now));
