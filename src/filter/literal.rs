@@ -4,6 +4,8 @@
 //! pass. Two letters outside of ASCII become ASCII ones in lower case; a text that has them may pass whatever else is in it.
 
 use super::plan::StringTest;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Shorter pieces are in too many values to be worth looking for.
 const SHORTEST: usize = 3;
@@ -81,8 +83,9 @@ pub(super) fn may_become_ascii(text: &[u8]) -> bool {
 
 /// The same for an event's JSON text, and whether it may have ASCII characters written as `\u00XX`.
 pub(super) fn may_hide_ascii(json: &[u8]) -> bool {
+    static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\\u"));
     let mut rest = json;
-    while let Some(at) = memchr::memmem::find(rest, b"\\u") {
+    while let Some(at) = ESCAPE.find(rest) {
         rest = rest.get(at + 2..).unwrap_or_default();
         let code = rest.get(..4).unwrap_or_default();
         if code.starts_with(b"00")

@@ -18,6 +18,7 @@ mod mapping;
 mod matcher;
 mod number;
 mod phrase;
+mod pieces;
 mod plan;
 mod program;
 mod regexp;

@@ -6,21 +6,14 @@ use super::anchor::{
 };
 use super::literal::{may_become_ascii, may_hide_ascii};
 use super::number::scalar_text;
+use super::pieces::Pieces;
 use super::values::Visit;
 use crate::event::project::Item;
-use aho_corasick::automaton::Automaton;
-use aho_corasick::{Anchored, dfa, nfa};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::cmp::Reverse;
 use std::hash::Hash;
 use std::sync::Arc;
-
-/// How long patterns may be in all to be searched for by a table of states and bytes.
-const MOST_IN_TABLE: usize = 32_768;
-
-/// How much of a part is looked for: its end, which tells more than its beginning where the parts are paths. Longer ones cost memory and find hardly less.
-const LONGEST_PART: usize = 12;
 
 /// Finds the filters that could pick an event.
 ///
@@ -57,23 +50,8 @@ struct Member {
     parts: Option<Parts>,
 }
 
-/// The filters that ask for parts of a text: one automaton finds them all.
-#[derive(Debug)]
-struct Parts {
-    automaton: PartsAutomaton,
-    /// By pattern.
-    filters: Vec<Vec<usize>>,
-    /// All of them.
-    all: Vec<usize>,
-}
-
-/// Searches for all parts at once.
-#[derive(Debug)]
-enum PartsAutomaton {
-    /// The fastest; takes some 200 bytes for a byte of the parts.
-    Table(dfa::DFA),
-    Small(nfa::contiguous::NFA),
-}
+/// The filters that ask for parts of a text.
+type Parts = Pieces<Vec<usize>>;
 
 impl Sieve {
     /// For filters with these anchors, numbered in their order. `slots` tells where in a projection the values of a name are.
@@ -103,7 +81,7 @@ impl Sieve {
             for Sign { place, mark } in best {
                 match (place, mark) {
                     (Place::Event, Mark::Part(part)) => {
-                        event.entry(end_of(part).into()).or_default().push(filter);
+                        event.entry_ref(part).or_default().push(filter);
                     }
                     // Nothing else is looked for in an event's text.
                     (Place::Event, _) => always.insert(filter),
@@ -121,7 +99,7 @@ impl Sieve {
                             });
                         match mark {
                             Mark::Part(part) => {
-                                parts.entry(end_of(part).into()).or_default().push(filter);
+                                parts.entry_ref(part).or_default().push(filter);
                             }
                             mark => member.insert(mark, filter),
                         }
@@ -130,14 +108,14 @@ impl Sieve {
             }
         }
         let mut completed = |(mut member, parts): (Member, Table<Box<str>>)| {
-            member.parts = Parts::of(parts, &mut always);
+            member.parts = parts_of(parts, &mut always);
             member
         };
         let mut members: Vec<Member> = members.into_values().map(&mut completed).collect();
         members.sort_by_key(|member| member.slot);
         Self {
             members,
-            event: Parts::of(event, &mut always),
+            event: parts_of(event, &mut always),
             always,
         }
     }
@@ -158,78 +136,32 @@ impl Sieve {
             }
         }
         if let Some(parts) = &self.event {
-            parts.look(event.bytes, may_hide_ascii(event.bytes), found);
+            look_for(parts, event.bytes, may_hide_ascii(event.bytes), found);
         }
     }
 }
 
-impl Parts {
-    /// An automaton for these; filters for which there can be none are always candidates.
-    fn of(parts: Table<Box<str>>, always: &mut Candidates) -> Option<Self> {
-        if parts.is_empty() {
-            return None;
-        }
-        let (patterns, filters): (Vec<Box<str>>, Vec<Vec<usize>>) = parts.into_iter().unzip();
-        let size: usize = patterns.iter().map(|part| part.len()).sum();
-        let patterns = patterns.iter().map(|part| part.as_bytes());
-        // Looking ahead for rare bytes costs more than it saves: there are too many of them.
-        let automaton = if size <= MOST_IN_TABLE {
-            dfa::DFA::builder()
-                .ascii_case_insensitive(true)
-                .prefilter(false)
-                .build(patterns)
-                .map(PartsAutomaton::Table)
-        } else {
-            nfa::contiguous::NFA::builder()
-                .ascii_case_insensitive(true)
-                .prefilter(false)
-                .build(patterns)
-                .map(PartsAutomaton::Small)
-        };
-        let all: Vec<usize> = filters.iter().flatten().copied().collect();
-        match automaton {
-            Ok(automaton) => Some(Self {
-                automaton,
-                filters,
-                all,
-            }),
-            Err(_) => {
-                always.insert_all(Some(&all));
-                None
-            }
-        }
+/// A search for these; filters whose parts cannot be searched for are always candidates.
+fn parts_of(parts: Table<Box<str>>, always: &mut Candidates) -> Option<Parts> {
+    if parts.is_empty() {
+        return None;
     }
-
-    fn look(&self, text: &[u8], may_hide: bool, found: &mut Candidates) {
-        if may_hide {
-            return found.insert_all(Some(&self.all));
-        }
-        match &self.automaton {
-            PartsAutomaton::Table(automaton) => self.search(automaton, text, found),
-            PartsAutomaton::Small(automaton) => self.search(automaton, text, found),
-        }
-    }
-
-    fn search(&self, automaton: &impl Automaton, text: &[u8], found: &mut Candidates) {
-        let Ok(mut state) = automaton.start_state(Anchored::No) else {
-            return found.insert_all(Some(&self.all));
-        };
-        for &byte in text {
-            state = automaton.next_state(Anchored::No, state, byte);
-            if automaton.is_special(state) && automaton.is_match(state) {
-                for at in 0..automaton.match_len(state) {
-                    let part = automaton.match_pattern(state, at);
-                    found.insert_all(self.filters.get(part.as_usize()));
-                }
-            }
-        }
-    }
+    let (parts, others) = Pieces::of(parts);
+    others
+        .iter()
+        .for_each(|filters| always.insert_all(Some(filters)));
+    Some(parts)
 }
 
-/// The end of a part that is looked for; parts are ASCII.
-fn end_of(part: &str) -> &str {
-    let start = part.len().saturating_sub(LONGEST_PART);
-    part.get(start..).unwrap_or(part)
+/// Looks for parts in a text; where capitals may hide, any could be there.
+fn look_for(parts: &Parts, text: &[u8], may_hide: bool, found: &mut Candidates) {
+    if may_hide {
+        parts
+            .all()
+            .for_each(|filters| found.insert_all(Some(filters)));
+    } else {
+        parts.each_in(text, &mut |filters| found.insert_all(Some(filters)));
+    }
 }
 
 impl Member {
@@ -262,7 +194,7 @@ impl Member {
             }
             if let Some(parts) = &self.parts {
                 let text = text.as_bytes();
-                parts.look(text, may_become_ascii(text), found);
+                look_for(parts, text, may_become_ascii(text), found);
             }
         }
         found.insert_from(&self.wholes, || whole_in(value));
