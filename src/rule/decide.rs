@@ -4,7 +4,7 @@
 //! alert needs, what is needed of them.
 
 use super::pace::Pace;
-use super::{Counts, Observed, Rule, RuleSet, TimeField, Verdict};
+use super::{Counts, Observed, Rule, RuleSet, RuleType, TimeField, Verdict};
 use crate::event::json::EventError;
 use crate::event::project::{Projected, ProjectedFields, Projection};
 use crate::event::{EventTime, FieldPath, Meta, RawEvent, WallTime};
@@ -45,16 +45,28 @@ pub struct Decider {
     rules: Arc<RuleSet>,
     /// The filters; those of rules first, in their order, then those that types have.
     program: Program,
-    /// By rule: the slots of the fields its type looks at.
-    slots: Vec<Vec<usize>>,
-    /// By rule: its type's own filter.
-    inner: Vec<Option<usize>>,
+    /// What is needed of each rule, side by side: most of what a hit costs with thousands of rules is waiting for memory.
+    needed: Vec<Needed>,
     /// The different clocks, with their slots.
     clocks: Vec<(TimeField, usize)>,
-    /// By rule: its clock.
-    clock_of: Vec<usize>,
     /// `--start` and `--end`: events outside are left out.
     bounds: Bounds,
+}
+
+/// What deciding an event needs of a rule.
+#[derive(Debug)]
+struct Needed {
+    kind: Arc<dyn RuleType>,
+    /// The slots of the fields that its type looks at.
+    slots: Box<[usize]>,
+    /// Its type's own filter.
+    inner: Option<usize>,
+    /// The position of its clock.
+    clock: usize,
+    /// Whether it has hours in which it runs.
+    has_hours: bool,
+    /// Whether events are counted for it that trip nothing.
+    counts: bool,
 }
 
 /// What deciding needs besides the rules. Kept from batch to batch, so that the steady state allocates nothing for events that no rule wants.
@@ -101,12 +113,10 @@ impl Decider {
             })
         };
         let mut clocks: Vec<(TimeField, usize)> = Vec::new();
-        let mut clock_of = Vec::with_capacity(rules.rules.len());
-        let mut slots = Vec::with_capacity(rules.rules.len());
-        let mut inner = Vec::with_capacity(rules.rules.len());
+        let mut needed = Vec::with_capacity(rules.rules.len());
         let mut others = Vec::new();
         for rule in &rules.rules {
-            slots.push(rule.kind.fields().iter().map(&mut slot_of).collect());
+            let slots = rule.kind.fields().iter().map(&mut slot_of).collect();
             let clock = clocks
                 .iter()
                 .position(|(time, _)| *time == rule.time)
@@ -114,21 +124,26 @@ impl Decider {
                     clocks.push((rule.time.clone(), slot_of(&rule.time.path)));
                     clocks.len() - 1
                 });
-            clock_of.push(clock);
-            inner.push(rule.kind.inner_filter().map(|filter| {
+            let inner = rule.kind.inner_filter().map(|filter| {
                 others.push(filter);
                 rules.rules.len() + others.len() - 1
-            }));
+            });
+            needed.push(Needed {
+                kind: Arc::clone(&rule.kind),
+                slots,
+                inner,
+                clock,
+                has_hours: rule.hours.is_some(),
+                counts: rule.counted.is_some(),
+            });
         }
         let filters: Vec<&Filter> = rules.rules.iter().map(|rule| &rule.filter).collect();
         let program = Program::new(&filters, &others, fields);
         Self {
             rules,
             program,
-            slots,
-            inner,
+            needed,
             clocks,
-            clock_of,
             bounds: Bounds::default(),
         }
     }
@@ -281,30 +296,30 @@ impl Decider {
             {
                 continue;
             }
-            let Some(counts) = tally.of(position) else {
+            let (Some(rule), Some(counts)) = (self.needed.get(position), tally.of(position)) else {
                 continue;
             };
-            let Some(time) = self.time(position, filtered.projected, times) else {
+            let Some(time) = self.time_by(rule.clock, filtered.projected, times) else {
                 counts.untimed += 1;
                 continue;
             };
             if start.is_some_and(|start| time < start) || end.is_some_and(|end| time > end) {
                 continue;
             }
-            let hours = self.rules.rules.get(position);
-            let hours = hours.and_then(|rule| rule.hours.as_ref());
-            if hours.is_some_and(|hours| hours.ignore(time, filtered.now)) {
+            if rule.has_hours && self.ignores(position, time, filtered.now) {
                 continue;
             }
             counts.hits += 1;
-            let verdict = self.verdict(position, filtered, memory);
-            // Events that trip nothing are counted all the same.
-            let counted = self
-                .rules
-                .rules
-                .get(position)
-                .is_some_and(|rule| rule.counted.is_some());
-            if verdict != Verdict::Nothing || counted {
+            let verdict = rule.kind.sample(&Observed {
+                fields: &ProjectedFields {
+                    projected: filtered.projected,
+                    slots: &rule.slots,
+                },
+                inner: rule
+                    .inner
+                    .is_none_or(|filter| self.program.matches(filter, filtered, memory)),
+            });
+            if verdict != Verdict::Nothing || rule.counts {
                 tally.decisions.push(Decision {
                     rule: position,
                     time,
@@ -315,29 +330,11 @@ impl Decider {
         }
     }
 
-    /// What a rule's type makes of an event that passed its filter.
-    fn verdict(&self, position: usize, event: &ProjectedEvent<'_>, memory: &mut Memory) -> Verdict {
-        let Some(rule) = self.rules.rules.get(position) else {
-            return Verdict::Nothing;
-        };
-        let inner = self.inner.get(position).copied().flatten();
-        let fields = ProjectedFields {
-            projected: event.projected,
-            slots: self.slots.get(position).map_or(&[], Vec::as_slice),
-        };
-        rule.kind.sample(&Observed {
-            fields: &fields,
-            inner: inner.is_none_or(|filter| self.program.matches(filter, event, memory)),
-        })
-    }
-
-    fn time(
-        &self,
-        position: usize,
-        event: Projected<'_>,
-        times: &mut [Option<Option<EventTime>>],
-    ) -> Option<EventTime> {
-        self.time_by(*self.clock_of.get(position)?, event, times)
+    /// Whether an event lies outside of a rule's hours and is not to wait for them.
+    fn ignores(&self, position: usize, time: EventTime, now: WallTime) -> bool {
+        let rule = self.rules.rules.get(position);
+        let hours = rule.and_then(|rule| rule.hours.as_ref());
+        hours.is_some_and(|hours| hours.ignore(time, now))
     }
 
     /// An event's time by the first clock that can tell it.
