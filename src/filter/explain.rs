@@ -134,7 +134,7 @@ fn on_member(by_event: &ByEvent, place: Place<'_>, matched: bool) -> Clue {
         Names::Below(path) => (path.as_str(), None),
     };
     let mut found = None;
-    by_event.any(place, &mut |plan, place| {
+    by_event.any(place, &|_| true, &mut |plan, place| {
         let matched = plan.matches(place);
         if found.is_none() || matched {
             found = Some(clue(plan, place));

@@ -41,9 +41,10 @@ impl Plan {
             Self::AtLeast { count, of } => at_least(*count, of, place),
             Self::Not(inner) => !inner.matches(place),
             Self::Leaf(leaf) => leaf.matches(place),
-            Self::ByEvent(by_event) => by_event.any(place, &mut |plan, place| {
-                by_event.may_pass(place.current) && plan.matches(place)
-            }),
+            Self::ByEvent(by_event) => {
+                let may_pass = |member: &Value| by_event.may_pass(member);
+                by_event.any(place, &may_pass, &mut |plan, place| plan.matches(place))
+            }
             Self::Nested { path, inner } => {
                 path.values(place.object, &mut |element| match element {
                     Value::Object(object) if inner.matches(Place { object, ..place }) => {
@@ -108,14 +109,12 @@ pub(super) fn passes(field: &Field, test: &Test, now: WallTime, items: ShowItems
     };
     match (&field.kind, test) {
         (Kind::Text(analyzer), Test::Phrase(wanted)) => {
-            let mut positions = phrase::Positions::new(wanted);
-            each(&mut |reading| {
-                if let Reading::Text(text) = reading {
-                    positions.add(text, analyzer);
-                }
-                Visit::Continue
+            let mut search = phrase::Search::new(wanted);
+            each(&mut |reading| match reading {
+                Reading::Text(text) => search.add(text, analyzer),
+                _ => Visit::Continue,
             });
-            positions.found()
+            search.found()
         }
         (Kind::Text(_), Test::AnyOf(tests)) => {
             tests.iter().any(|test| passes(field, test, now, items))
@@ -190,10 +189,11 @@ pub(super) fn visit_text(text: Option<&str>, visit: &mut dyn FnMut(Item<'_>) -> 
 }
 
 impl ByEvent {
-    /// Whether any plan for what the event's members turn out to be passes a check.
+    /// Whether any plan for what the event's members turn out to be passes a check. Of many members only those are looked at that `may_pass`.
     pub(super) fn any(
         &self,
         place: Place<'_>,
+        may_pass: &dyn Fn(&Value) -> bool,
         check: &mut dyn FnMut(&Plan, Place<'_>) -> bool,
     ) -> bool {
         match &self.names {
@@ -212,11 +212,12 @@ impl ByEvent {
                     })
             }
             Names::Like(pattern) => {
-                self.scan(place, &mut |name| name_matches(pattern, name), check)
+                self.scan(place, may_pass, &|name| name_matches(pattern, name), check)
             }
             Names::Below(path) => self.scan(
                 place,
-                &mut |name| {
+                may_pass,
+                &|name| {
                     name.strip_prefix(path.as_str())
                         .is_some_and(|rest| rest.starts_with('.'))
                 },
@@ -225,12 +226,9 @@ impl ByEvent {
         }
     }
 
-    /// Whether a member may pass, as far as that can be told without cutting its text into terms.
-    fn may_pass(&self, member: &[&Value]) -> bool {
-        if matches!(self.names, Names::One { .. }) {
-            return true;
-        }
-        let [Value::String(text)] = member else {
+    /// Whether one of many members may pass, as far as that can be told without knowing its type and cutting its text into terms.
+    fn may_pass(&self, member: &Value) -> bool {
+        let Value::String(text) = member else {
             return true;
         };
         let pieces = self.pieces.get_or_init(|| pieces_in_texts(self));
@@ -287,12 +285,13 @@ impl ByEvent {
     fn scan(
         &self,
         place: Place<'_>,
-        wanted: &mut dyn FnMut(&str) -> bool,
+        may_pass: &dyn Fn(&Value) -> bool,
+        wanted: &dyn Fn(&str) -> bool,
         check: &mut dyn FnMut(&Plan, Place<'_>) -> bool,
     ) -> bool {
         let mut sub_name = String::new();
         leaves(place.object, &mut |name, member| {
-            if !self.mapping.leaves_open(name) {
+            if !may_pass(member) || !self.mapping.leaves_open(name) {
                 return Visit::Continue;
             }
             let Some(variant) = self

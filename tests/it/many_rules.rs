@@ -7,10 +7,17 @@ use std::sync::Arc;
 use tripline::event::json::parse_document;
 use tripline::event::{RawEvent, WallTime};
 use tripline::filter::{FilterEvent, Mapping};
-use tripline::rule::{Decider, Rule, RuleSet, Verdict};
+use tripline::rule::{Decider, Rule, RuleSet, Verdict, Workspace};
+
+/// What rules in turn do with the events that they pick.
+const KINDS: [&str; 3] = [
+    "type: any",
+    "type: frequency\nnum_events: 3\ntimeframe: {minutes: 1}\nquery_key: ip_client",
+    "type: blacklist\ncompare_key: method\nblacklist: [POST, TRACE]",
+];
 
 /// Two hundred rules on the demo's events: twenty variants of ten filters, a few of which each event passes.
-fn rules(folder: &Path) -> Vec<Arc<Rule>> {
+fn rules(folder: &Path, kinds: &[&str]) -> Vec<Arc<Rule>> {
     let codes = [
         "200", "301", "302", "304", "400", "401", "403", "404", "500", "503",
     ];
@@ -44,13 +51,7 @@ fn rules(folder: &Path) -> Vec<Arc<Rule>> {
             let mut text = format!(
                 "name: {number}-{variant}\nindex: waf\ntimestamp_field: time\nalert: debug\n"
             );
-            let kind = match number % 3 {
-                0 => "type: any",
-                1 => {
-                    "type: frequency\nnum_events: 3\ntimeframe: {minutes: 1}\nquery_key: ip_client"
-                }
-                _ => "type: blacklist\ncompare_key: method\nblacklist: [POST, TRACE]",
-            };
+            let kind = kinds[number % kinds.len()];
             writeln!(text, "{kind}\nfilter:\n- {filter}").unwrap();
             let file = folder.join(format!("{variant:02}-{number}.yaml"));
             std::fs::write(&file, text).unwrap();
@@ -73,19 +74,50 @@ pub(crate) fn load(folder: &Path, files: &[PathBuf]) -> Vec<Arc<Rule>> {
     loaded.rules
 }
 
+/// The demo's events.
+fn events() -> Vec<RawEvent> {
+    let text = std::fs::read_to_string("pipelines/demo/waf.ndjson").unwrap();
+    let events = text.lines().map(|line| RawEvent {
+        bytes: line.to_owned().into(),
+        meta: None,
+    });
+    events.collect()
+}
+
+#[test]
+fn events_that_trip_nothing_allocate_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let decider = Decider::new(Arc::new(RuleSet {
+        generation: 0,
+        rules: rules(
+            folder.path(),
+            &["type: blacklist\ncompare_key: method\nblacklist: [DELETE]"],
+        ),
+    }));
+    let events = events();
+    let mut workspace = Workspace::default();
+    let mut decide = |events: &[RawEvent]| {
+        let decided = decider.decide_in(&mut workspace, events, Some("waf"), WallTime(0));
+        assert!(decided.decisions.is_empty());
+    };
+    decide(&events);
+    let mut allocated =
+        |events: &[RawEvent]| allocation_counter::measure(|| decide(events)).count_total;
+    let (some, twice) = (
+        allocated(&events),
+        allocated(&[&events[..], &events].concat()),
+    );
+    assert_eq!(some, twice);
+    // What belongs to the batch.
+    assert!(some < 20, "{some}");
+}
+
 #[test]
 fn decided_together_as_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let rules = rules(folder.path());
+    let rules = rules(folder.path(), &KINDS);
     let now = WallTime(1_522_990_800_000_000);
-    let text = std::fs::read_to_string("pipelines/demo/waf.ndjson").unwrap();
-    let events: Vec<RawEvent> = text
-        .lines()
-        .map(|line| RawEvent {
-            bytes: line.to_owned().into(),
-            meta: None,
-        })
-        .collect();
+    let events = events();
 
     let mut hits = vec![0; rules.len()];
     let mut decisions = Vec::new();

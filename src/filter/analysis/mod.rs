@@ -98,9 +98,14 @@ impl Analyzer {
     /// Shows the terms of a text in order.
     pub(super) fn each(&self, text: &str, visit: &mut dyn FnMut(&str, u32) -> Visit) -> Visit {
         let mut position = 0;
+        let only_lowercase = self.filters == [TokenFilter::Lowercase];
+        let mut lower = [0; MAX_TOKEN];
         self.cut(text, &mut |word| {
             let at = position;
             position += 1;
+            if only_lowercase && let Some(term) = ascii_lowercase(word, &mut lower) {
+                return visit(term, at);
+            }
             match self.filter(Cow::Borrowed(word)) {
                 Some(term) => visit(&term, at),
                 None => Visit::Continue,
@@ -231,6 +236,20 @@ pub(super) fn lowercase(text: Cow<'_, str>) -> Cow<'_, str> {
         .map(|c| c.to_lowercase().next().unwrap_or(c))
         .collect::<String>()
         .into()
+}
+
+/// An ASCII word in lower case, written into a buffer if that makes a difference.
+fn ascii_lowercase<'w>(word: &'w str, buffer: &'w mut [u8]) -> Option<&'w str> {
+    if !word.is_ascii() {
+        return None;
+    }
+    if !word.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Some(word);
+    }
+    let lower = buffer.get_mut(..word.len())?;
+    lower.copy_from_slice(word.as_bytes());
+    lower.make_ascii_lowercase();
+    std::str::from_utf8(lower).ok()
 }
 
 fn uppercase(text: &str) -> String {
