@@ -4,6 +4,7 @@
 //! looks at; the sieve says which filters could pick it; for those the conditions are decided, each at most once for an event. What a projection cannot
 //! decide (nested objects, names with `*`) is decided on the parsed document, for the filters that need it.
 
+mod alternatives;
 mod compiler;
 
 use super::anchor::{Anchor, anchors};

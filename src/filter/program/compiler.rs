@@ -1,5 +1,6 @@
 //! Takes plans apart into conditions, equal ones once.
 
+use super::alternatives::joined;
 use super::{Condition, ConditionId, List, Probe, Typing, Values};
 use crate::filter::anchor::{anchors, is_vague};
 use crate::filter::mapping::{Kind, Source};
@@ -68,6 +69,13 @@ impl Compiler {
             Plan::AtLeast { count: 1, of } if current.is_none() && of.len() >= LONG => {
                 self.one_of(&of.iter().collect::<Vec<_>>())
             }
+            Plan::AtLeast { count: 1, of } => match &joined(of)[..] {
+                [only] => return self.condition(only, current),
+                several => {
+                    let conditions = several.iter().map(|plan| self.condition(plan, current));
+                    Condition::AtLeast(1, conditions.collect())
+                }
+            },
             Plan::AtLeast { count, of } => Condition::AtLeast(*count, self.each(of, current)),
             Plan::Not(inner) => Condition::Not(self.condition(inner, current)),
             Plan::Leaf(leaf) => self.leaf(leaf, current),
@@ -298,6 +306,13 @@ fn hash_plan(plan: &Plan, hasher: &mut impl Hasher) {
     }
 }
 
+/// Hashes what is in a set, whatever its order.
+fn hash_all<T: Hash>(of: impl Iterator<Item = T>, hasher: &mut impl Hasher) {
+    let one = FixedState::default();
+    let sum = of.fold(0_u64, |sum, item| sum.wrapping_add(one.hash_one(item)));
+    sum.hash(hasher);
+}
+
 fn hash_test(test: &Test, hasher: &mut impl Hasher) {
     std::mem::discriminant(test).hash(hasher);
     match test {
@@ -308,13 +323,13 @@ fn hash_test(test: &Test, hasher: &mut impl Hasher) {
             | StringTest::Wildcard { pattern: text, .. }
             | StringTest::Regexp { pattern: text, .. }
             | StringTest::Near { term: text, .. } => text.hash(hasher),
-            StringTest::IsOneOf(texts) => texts.len().hash(hasher),
+            StringTest::IsOneOf(texts) => hash_all(texts.iter(), hasher),
             StringTest::Between { lower, upper } => (lower, upper).hash(hasher),
         },
         Test::Phrase(phrase) => phrase.terms.hash(hasher),
         Test::Whole { first, last } => (first, last).hash(hasher),
         Test::Unsigned { first, last } => (first, last).hash(hasher),
-        Test::WholeOneOf(numbers) => numbers.len().hash(hasher),
+        Test::WholeOneOf(numbers) => hash_all(numbers.iter(), hasher),
         Test::Float { lower, upper } => {
             (lower.value.to_bits(), upper.value.to_bits()).hash(hasher);
         }
@@ -365,6 +380,26 @@ mod tests {
     fn joined(joint: &str) -> String {
         let names: Vec<String> = (0..50).map(|at| format!("host:\"web-{at}\"")).collect();
         names.join(joint)
+    }
+
+    #[test]
+    fn alternatives_about_one_field() {
+        check(
+            &json!({"query_string": {"query": "a:(JP OR 7 OR \"x y\" OR z* OR [20 TO 30]) OR a.keyword:(\"Q q\" OR r)"}}),
+            &[
+                (json!({"a": "the jp"}), true),
+                (json!({"a": ["no", "X, y"]}), true),
+                (json!({"a": "x b y"}), false),
+                (json!({"a": "zebra"}), true),
+                (json!({"a": 7.0}), true),
+                (json!({"a": [8, 25]}), true),
+                (json!({"a": "Q q"}), true),
+                (json!({"a": "q q"}), false),
+                (json!({"a": true}), false),
+                (json!({"a": {"keyword": "r"}}), true),
+                (json!({"b": "jp"}), false),
+            ],
+        );
     }
 
     #[test]
