@@ -97,6 +97,8 @@ struct Current<'e> {
     index: Option<&'e str>,
     /// By rule: whether it looks at the index.
     selection: Option<&'e [bool]>,
+    /// What is known of an event of the batch about which its sender said nothing.
+    meta: &'e Arc<Meta>,
     /// The event as decisions carry it, once somebody needs it.
     shared: Option<Arc<RawEvent>>,
 }
@@ -231,6 +233,10 @@ impl Decider {
             rules: &self.rules.rules,
             known: HashMap::new(),
         };
+        let batch_meta = Arc::new(Meta {
+            index: index.map(str::to_owned),
+            id: None,
+        });
         for (at, event) in events.iter().enumerate() {
             let projected = match self.program.project(&event.bytes, projection) {
                 Ok(projected) => projected,
@@ -246,6 +252,7 @@ impl Decider {
                 event,
                 index,
                 selection: selection.as_deref(),
+                meta: &batch_meta,
                 shared: None,
             };
             times.fill(None);
@@ -388,15 +395,18 @@ impl Current<'_> {
     /// The event as decisions carry it: its index filled in.
     fn shared(&mut self) -> Arc<RawEvent> {
         let shared = self.shared.get_or_insert_with(|| {
-            let meta = self.event.meta.as_deref();
-            let meta = Meta {
-                index: self.index.map(str::to_owned),
-                id: meta.and_then(|meta| meta.id.clone()),
+            let meta = match &self.event.meta {
+                None => Arc::clone(self.meta),
+                Some(meta) if meta.index.as_deref() == self.index => Arc::clone(meta),
+                Some(meta) => Arc::new(Meta {
+                    index: self.index.map(str::to_owned),
+                    id: meta.id.clone(),
+                }),
             };
             Arc::new(RawEvent {
                 // A rule may remember the event for long: a part of the batch would keep all of it in memory.
                 bytes: Bytes::copy_from_slice(&self.event.bytes),
-                meta: Some(Arc::new(meta)),
+                meta: Some(meta),
             })
         });
         Arc::clone(shared)
