@@ -312,6 +312,9 @@ impl Aggregation {
     pub(super) fn add(&mut self, hit: &Hit, now: EventTime) -> Vec<Evaluated> {
         let paths = self.count(hit, now);
         let own = paths.iter().filter_map(|path| self.groups.find(path));
+        let mut own: Vec<GroupId> = own.collect();
+        self.groups.sort(&mut own);
+        let own = own.into_iter();
         own.filter_map(|id| self.evaluate(id, now)).collect()
     }
 

@@ -290,6 +290,23 @@ impl Groups {
         Some(id)
     }
 
+    /// Sorts groups that are equally far inside as [`Groups::looked_at`] has them.
+    pub(super) fn sort(&self, ids: &mut [GroupId]) {
+        if ids.len() < 2 {
+            return;
+        }
+        ids.sort_by_cached_key(|id| {
+            let mut places = Vec::new();
+            let mut at = Some(*id);
+            while let Some(id) = at {
+                places.extend(self.place(id));
+                at = self.parent(id);
+            }
+            places.reverse();
+            places
+        });
+    }
+
     /// A group's values.
     pub(super) fn path(&self, id: GroupId) -> Path {
         let mut keys = Vec::new();

@@ -210,6 +210,40 @@ proptest! {
     }
 }
 
+/// What a tick tells of, by user, after these events, each so many seconds after the one before.
+fn told(options: &str, events: &[(i64, Value)], last: i64) -> Vec<String> {
+    let mut bench = Bench::new(options);
+    for (after, user) in events {
+        bench.now += after * SECOND;
+        let document = json!({"user": user, "n": 1});
+        bench.event(document.as_object().unwrap(), bench.now, true);
+    }
+    bench.now += last * SECOND;
+    let users = bench.tick().into_iter().map(|matched| {
+        let user = &matched.added["user"];
+        user.as_str().unwrap_or_default().to_owned()
+    });
+    users.collect()
+}
+
+/// With `alert_on_new_data` new groups are looked at as soon as any has been watched for long enough: the groups before that one in a tick are not.
+#[test]
+fn a_tick_looks_at_groups_as_elasticsearch_answers() {
+    let rule = "{type: spike_aggregation, metric_agg_key: n, metric_agg_type: sum, spike_height: 1, spike_type: up, timeframe: {seconds: 5}, query_key: user, alert_on_new_data: true, buffer_time: {seconds: 30}}";
+    let events = |users: &[&str]| -> Vec<(i64, Value)> {
+        let late = |user: &&str| (0, json!(*user));
+        let first = [(0, json!("old")), (9, json!("old"))];
+        first.into_iter().chain(users.iter().map(late)).collect()
+    };
+    // Before the old one comes who has more events, and of those with as many who is less.
+    assert_eq!(told(rule, &events(&["new"]), 1), ["old", "new"]);
+    assert_eq!(told(rule, &events(&["new", "a"]), 1), ["old", "a", "new"]);
+    assert_eq!(told(rule, &events(&["new", "new"]), 1), ["old"]);
+    assert_eq!(told(rule, &events(&["b", "b", "b"]), 1), ["old"]);
+    // One whose events have all left is not in the answer.
+    assert_eq!(told(rule, &events(&["new"]), 31), [""; 0]);
+}
+
 /// More values of one key than are remembered.
 #[test]
 fn many_values_are_counted_in_a_sketch_where_the_rule_allows_it() {
