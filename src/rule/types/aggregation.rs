@@ -319,17 +319,29 @@ impl Aggregation {
     }
 
     fn insert(&mut self, time: EventTime, paths: &[Path], contribution: Contribution) {
+        if let Some(event) = self.hold(time, paths, contribution) {
+            self.groups.enter(event.groups(), &event.contribution());
+            self.events.insert(time, event);
+        }
+    }
+
+    /// Makes the groups of an event and keeps it if it is of the future. One that is to be counted in now is given back.
+    fn hold(
+        &mut self,
+        time: EventTime,
+        paths: &[Path],
+        contribution: Contribution,
+    ) -> Option<Event> {
         let span = self.plan.span(self.now.unwrap_or(time));
         if paths.is_empty() || time.0 < span.from {
-            return;
+            return None;
         }
         let event = Event::new(self.groups.hold(paths), contribution);
         if time.0 < span.to {
-            self.groups.enter(event.groups(), &event.contribution());
-            self.events.insert(time, event);
-        } else {
-            self.future.insert(time, event);
+            return Some(event);
         }
+        self.future.insert(time, event);
+        None
     }
 
     /// Evaluates every group that is looked at.
@@ -444,8 +456,13 @@ impl Aggregation {
         let mut aggregation = Self::new(plan);
         aggregation.now = saved.0.now;
         for (time, paths, contribution) in saved.0.events {
-            aggregation.insert(time, &paths, contribution);
+            if let Some(event) = aggregation.hold(time, &paths, contribution) {
+                aggregation.events.insert(time, event);
+            }
         }
+        let events = aggregation.events.iter().map(|item| &item.what);
+        let events = events.map(|event| (event.groups(), event.contribution()));
+        aggregation.groups.enter_first(events);
         aggregation
     }
 }

@@ -6,8 +6,9 @@ use super::source::elements;
 use crate::event::Field;
 use crate::rule::Key;
 use crate::rule::blocks::Blocks;
-use hashbrown::Equivalent;
+use hashbrown::{Equivalent, HashMap};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 /// A group's values, outermost first. Empty for a rule without groups; shorter than the key for an outer group.
@@ -209,6 +210,38 @@ impl Groups {
             let depth = self.depth;
             if let Some(group) = self.groups.cell(id).filter(|group| group.level == depth) {
                 group.accumulator.remove(contribution);
+            }
+        }
+    }
+
+    /// Many events come into the window of groups that nothing was in: each group finds its place among its neighbours once.
+    pub(super) fn enter_first<'e>(
+        &mut self,
+        events: impl Iterator<Item = (&'e [GroupId], Cow<'e, Contribution>)>,
+    ) {
+        let depth = self.depth;
+        for (ends, contribution) in events {
+            for id in self.with_those_around(ends) {
+                let Some(group) = self.groups.cell(id) else {
+                    continue;
+                };
+                group.documents += 1;
+                if group.level == depth {
+                    group.accumulator.add(&contribution);
+                }
+            }
+        }
+        let mut inside: HashMap<GroupId, Vec<GroupId>, foldhash::fast::RandomState> =
+            HashMap::default();
+        for id in self.groups.slots() {
+            if let Some(parent) = self.parent(id).filter(|_| self.documents(id) > 0) {
+                inside.entry(parent).or_default().push(id);
+            }
+        }
+        for (parent, mut ids) in inside {
+            ids.sort_by(|one, other| self.place(*one).cmp(&self.place(*other)));
+            if let Some(group) = self.groups.cell(parent) {
+                group.inner = Some(Box::new(ids.into_iter().collect()));
             }
         }
     }
