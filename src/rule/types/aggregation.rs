@@ -375,6 +375,12 @@ impl Aggregation {
         })
     }
 
+    /// Looks at so many groups from now on as another plan of the same windows says.
+    pub(super) fn limit_like(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
+        self.groups.limit(plan.limits);
+    }
+
     /// The clock may have been set back.
     pub(super) fn resume(&mut self, gap: &Gap) {
         self.now = self.now.map(|now| now.min(gap.to));

@@ -119,6 +119,11 @@ impl Groups {
         }
     }
 
+    /// Changes which groups are looked at.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     fn get(&self, id: GroupId) -> Option<&Group> {
         self.groups.peek(id).map(|(_, group)| group)
     }
