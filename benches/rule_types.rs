@@ -80,8 +80,30 @@ const CASES: &[(&str, fn())] = &[
         "metric_aggregation, avg, bucket_interval: a million events",
         || metric("avg\nbucket_interval: {seconds: 100}"),
     ),
+    (
+        "metric_aggregation, percentiles, bucket_interval: a million events",
+        || metric("percentiles\nbucket_interval: {seconds: 100}"),
+    ),
     ("metric_aggregation: a million keys", || keys(METRIC_KEYS)),
     ("percentage_match: a million keys", || keys(PERCENTAGE)),
+    ("flatline: all of many keys due in one tick", || {
+        due_at_once(FLATLINE, 700)
+    }),
+    ("spike: all of many keys due in one tick", || {
+        due_at_once(SPIKE, 700)
+    }),
+    (
+        "cardinality, minimum: all of many keys due in one tick",
+        || due_at_once(CARDINALITY_MIN, 700),
+    ),
+    (
+        "metric_aggregation: all of many keys leave in one tick",
+        || due_at_once(METRIC_KEYS, 700),
+    ),
+    (
+        "percentage_match: all of many keys leave in one tick",
+        || due_at_once(PERCENTAGE, 700),
+    ),
     (
         "spike_aggregation, avg: a hundred thousand samples",
         spike_aggregation,
@@ -341,6 +363,23 @@ fn keys(options: &str) {
     let started = spent();
     run.evaluator.load(&saved).unwrap();
     run.row_of(MILLION, spent() - started, None);
+}
+
+/// So many keys come at once, and a tick a while later finds all of them due.
+fn due_at_once(options: &str, seconds: i64) {
+    for keys in [10_000, 100_000] {
+        let mut run = Run::new(options);
+        for number in 0..keys {
+            let sample = sample(&run.rule, number, number % 10);
+            run.event(run.now, sample, None);
+        }
+        run.now += SECOND;
+        run.tick();
+        run.then(&format!("{keys} keys"));
+        run.now += seconds * SECOND;
+        run.tick();
+        run.row_of(keys, run.spent, None);
+    }
 }
 
 fn frequency_keys() {

@@ -2,7 +2,7 @@
 
 use super::{Cell, Engine, Note, Outcome, Program, ProgramRule, Record, Seen};
 use crate::event::WallTime;
-use crate::rule::{Edit, Evaluator, Gap};
+use crate::rule::{Edit, Gap};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -58,18 +58,15 @@ impl Engine {
                         }
                         Note::RuleMigrated { rule, edited }
                     }
-                    Edit::Judgement(edited) => match cell.judge_anew(entry) {
-                        Ok(()) => {
+                    Edit::Judgement(edited) => {
+                        cell.evaluator.judge_by(&entry.rule);
+                        if other_hours || entry.rule.kind.judgement_changes_memory() {
                             // Whoever reads the journal judges by the new options only, and would come to another memory.
                             let memory = cell.memory(&entry.rule, self.watched);
                             out.records.push(Record::Warmed(memory));
-                            Note::RuleMigrated { rule, edited }
                         }
-                        Err(error) => Note::RuleReset {
-                            rule,
-                            because: vec![error],
-                        },
-                    },
+                        Note::RuleMigrated { rule, edited }
+                    }
                     Edit::Shape(because) => Note::RuleReset { rule, because },
                 };
                 if matches!(note, Note::RuleReset { .. }) {
@@ -89,18 +86,5 @@ impl Engine {
             .extend(gone.into_iter().map(|rule| Note::RuleGone { rule }));
         self.program = program;
         self.count_kept();
-    }
-}
-
-impl Cell {
-    /// Goes on with what is remembered under the rule's new options: a state judges by those it was made with.
-    ///
-    /// # Errors
-    /// In words, why it cannot be used; nothing is changed then.
-    fn judge_anew(&mut self, entry: &ProgramRule) -> Result<(), String> {
-        let mut evaluator = Evaluator::new(&entry.rule);
-        evaluator.load(&self.evaluator.save())?;
-        self.evaluator = evaluator;
-        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// The format of this version. An older one is migrated in [`Snapshot::decode`]; a newer one is refused.
+/// The format of this version, the first that was released; others are refused.
 const VERSION: u16 = 4;
 
 /// The engine's memory.
@@ -87,6 +87,14 @@ pub enum SnapshotError {
         /// Its format.
         found: u16,
     },
+    /// Written by a version that was never released.
+    #[error(
+        "written in format {found} by a version before the first release, which this version does not read (it reads {VERSION}): move the store's folder away to begin anew"
+    )]
+    Older {
+        /// Its format.
+        found: u16,
+    },
     /// Not what was written.
     #[error("damaged: {0}")]
     Damaged(#[from] postcard::Error),
@@ -137,15 +145,12 @@ impl Snapshot {
     /// The snapshot from bytes.
     ///
     /// # Errors
-    /// They are damaged, or of a newer version.
+    /// They are damaged, or of another format.
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
             VERSION => Ok(postcard::from_bytes(rest)?),
-            // Older formats ended earlier. Nothing, and an empty list, are a zero.
-            3 => Ok(postcard::from_bytes(&[rest, &[0; 1][..]].concat())?),
-            2 => Ok(postcard::from_bytes(&[rest, &[0; 3][..]].concat())?),
-            1 => Ok(postcard::from_bytes(&[rest, &[0; 6][..]].concat())?),
+            found @ ..VERSION => Err(SnapshotError::Older { found }),
             found => Err(SnapshotError::Newer { found }),
         }
     }
@@ -304,7 +309,7 @@ impl Engine {
             if memory.fingerprint != entry.rule.state_fingerprint {
                 fresh.insert(entry.rule.name.clone());
                 reset.push(format!(
-                    "{}: the rule was changed while the program did not run",
+                    "{}: the rule was changed while the program did not run, or this version of the program reads it otherwise",
                     entry.rule.name
                 ));
                 cell.is_foreign = true;

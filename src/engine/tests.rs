@@ -523,6 +523,19 @@ fn an_edit_of_words_writes_no_memory_down() {
     let (program, _) = load(2, &[&BURST.replace("num_events: 3", "num_events: 4")]);
     let out = stage.apply(Input::Program(program));
     assert_eq!(memories(&out.records), 1);
+    // What an aggregation remembers does not depend on how it is judged.
+    let metric = |most: u32| {
+        format!(
+            "name: metric\ntype: metric_aggregation\nmetric_agg_key: number\nmetric_agg_type: sum\nmax_threshold: {most}\nbuffer_time: {{minutes: 5}}\nalert: debug\nrealert: {{minutes: 0}}"
+        )
+    };
+    let mut stage = Stage::new(&[&metric(100)]);
+    stage.event(&json!({"number": 30}));
+    let (program, _) = load(1, &[&metric(40)]);
+    let out = stage.apply(Input::Program(program));
+    assert_eq!(memories(&out.records), 0);
+    stage.event(&json!({"number": 20}));
+    assert_eq!(stage.engine.undelivered(), 1);
 }
 
 #[test]

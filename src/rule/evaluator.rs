@@ -140,6 +140,11 @@ impl Evaluator {
         self.state.load(saved)
     }
 
+    /// Goes by another version of the rule, which remembers the same and judges otherwise; what is remembered stays where it is.
+    pub fn judge_by(&mut self, rule: &Rule) {
+        self.state.judge_like(&*rule.kind.state());
+    }
+
     /// Whether there is room to keep events for later matches.
     pub fn set_room(&mut self, room: bool) {
         self.state.set_room(room);

@@ -9,6 +9,7 @@ use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::any::Any;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -97,6 +98,11 @@ pub trait RuleType: Debug + Send + Sync {
         String::new()
     }
 
+    /// Whether what is remembered depends on the options that judge it, as where a match clears a window.
+    fn judgement_changes_memory(&self) -> bool {
+        true
+    }
+
     /// Whether a member of a match is a list that the type added, and a tuple in ElastAlert: texts then show it as one.
     fn is_tuple(&self, _member: &str, _value: &Value) -> bool {
         false
@@ -155,7 +161,7 @@ pub struct Hit {
 }
 
 /// The half that remembers. Deterministic: the same calls give the same answers.
-pub trait RuleState: Send {
+pub trait RuleState: Any + Send {
     /// An event arrived; `now` is the engine's clock.
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>);
 
@@ -177,6 +183,10 @@ pub trait RuleState: Send {
 
     /// Takes over a saved state; an error says in words why it cannot be used.
     fn load(&mut self, saved: &[u8]) -> Result<(), String>;
+
+    /// Goes by the options of another state of the same type, in which nothing is yet: options that judge what is remembered, and do not shape it.
+    /// What is remembered stays where it is.
+    fn judge_like(&mut self, empty: &dyn RuleState);
 
     /// Takes over a state that was filled from the past, elsewhere.
     fn absorb(&mut self, saved: &[u8]) -> Result<(), String> {

@@ -121,7 +121,7 @@ pub trait Recovery {
 /// Reads what a store directory holds.
 ///
 /// # Errors
-/// The disk, or files of a newer version. Damage is no error: see [`Recovered::damage`].
+/// The disk, or files of another version. Damage is no error: see [`Recovered::damage`].
 pub fn recover(directory: &Path, into: &mut dyn Recovery) -> Result<Recovered, JournalError> {
     fs::create_dir_all(directory).map_err(io_error(directory))?;
     read_before(directory, u64::MAX, into)
@@ -145,7 +145,7 @@ pub fn read_before(
                 snapshot = Some((number, found));
                 break;
             }
-            Err(source @ SnapshotError::Newer { .. }) => {
+            Err(source @ (SnapshotError::Newer { .. } | SnapshotError::Older { .. })) => {
                 return Err(JournalError::Snapshot { path, source });
             }
             Err(source) => damage.push(format!("{}: {source}", path.display())),

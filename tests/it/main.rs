@@ -27,6 +27,7 @@ mod many_keys;
 mod many_rules;
 mod notices;
 mod odd_documents;
+mod old_stores;
 mod options;
 mod outage;
 mod packaging;

@@ -396,29 +396,42 @@ impl Driver {
         }
     }
 
-    /// Begins a new journal with a snapshot of the engine as it is.
-    fn snapshot(&mut self) {
-        let Some(durable) = &mut self.durable else {
-            return;
-        };
+    /// Begins a new journal with a snapshot of the engine as it is. How many bytes it has.
+    fn snapshot(&mut self) -> Option<usize> {
+        let durable = self.durable.as_mut()?;
         let snapshot = match self.engine.snapshot().encode() {
             Ok(snapshot) => snapshot,
-            Err(error) => return self.reports.snapshot_failed(&error),
+            Err(error) => {
+                self.reports.snapshot_failed(&error);
+                return None;
+            }
         };
+        let bytes = snapshot.len();
         match durable.journal.rotate() {
-            Ok(number) => durable.writer.snapshot(number, snapshot),
-            Err(error) => self.reports.journal_failed(&error),
+            Ok(number) => {
+                durable.writer.snapshot(number, snapshot);
+                Some(bytes)
+            }
+            Err(error) => {
+                self.reports.journal_failed(&error);
+                None
+            }
         }
     }
 
-    /// The end: everything in one snapshot, so that the next start is quick.
+    /// The end: everything in one snapshot, so that the next start is quick. It takes as long as there is to write; who kills us meanwhile leaves the journal.
     fn close(&mut self) {
         let unanswered = &self.unanswered;
         self.engine
             .keep_bodies(|fingerprint| unanswered.contains(&fingerprint));
-        self.snapshot();
+        let started = Instant::now();
+        let bytes = self.snapshot();
         if let Some(durable) = self.durable.take() {
             durable.writer.finish();
+        }
+        if let Some(bytes) = bytes {
+            let milliseconds = started.elapsed().as_millis();
+            tracing::info!(bytes, milliseconds, "what rules remember is written down");
         }
     }
 }

@@ -54,6 +54,8 @@ impl RuleState for Count {
         Ok(())
     }
 
+    fn judge_like(&mut self, _: &dyn RuleState) {}
+
     fn size(&self) -> StateSize {
         StateSize::default()
     }

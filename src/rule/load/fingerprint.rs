@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 /// What a rule's state depends on, beside the options of its type and of its clock.
 const COMMON: [&str; 5] = ["type", "filter", "query_key", "timeframe", "buffer_time"];
 
+/// Options that came when there were stores already: a rule without them means what it meant before.
+const LATER: [&str; 1] = ["cardinality_sketch"];
+
 /// The options that shape what a rule of this type remembers.
 fn shaping(entry: &RuleTypeEntry) -> BTreeSet<&'static str> {
     let of_type = entry.options.iter();
@@ -24,7 +27,11 @@ fn shaping(entry: &RuleTypeEntry) -> BTreeSet<&'static str> {
 pub(super) fn of(properties: &Properties, entry: &RuleTypeEntry) -> u64 {
     let mut hash = Fnv::default();
     for name in shaping(entry) {
-        let value = properties.value(name).unwrap_or_default();
+        let value = properties.value(name);
+        if value.is_none() && LATER.contains(&name) {
+            continue;
+        }
+        let value = value.unwrap_or_default();
         hash.write(format!("{name}={value}\n").as_bytes());
     }
     hash.value()

@@ -312,21 +312,36 @@ impl Aggregation {
     pub(super) fn add(&mut self, hit: &Hit, now: EventTime) -> Vec<Evaluated> {
         let paths = self.count(hit, now);
         let own = paths.iter().filter_map(|path| self.groups.find(path));
+        let mut own: Vec<GroupId> = own.collect();
+        self.groups.sort(&mut own);
+        let own = own.into_iter();
         own.filter_map(|id| self.evaluate(id, now)).collect()
     }
 
     fn insert(&mut self, time: EventTime, paths: &[Path], contribution: Contribution) {
+        if let Some(event) = self.hold(time, paths, contribution) {
+            self.groups.enter(event.groups(), &event.contribution());
+            self.events.insert(time, event);
+        }
+    }
+
+    /// Makes the groups of an event and keeps it if it is of the future. One that is to be counted in now is given back.
+    fn hold(
+        &mut self,
+        time: EventTime,
+        paths: &[Path],
+        contribution: Contribution,
+    ) -> Option<Event> {
         let span = self.plan.span(self.now.unwrap_or(time));
         if paths.is_empty() || time.0 < span.from {
-            return;
+            return None;
         }
         let event = Event::new(self.groups.hold(paths), contribution);
         if time.0 < span.to {
-            self.groups.enter(event.groups(), &event.contribution());
-            self.events.insert(time, event);
-        } else {
-            self.future.insert(time, event);
+            return Some(event);
         }
+        self.future.insert(time, event);
+        None
     }
 
     /// Evaluates every group that is looked at.
@@ -358,6 +373,12 @@ impl Aggregation {
             documents: u64::from(documents),
             value: self.groups.value(id),
         })
+    }
+
+    /// Looks at so many groups from now on as another plan of the same windows says.
+    pub(super) fn limit_like(&mut self, plan: &Arc<Plan>) {
+        self.plan = Arc::clone(plan);
+        self.groups.limit(plan.limits);
     }
 
     /// The clock may have been set back.
@@ -441,8 +462,13 @@ impl Aggregation {
         let mut aggregation = Self::new(plan);
         aggregation.now = saved.0.now;
         for (time, paths, contribution) in saved.0.events {
-            aggregation.insert(time, &paths, contribution);
+            if let Some(event) = aggregation.hold(time, &paths, contribution) {
+                aggregation.events.insert(time, event);
+            }
         }
+        let events = aggregation.events.iter().map(|item| &item.what);
+        let events = events.map(|event| (event.groups(), event.contribution()));
+        aggregation.groups.enter_first(events);
         aggregation
     }
 }

@@ -4,9 +4,8 @@
 
 use super::aggregation::{Aggregation, Buckets, Evaluated, Plan};
 use super::groups::GroupId;
-use super::metric::Accumulator;
+use super::metric::Total;
 use crate::event::EventTime;
-use hashbrown::HashMap;
 
 const SECOND: i64 = 1_000_000;
 
@@ -45,7 +44,40 @@ impl Plan {
 struct Pieces {
     group: GroupId,
     first: i64,
-    pieces: Vec<(u64, Accumulator)>,
+    pieces: Vec<(u64, Total)>,
+}
+
+/// The piece that an instant is in. Events come sorted, and a piece has many: its bounds are compared with, not divided by.
+struct Cut {
+    origin: i64,
+    interval: i64,
+    number: i64,
+    bounds: std::ops::Range<i64>,
+}
+
+impl Cut {
+    fn new(origin: i64, interval: i64) -> Self {
+        Self {
+            origin,
+            interval,
+            number: 0,
+            bounds: 0..0,
+        }
+    }
+
+    fn number(&mut self, time: EventTime) -> i64 {
+        if !self.bounds.contains(&time.0) {
+            self.number = time.0.saturating_sub(self.origin).div_euclid(self.interval);
+            let start = self.start(self.number).0;
+            self.bounds = start..start.saturating_add(self.interval);
+        }
+        self.number
+    }
+
+    fn start(&self, number: i64) -> EventTime {
+        let start = number.saturating_mul(self.interval);
+        EventTime(self.origin.saturating_add(start))
+    }
 }
 
 impl Aggregation {
@@ -55,21 +87,28 @@ impl Aggregation {
         let origin = self.plan().span(now).origin;
         let kind = self.plan().kind;
         let mut found: Vec<Pieces> = Vec::new();
-        let mut places: HashMap<GroupId, usize, foldhash::fast::RandomState> = HashMap::default();
+        // By group: its place among those that are looked at, from 1.
+        let mut places: Vec<u32> = Vec::new();
         for group in self.groups().looked_at() {
-            places.insert(group, found.len());
+            if places.len() <= group.index() {
+                places.resize(group.index() + 1, 0);
+            }
             found.push(Pieces {
                 group,
                 first: 0,
                 pieces: Vec::new(),
             });
+            if let Some(place) = places.get_mut(group.index()) {
+                *place = u32::try_from(found.len()).unwrap_or(0);
+            }
         }
+        let mut cut = Cut::new(origin, buckets.interval);
         for (time, event) in self.events() {
-            let number = (time.0 - origin).div_euclid(buckets.interval);
-            let groups = event.groups().iter();
-            for place in groups.filter_map(|group| places.get(group)) {
-                let group = found.get_mut(*place);
-                let piece = group.and_then(|group| group.piece(number, || kind.accumulator()));
+            let number = cut.number(time);
+            for group in event.groups() {
+                let place = places.get(group.index()).and_then(|at| at.checked_sub(1));
+                let group = place.and_then(|at| found.get_mut(usize::try_from(at).ok()?));
+                let piece = group.and_then(|group| group.piece(number, || kind.total()));
                 if let Some((documents, metric)) = piece {
                     *documents += 1;
                     metric.add(&event.contribution());
@@ -79,9 +118,10 @@ impl Aggregation {
         let evaluated = found.into_iter().flat_map(|group| {
             let path = self.groups().path(group.group);
             let pieces = (group.first..).zip(group.pieces);
+            let cut = &cut;
             pieces.map(move |(number, (documents, metric))| Evaluated {
                 path: path.clone(),
-                time: EventTime(origin + number * buckets.interval),
+                time: cut.start(number),
                 documents,
                 value: metric.value(),
             })
@@ -92,11 +132,7 @@ impl Aggregation {
 
 impl Pieces {
     /// The piece with a number, which is not before those that were asked for earlier.
-    fn piece(
-        &mut self,
-        number: i64,
-        empty: impl Fn() -> Accumulator,
-    ) -> Option<&mut (u64, Accumulator)> {
+    fn piece(&mut self, number: i64, empty: impl Fn() -> Total) -> Option<&mut (u64, Total)> {
         if self.pieces.is_empty() {
             self.first = number;
         }

@@ -19,6 +19,7 @@ use crate::rule::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sketch::Sketch;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 use values::{EXACT, Values};
@@ -222,6 +223,17 @@ impl Cell {
 }
 
 impl State {
+    /// Finds out anew when ticks must look at keys.
+    fn find_due(&mut self) {
+        self.due = Deadlines::default();
+        if self.settings.min.is_none() {
+            return;
+        }
+        for (slot, cell) in self.saved.cells.slots_and_cells() {
+            self.due.set(slot, cell.due(&self.settings));
+        }
+    }
+
     /// Drops what is too old by a time. With a minimum, every key is then looked at that could match.
     fn clean(&mut self, now: Timestamp, out: &mut Vec<Match>) {
         let Saved { cells, cleanings } = &mut self.saved;
@@ -363,18 +375,7 @@ impl RuleState for State {
             .iter()
             .map(|(_, cell)| cell.values.len())
             .sum();
-        self.due = Deadlines::default();
-        if self.settings.min.is_some() {
-            let slots: Vec<Slot> = self.saved.cells.slots().collect();
-            for slot in slots {
-                let due = self
-                    .saved
-                    .cells
-                    .cell(slot)
-                    .and_then(|cell| cell.due(&self.settings));
-                self.due.set(slot, due);
-            }
-        }
+        self.find_due();
         Ok(())
     }
 
@@ -419,6 +420,15 @@ impl RuleState for State {
                 }
             })
             .collect()
+    }
+
+    fn judge_like(&mut self, empty: &dyn RuleState) {
+        let empty: &dyn Any = empty;
+        let Some(empty) = empty.downcast_ref::<Self>() else {
+            return;
+        };
+        self.settings = Arc::clone(&empty.settings);
+        self.find_due();
     }
 
     fn size(&self) -> StateSize {

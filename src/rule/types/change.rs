@@ -12,6 +12,7 @@ use crate::rule::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,6 +181,14 @@ impl RuleState for State {
                 }
             })
             .collect()
+    }
+
+    fn judge_like(&mut self, empty: &dyn RuleState) {
+        let empty: &dyn Any = empty;
+        let Some(empty) = empty.downcast_ref::<Self>() else {
+            return;
+        };
+        self.timeframe = empty.timeframe;
     }
 
     fn size(&self) -> StateSize {

@@ -16,6 +16,7 @@ use crate::rule::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -263,6 +264,14 @@ impl Cell {
 }
 
 impl State {
+    /// Finds out anew when ticks must look at keys.
+    fn find_due(&mut self) {
+        self.due = Deadlines::default();
+        for (slot, cell) in self.saved.cells.slots_and_cells() {
+            self.due.set(slot, cell.due(&self.settings));
+        }
+    }
+
     fn add_entry(&mut self, entry: Entry<'_>, out: &mut Vec<Match>) {
         let settings = &*self.settings;
         let Saved { cells, ticks } = &mut self.saved;
@@ -395,20 +404,12 @@ impl RuleState for State {
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        let mut saved: Saved = saved::load(2, saved)?;
-        self.due = Deadlines::default();
-        let slots: Vec<Slot> = saved.cells.slots().collect();
-        for slot in slots {
-            let due = saved
-                .cells
-                .cell(slot)
-                .and_then(|cell| cell.due(&self.settings));
-            self.due.set(slot, due);
-        }
+        let saved: Saved = saved::load(2, saved)?;
         let cells = || saved.cells.iter().map(|(_, cell)| cell);
         self.events = cells().map(|cell| cell.window.len()).sum();
         self.documents.found(cells().filter_map(Cell::kept));
         self.saved = saved;
+        self.find_due();
         Ok(())
     }
 
@@ -446,6 +447,15 @@ impl RuleState for State {
                 }
             })
             .collect()
+    }
+
+    fn judge_like(&mut self, empty: &dyn RuleState) {
+        let empty: &dyn Any = empty;
+        let Some(empty) = empty.downcast_ref::<Self>() else {
+            return;
+        };
+        self.settings = Arc::clone(&empty.settings);
+        self.find_due();
     }
 
     fn size(&self) -> StateSize {

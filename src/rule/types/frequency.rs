@@ -15,6 +15,7 @@ use crate::rule::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -392,6 +393,14 @@ impl RuleState for State {
             })
         };
         cells.filter_map(view).collect()
+    }
+
+    fn judge_like(&mut self, empty: &dyn RuleState) {
+        let empty: &dyn Any = empty;
+        let Some(empty) = empty.downcast_ref::<Self>() else {
+            return;
+        };
+        self.settings = Arc::clone(&empty.settings);
     }
 
     fn size(&self) -> StateSize {

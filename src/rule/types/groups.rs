@@ -6,8 +6,9 @@ use super::source::elements;
 use crate::event::Field;
 use crate::rule::Key;
 use crate::rule::blocks::Blocks;
-use hashbrown::Equivalent;
+use hashbrown::{Equivalent, HashMap};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 /// A group's values, outermost first. Empty for a rule without groups; shorter than the key for an outer group.
@@ -118,6 +119,11 @@ impl Groups {
         }
     }
 
+    /// Changes which groups are looked at.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     fn get(&self, id: GroupId) -> Option<&Group> {
         self.groups.peek(id).map(|(_, group)| group)
     }
@@ -213,6 +219,38 @@ impl Groups {
         }
     }
 
+    /// Many events come into the window of groups that nothing was in: each group finds its place among its neighbours once.
+    pub(super) fn enter_first<'e>(
+        &mut self,
+        events: impl Iterator<Item = (&'e [GroupId], Cow<'e, Contribution>)>,
+    ) {
+        let depth = self.depth;
+        for (ends, contribution) in events {
+            for id in self.with_those_around(ends) {
+                let Some(group) = self.groups.cell(id) else {
+                    continue;
+                };
+                group.documents += 1;
+                if group.level == depth {
+                    group.accumulator.add(&contribution);
+                }
+            }
+        }
+        let mut inside: HashMap<GroupId, Vec<GroupId>, foldhash::fast::RandomState> =
+            HashMap::default();
+        for id in self.groups.slots() {
+            if let Some(parent) = self.parent(id).filter(|_| self.documents(id) > 0) {
+                inside.entry(parent).or_default().push(id);
+            }
+        }
+        for (parent, mut ids) in inside {
+            ids.sort_by(|one, other| self.place(*one).cmp(&self.place(*other)));
+            if let Some(group) = self.groups.cell(parent) {
+                group.inner = Some(Box::new(ids.into_iter().collect()));
+            }
+        }
+    }
+
     /// A group's place among its neighbours.
     fn place(&self, id: GroupId) -> Option<(Reverse<u32>, &Key, GroupId)> {
         let (name, group) = self.groups.peek(id)?;
@@ -288,6 +326,23 @@ impl Groups {
             id = inner;
         }
         Some(id)
+    }
+
+    /// Sorts groups that are equally far inside as [`Groups::looked_at`] has them.
+    pub(super) fn sort(&self, ids: &mut [GroupId]) {
+        if ids.len() < 2 {
+            return;
+        }
+        ids.sort_by_cached_key(|id| {
+            let mut places = Vec::new();
+            let mut at = Some(*id);
+            while let Some(id) = at {
+                places.extend(self.place(id));
+                at = self.parent(id);
+            }
+            places.reverse();
+            places
+        });
     }
 
     /// A group's values.

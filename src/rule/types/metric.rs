@@ -158,6 +158,14 @@ impl MetricKind {
         }
     }
 
+    /// Nothing, to be put together once.
+    pub(super) fn total(self) -> Total {
+        match self {
+            Self::Percentile(percent) => Total::Percentile(percent, Vec::new()),
+            _ => Total::Other(self.accumulator()),
+        }
+    }
+
     /// Whether values are whole numbers.
     pub(super) fn is_integer(self) -> bool {
         matches!(self, Self::Cardinality | Self::ValueCount | Self::Matches)
@@ -320,20 +328,79 @@ pub(super) fn precise(count: u64) -> f64 {
     count as f64
 }
 
-/// The percentile of sorted numbers as Elasticsearch's t-digest gives it while it is exact: linear between neighbours, with each number in
+/// Contributions that are put together once, and never taken away again.
+#[derive(Debug)]
+pub(super) enum Total {
+    /// The percentile, and all numbers in no order.
+    Percentile(f64, Vec<f64>),
+    Other(Accumulator),
+}
+
+impl Total {
+    /// Puts a contribution in.
+    pub(super) fn add(&mut self, contribution: &Contribution) {
+        match (self, contribution) {
+            (Self::Other(accumulator), _) => accumulator.add(contribution),
+            (Self::Percentile(_, all), Contribution::Number(number)) => all.push(*number),
+            (Self::Percentile(_, all), Contribution::Numbers(numbers)) => all.extend(numbers),
+            (Self::Percentile(..), _) => {}
+        }
+    }
+
+    /// As [`Accumulator::value`].
+    pub(super) fn value(self) -> Option<f64> {
+        match self {
+            Self::Other(accumulator) => accumulator.value(),
+            Self::Percentile(percent, mut numbers) => {
+                let rank = Rank::of(percent, numbers.len())?;
+                if rank.below >= numbers.len() {
+                    return None;
+                }
+                let (_, low, above) = numbers.select_nth_unstable_by(rank.below, f64::total_cmp);
+                let high = above.iter().copied().min_by(f64::total_cmp);
+                Some(rank.between(*low, high.unwrap_or(*low)))
+            }
+        }
+    }
+}
+
+/// Where a percentile is among sorted numbers, as Elasticsearch's t-digest has it while it is exact: linear between neighbours, with each number in
 /// the middle of its share.
+struct Rank {
+    /// The place of the number at or before it.
+    below: usize,
+    /// How far it is from that one to the next.
+    part: f64,
+}
+
+impl Rank {
+    /// `None` of nothing.
+    fn of(percent: f64, numbers: usize) -> Option<Self> {
+        let last = precise((numbers as u64).checked_sub(1)?);
+        let place = (percent / 100.0 * (last + 1.0) - 0.5).clamp(0.0, last);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and a length"
+        )]
+        let below = place.floor() as usize;
+        Some(Self {
+            below,
+            part: place.fract(),
+        })
+    }
+
+    fn between(&self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.part
+    }
+}
+
+/// The percentile of sorted numbers.
 fn percentile(percent: f64, numbers: &Blocks<f64>) -> Option<f64> {
-    let last = precise((numbers.len() as u64).checked_sub(1)?);
-    let place = (percent / 100.0 * (last + 1.0) - 0.5).clamp(0.0, last);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between 0 and a length"
-    )]
-    let below = place.floor() as usize;
-    let low = *numbers.get(below)?;
-    let high = *numbers.get(below + 1).unwrap_or(&low);
-    Some(low + (high - low) * place.fract())
+    let rank = Rank::of(percent, numbers.len())?;
+    let low = *numbers.get(rank.below)?;
+    let high = *numbers.get(rank.below + 1).unwrap_or(&low);
+    Some(rank.between(low, high))
 }
 
 /// A metric's value as a member of a match.
@@ -352,6 +419,11 @@ mod tests {
 
     #[track_caller]
     fn check(kind: MetricKind, values: &[Value], expected: Option<f64>) {
+        let mut total = kind.total();
+        for value in values {
+            total.add(&kind.contribution(value));
+        }
+        assert_eq!(total.value(), expected, "{kind:?}, at once");
         let mut accumulator = kind.accumulator();
         let extra = kind.contribution(&json!([5, "x", 7.5]));
         accumulator.add(&extra);

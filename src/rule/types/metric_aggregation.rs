@@ -97,6 +97,10 @@ impl RuleType for MetricAggregation {
         }
     }
 
+    fn judgement_changes_memory(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> Box<dyn RuleState> {
         evaluation::state(&self.0)
     }

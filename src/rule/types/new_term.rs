@@ -15,6 +15,7 @@ use crate::rule::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -213,12 +214,7 @@ struct Known {
     values: Keyed<EventTime, Seen>,
     /// Values not seen since then count as unknown.
     oldest: Option<EventTime>,
-    /// Whether [`SOME_TIME`] may be among the times.
-    has_undated: bool,
 }
-
-/// When a value was seen that an older version of the program knew: it did not say.
-const SOME_TIME: EventTime = EventTime(i64::MIN);
 
 struct State {
     settings: Arc<Settings>,
@@ -315,14 +311,7 @@ impl Known {
     }
 
     /// Lets go of values that were not seen since a time.
-    fn forget(&mut self, oldest: EventTime, now: EventTime) {
-        if std::mem::take(&mut self.has_undated) {
-            for (_, seen) in self.values.slots_and_cells() {
-                if *seen == SOME_TIME {
-                    *seen = now;
-                }
-            }
-        }
+    fn forget(&mut self, oldest: EventTime) {
         self.oldest = self.oldest.max(Some(oldest));
     }
 
@@ -346,7 +335,6 @@ impl Known {
     fn of(values: impl IntoIterator<Item = (Seen, EventTime)>) -> Self {
         let mut known = Self::default();
         for (value, seen) in values {
-            known.has_undated |= seen == SOME_TIME;
             known.see(value, seen);
         }
         known
@@ -421,7 +409,7 @@ impl RuleState for State {
     fn forget(&mut self, now: EventTime) {
         let oldest = now.minus(self.settings.window);
         for known in &mut self.known {
-            known.forget(oldest, now);
+            known.forget(oldest);
         }
     }
 
@@ -430,16 +418,7 @@ impl RuleState for State {
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        let known: Vec<Known> = if saved.first() == Some(&1) {
-            let known: Vec<Vec<Seen>> = saved::load(1, saved)?;
-            let undated = |value| (value, SOME_TIME);
-            let known = known.into_iter();
-            known
-                .map(|known| Known::of(known.into_iter().map(undated)))
-                .collect()
-        } else {
-            saved::load(2, saved)?
-        };
+        let known: Vec<Known> = saved::load(2, saved)?;
         if known.len() != self.known.len() {
             return Err("the saved state is about other fields".to_owned());
         }
@@ -491,8 +470,7 @@ impl RuleState for State {
             }
             let count = known.values.len();
             let times = known.iter().map(|(_, seen)| seen);
-            let times = times.filter(|seen| *seen != SOME_TIME).take(LOOKED_AT);
-            let times: Vec<EventTime> = times.collect();
+            let times: Vec<EventTime> = times.take(LOOKED_AT).collect();
             WindowView {
                 oldest: times.iter().min().copied(),
                 newest: times.iter().max().copied(),
@@ -504,6 +482,14 @@ impl RuleState for State {
             }
         });
         views.collect()
+    }
+
+    fn judge_like(&mut self, empty: &dyn RuleState) {
+        let empty: &dyn Any = empty;
+        let Some(empty) = empty.downcast_ref::<Self>() else {
+            return;
+        };
+        self.settings = Arc::clone(&empty.settings);
     }
 
     fn size(&self) -> StateSize {
@@ -519,7 +505,7 @@ mod tests {
     fn what_was_let_go_of_is_new_once_more_and_leaves_little_by_little() {
         let value = |n: i64| Seen::from([Key::from(&n.into())]);
         let mut known = Known::of((0..100).map(|n| (value(n), EventTime(n))));
-        known.forget(EventTime(50), EventTime(100));
+        known.forget(EventTime(50));
         assert!(!known.see(value(50), EventTime(101)) && known.see(value(49), EventTime(101)));
         // Late ones are new once, too.
         assert!(known.see(value(48), EventTime(3)) && !known.see(value(48), EventTime(4)));

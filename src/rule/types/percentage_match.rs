@@ -94,6 +94,10 @@ impl RuleType for PercentageMatch {
         Some(self.0.plan.window)
     }
 
+    fn judgement_changes_memory(&self) -> bool {
+        false
+    }
+
     fn state(&self) -> Box<dyn RuleState> {
         evaluation::state(&self.0)
     }

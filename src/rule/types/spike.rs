@@ -16,6 +16,7 @@ use crate::rule::{
     Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -228,6 +229,15 @@ impl RuleState for State {
 
     fn views(&self, wanted: &Wanted<'_>) -> Vec<WindowView> {
         self.cells.views(&self.settings.spike, wanted)
+    }
+
+    fn judge_like(&mut self, empty: &dyn RuleState) {
+        let empty: &dyn Any = empty;
+        let Some(empty) = empty.downcast_ref::<Self>() else {
+            return;
+        };
+        self.settings = Arc::clone(&empty.settings);
+        self.cells.look_at_all();
     }
 
     fn size(&self) -> StateSize {

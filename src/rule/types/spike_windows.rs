@@ -248,6 +248,11 @@ impl Cells {
         }
     }
 
+    /// What is a spike has changed: the next tick looks at every key.
+    pub(super) fn look_at_all(&mut self) {
+        self.saved.look_at_all = true;
+    }
+
     /// Events could not come for a while: both windows must fill anew before they are compared.
     pub(super) fn resume(&mut self, settings: &SpikeSettings, gap: &Gap) {
         let Saved {

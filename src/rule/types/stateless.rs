@@ -19,6 +19,8 @@ impl RuleState for Stateless {
         Ok(())
     }
 
+    fn judge_like(&mut self, _: &dyn RuleState) {}
+
     fn size(&self) -> StateSize {
         StateSize::default()
     }

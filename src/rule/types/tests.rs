@@ -178,15 +178,22 @@ proptest! {
     #[test]
     fn saving_and_loading_changes_nothing(steps in steps(), restarts in prop::collection::vec(0usize..80, 0..5), rule in 0..RULES.len()) {
         let (mut straight, mut restarted) = (Bench::new(RULES[rule]), Bench::new(RULES[rule]));
+        let mut judged = Bench::new(RULES[rule]);
         for (i, step) in steps.iter().enumerate() {
             if restarts.contains(&i) {
                 let (saved, size) = (restarted.state.save(), restarted.state.size());
                 restarted.state = restarted.kind.state();
                 prop_assert_eq!(restarted.state.load(&saved), Ok(()));
                 prop_assert_eq!(restarted.state.size(), size);
+                // Nor does going by the same options once more.
+                let empty = judged.kind.state();
+                judged.state.judge_like(&*empty);
             }
-            let (a, b) = (straight.step(step), restarted.step(step));
-            prop_assert_eq!(format!("{a:?}"), format!("{b:?}"), "{} at step {}", RULES[rule], i);
+            let a = straight.step(step);
+            for other in [&mut restarted, &mut judged] {
+                let b = other.step(step);
+                prop_assert_eq!(format!("{a:?}"), format!("{b:?}"), "{} at step {}", RULES[rule], i);
+            }
         }
     }
 
@@ -207,6 +214,127 @@ proptest! {
         saved[0] = version.wrapping_add(1);
         prop_assert!(bench.state.load(&saved).is_err());
         prop_assert!(bench.state.load(&[]).is_err());
+    }
+}
+
+/// What a tick tells of, by user, after these events, each so many seconds after the one before.
+fn told(options: &str, events: &[(i64, Value)], last: i64) -> Vec<String> {
+    let mut bench = Bench::new(options);
+    for (after, user) in events {
+        bench.now += after * SECOND;
+        let document = json!({"user": user, "n": 1});
+        bench.event(document.as_object().unwrap(), bench.now, true);
+    }
+    bench.now += last * SECOND;
+    let users = bench.tick().into_iter().map(|matched| {
+        let user = &matched.added["user"];
+        user.as_str().unwrap_or_default().to_owned()
+    });
+    users.collect()
+}
+
+/// With `alert_on_new_data` new groups are looked at as soon as any has been watched for long enough: the groups before that one in a tick are not.
+#[test]
+fn a_tick_looks_at_groups_as_elasticsearch_answers() {
+    let rule = "{type: spike_aggregation, metric_agg_key: n, metric_agg_type: sum, spike_height: 1, spike_type: up, timeframe: {seconds: 5}, query_key: user, alert_on_new_data: true, buffer_time: {seconds: 30}}";
+    let events = |users: &[&str]| -> Vec<(i64, Value)> {
+        let late = |user: &&str| (0, json!(*user));
+        let first = [(0, json!("old")), (9, json!("old"))];
+        first.into_iter().chain(users.iter().map(late)).collect()
+    };
+    // Before the old one comes who has more events, and of those with as many who is less.
+    assert_eq!(told(rule, &events(&["new"]), 1), ["old", "new"]);
+    assert_eq!(told(rule, &events(&["new", "a"]), 1), ["old", "a", "new"]);
+    assert_eq!(told(rule, &events(&["new", "new"]), 1), ["old"]);
+    assert_eq!(told(rule, &events(&["b", "b", "b"]), 1), ["old"]);
+    // One whose events have all left is not in the answer.
+    assert_eq!(told(rule, &events(&["new"]), 31), [""; 0]);
+}
+
+/// One version of a rule; another; events (a tick before the last) after which it does not match; and that the last one does under the other.
+#[test]
+fn what_is_remembered_is_judged_by_other_options() {
+    for (rule, from, to, values) in [
+        (
+            "{type: frequency, num_events: N, timeframe: {seconds: 90}, query_key: user}",
+            5,
+            3,
+            1,
+        ),
+        (
+            "{type: cardinality, cardinality_field: n, max_cardinality: N, timeframe: {seconds: 90}, query_key: user}",
+            5,
+            2,
+            3,
+        ),
+        (
+            "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: sum, max_threshold: N, query_key: user, buffer_time: {seconds: 90}}",
+            50,
+            2,
+            1,
+        ),
+        (
+            "{type: percentage_match, match_bucket_filter: [], max_percentage: 10, min_denominator: N, query_key: user, buffer_time: {seconds: 90}}",
+            5,
+            3,
+            1,
+        ),
+        (
+            "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: sum, max_threshold: 2, min_doc_count: N, query_key: user, buffer_time: {seconds: 90}}",
+            5,
+            3,
+            1,
+        ),
+    ] {
+        let version = |n: i32| rule.replace('N', &n.to_string());
+        let mut bench = Bench::new(&version(from));
+        for at in 0..3 {
+            if at == 2 {
+                bench.tick();
+                bench.kind = build(&version(to)).unwrap();
+                let empty = bench.kind.state();
+                bench.state.judge_like(&*empty);
+            }
+            bench.now += SECOND;
+            let document = json!({"user": "a", "n": 1 + at % values});
+            let matches = bench.event(document.as_object().unwrap(), bench.now, true);
+            assert_eq!(matches.len(), usize::from(at == 2), "{rule} at {at}");
+        }
+    }
+}
+
+/// Of keys in whose windows nothing changes, too, a tick finds what is a spike by other options.
+#[test]
+fn ticks_judge_quiet_keys_by_other_options() {
+    for (rule, from, to) in [
+        (
+            "{type: spike, spike_height: N, spike_type: both, timeframe: {seconds: 10}, query_key: user, threshold_ref: 1}",
+            4,
+            2,
+        ),
+        (
+            "{type: flatline, threshold: N, timeframe: {seconds: 25}, query_key: user}",
+            2,
+            9,
+        ),
+    ] {
+        let version = |n: i32| rule.replace('N', &n.to_string());
+        let mut bench = Bench::new(&version(from));
+        for after in [0, 2, 11, 1, 1, 1] {
+            bench.now += after * SECOND;
+            let document = json!({"user": "a"});
+            assert!(
+                bench
+                    .event(document.as_object().unwrap(), bench.now, true)
+                    .is_empty()
+            );
+        }
+        bench.now += 9 * SECOND;
+        assert!(bench.tick().is_empty(), "{rule}");
+        bench.kind = build(&version(to)).unwrap();
+        let empty = bench.kind.state();
+        bench.state.judge_like(&*empty);
+        assert_eq!(bench.tick().len(), 1, "{rule}");
     }
 }
 

@@ -249,7 +249,14 @@ impl Spikes {
     pub(super) fn add(&mut self, shown: &Value, item: Item) -> Option<(Item, f64, f64)> {
         let rule = &self.rule;
         let (timeframe, time) = (rule.timeframe(), item.time);
-        let key = self.keys.entry(same(shown)).or_default();
+        let name = same(shown);
+        // A key that was forgotten comes back as the youngest.
+        if let Some(at) = self.keys.get_index_of(&name)
+            && self.keys[at].windows.is_none()
+        {
+            self.keys.move_index(at, self.keys.len() - 1);
+        }
+        let key = self.keys.entry(name).or_default();
         if key.windows.is_none() {
             key.shown = shown.clone();
         }
