@@ -2,7 +2,7 @@
 
 use super::{Cell, Engine, Note, Outcome, Program, ProgramRule, Record, Seen};
 use crate::event::WallTime;
-use crate::rule::{Edit, Evaluator, Gap};
+use crate::rule::{Edit, Evaluator, Gap, Spill};
 use hashbrown::HashMap;
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ impl Engine {
             .collect();
         // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
         let gap = self.watched.map(|to| Gap { from: None, to });
+        let spill = self.spill.as_ref();
         let begin = |entry: &ProgramRule, out: &mut Outcome| {
-            let mut cell = Cell::new(entry);
+            let mut cell = Cell::new(entry, spill);
             if let Some(gap) = gap {
                 cell.resume(entry, gap);
                 let rule = Some(entry.rule.name.clone());
@@ -58,7 +59,7 @@ impl Engine {
                         }
                         Note::RuleMigrated { rule, edited }
                     }
-                    Edit::Judgement(edited) => match cell.judge_anew(entry) {
+                    Edit::Judgement(edited) => match cell.judge_anew(entry, spill) {
                         Ok(()) => {
                             // Whoever reads the journal judges by the new options only, and would come to another memory.
                             let memory = cell.memory(&entry.rule, self.watched);
@@ -97,8 +98,13 @@ impl Cell {
     ///
     /// # Errors
     /// In words, why it cannot be used; nothing is changed then.
-    fn judge_anew(&mut self, entry: &ProgramRule) -> Result<(), String> {
+    fn judge_anew(
+        &mut self,
+        entry: &ProgramRule,
+        spill: Option<&Arc<dyn Spill>>,
+    ) -> Result<(), String> {
         let mut evaluator = Evaluator::new(&entry.rule);
+        evaluator.set_spill(spill.cloned());
         evaluator.load(&self.evaluator.save())?;
         self.evaluator = evaluator;
         Ok(())
