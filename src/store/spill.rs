@@ -26,6 +26,8 @@ const HEADER: [u8; UNIT] = *b"TRPS\x01\0\0\0\0\0\0\0\0\0\0\0";
 const UNFINISHED: &str = "spill.unfinished";
 /// What is written at once.
 const BUFFER: usize = 1 << 20;
+/// What goes wrong is told once in this time.
+const A_MINUTE: Duration = Duration::from_secs(60);
 /// What file systems give back at once.
 const BLOCK: u64 = 4096;
 
@@ -37,7 +39,8 @@ pub struct SpillFiles {
     most: u64,
     metrics: Arc<Metrics>,
     clock: Clock,
-    told: RateLimit,
+    not_put: RateLimit,
+    not_got: RateLimit,
     files: Mutex<Files>,
 }
 
@@ -52,7 +55,7 @@ struct Files {
     sealed_bytes: u64,
     /// The one of them that was read from last: the events of a window lie beside each other.
     last: Option<(u32, File)>,
-    /// Whether there was no room for an event since the current journal began.
+    /// Whether there was no room for an event, though some may be given back, since the current journal began.
     was_full: bool,
 }
 
@@ -99,7 +102,8 @@ impl SpillFiles {
             most,
             metrics,
             clock,
-            told: RateLimit::new(1, Duration::from_secs(60)),
+            not_put: RateLimit::new(1, A_MINUTE),
+            not_got: RateLimit::new(1, A_MINUTE),
             files: Mutex::new(files),
         })
     }
@@ -135,7 +139,7 @@ impl SpillFiles {
         self.files().current.as_ref().map_or(0, Current::length)
     }
 
-    /// Whether there was no room for an event since [`SpillFiles::begin`].
+    /// Whether there was no room for an event since [`SpillFiles::begin`], though some may be given back.
     pub fn was_full(&self) -> bool {
         self.files().was_full
     }
@@ -183,8 +187,9 @@ impl SpillFiles {
     fn try_put(&self, event: &RawEvent) -> Result<Option<Place>, JournalError> {
         let entry = entry(event)?;
         let mut files = self.files();
-        let is_full = files.bytes() + (entry.len() + UNIT) as u64 > self.most;
-        files.was_full |= is_full;
+        let bytes = files.bytes();
+        let is_full = bytes + (entry.len() + UNIT) as u64 > self.most;
+        files.was_full |= is_full && bytes > 0;
         let (Some(file), Ok(length), false) = (files.number, u32::try_from(entry.len()), is_full)
         else {
             return Ok(None);
@@ -236,7 +241,7 @@ impl Spill for SpillFiles {
     fn put(&self, event: &RawEvent) -> Option<Place> {
         let put = self.try_put(event);
         put.unwrap_or_else(|error| {
-            if let Some(Allowed { suppressed }) = self.told.allow(self.clock.now()) {
+            if let Some(Allowed { suppressed }) = self.not_put.allow(self.clock.now()) {
                 tracing::error!(%error, suppressed, "an event that a rule keeps cannot be spilled to disk");
             }
             None
@@ -247,7 +252,7 @@ impl Spill for SpillFiles {
         let got = self.try_get(place);
         got.inspect_err(|error| {
             self.metrics.spilled_unreadable();
-            if let Some(Allowed { suppressed }) = self.told.allow(self.clock.now()) {
+            if let Some(Allowed { suppressed }) = self.not_got.allow(self.clock.now()) {
                 let path = spill_path(&self.directory, place.file);
                 let (path, offset) = (path.display(), begin(place));
                 tracing::error!(%path, offset, %error, suppressed, "an event that a rule keeps cannot be read: a match lacks it");
