@@ -233,12 +233,10 @@ pub enum Note {
         /// How many.
         dropped: u64,
     },
-    /// The rules keep as many bytes of events as they may: these were counted only.
+    /// The rules keep as many bytes of events as they may: one was counted only.
     NotKept {
         /// The rule.
         rule: String,
-        /// How many.
-        events: u64,
     },
     /// A reload brought nothing new for the rule.
     RuleKept {

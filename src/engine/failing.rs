@@ -86,9 +86,10 @@ impl Engine {
     /// Lets a rule forget what it remembers.
     pub(super) fn reset(&mut self, entry: &ProgramRule, position: usize) {
         if let Some(cell) = self.cells.get_mut(position) {
-            let fresh = Cell::new(entry);
+            let fresh = Cell::new(entry, self.spill.as_ref());
             cell.evaluator = fresh.evaluator;
             cell.newest = None;
         }
+        self.count_kept();
     }
 }

@@ -13,6 +13,7 @@ mod documents;
 mod effect;
 mod failing;
 mod held;
+mod kept;
 mod matches;
 mod notice;
 mod outbox;
@@ -32,11 +33,12 @@ pub use adopt::{Found, Unsent};
 pub use effect::{
     AlertId, Delivery, DeliveryOutcome, Effect, Index, Note, Op, PendingAlert, Write,
 };
+pub use kept::KeptEvent;
+use kept::LastKept;
 pub use notice::{NOTICES, Notices, is_exception};
 pub use outbox::Progress;
 pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
-use record::LastKept;
-pub use record::{KeptEvent, Record, StoredEvent};
+pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};
 pub use view::{AggregationView, Look, RuleView};
@@ -45,7 +47,7 @@ pub use warm::{Coming, Memory};
 use crate::event::json::parse_document;
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Hit, Match, Verdict};
+use crate::rule::{Decided, Decision, Evaluator, Hit, Match, Room, Spill, Verdict};
 use aggregate::Aggregates;
 use failing::{Failing, guarded};
 use held::{Held, HeldEvent};
@@ -59,9 +61,6 @@ use std::time::Duration;
 /// How many bodies are remembered to recognise repeats after a crash, and for how long.
 const RECENT_BODIES: usize = 65_536;
 const RECENT_BODIES_AGE: Duration = Duration::from_secs(300);
-
-/// What [`Options::most_kept`] is in a service.
-pub const MOST_KEPT: u64 = 512 << 20;
 
 /// What holds for all rules.
 #[derive(Debug, Clone)]
@@ -80,8 +79,9 @@ pub struct Options {
     pub add_metadata: bool,
     /// `replace_dots_in_field_names`.
     pub replace_dots: bool,
-    /// Bytes of events that the rules together keep for later matches at most. Beyond, windows go on counting and keep no further events until some have
-    /// left: a match then prints the newest of its events that is there, and `related_events` lacks some.
+    /// Bytes of events that the rules together keep in memory for later matches at most. Beyond, events go where [`Engine::set_spill`] says; where they
+    /// cannot, windows go on counting and keep no further events until some have left: a match then prints the newest of its events that is there, and
+    /// `related_events` lacks some.
     pub most_kept: u64,
     /// What makes this store's ids differ from other stores' ids.
     pub instance: String,
@@ -213,8 +213,10 @@ pub struct Engine {
     stream: Option<EventTime>,
     /// The positions of cells with unrecorded counts.
     counted: Vec<usize>,
-    /// Bytes of events that rules keep for later matches.
+    /// Bytes of events that rules keep in memory for later matches.
     kept_bytes: u64,
+    /// Where those go that there is no room for.
+    spill: Option<Arc<dyn Spill>>,
     /// While the journal is replayed: the event that it told of last.
     restored: LastKept,
 }
@@ -222,7 +224,8 @@ pub struct Engine {
 impl Engine {
     /// An engine that remembers nothing.
     pub fn new(options: Options, program: Arc<Program>) -> Self {
-        let cells = program.rules.iter().map(|rule| Cell::new(rule)).collect();
+        let rules = program.rules.iter();
+        let cells = rules.map(|rule| Cell::new(rule, None)).collect();
         Self {
             options,
             program,
@@ -241,6 +244,7 @@ impl Engine {
             stream: None,
             counted: Vec::new(),
             kept_bytes: 0,
+            spill: None,
             restored: LastKept::default(),
         }
     }
@@ -444,22 +448,28 @@ impl Engine {
                     return self.count(position, left_out);
                 }
                 let rule = Arc::clone(&cell.name);
+                let (room, kept) = if entry.rule.kind.keeps_events() {
+                    self.find_room(&event, &mut out.kept)
+                } else {
+                    (Room::Memory, KeptEvent::None)
+                };
+                if room == Room::None {
+                    let rule = entry.rule.name.clone();
+                    out.notes.push(Note::NotKept { rule });
+                }
                 let hit = Hit {
                     time,
                     sample,
                     event: Some(event),
                 };
-                evaluated = self.show(position, &hit, rule_time, &mut matches);
-                let keeps = entry.rule.kind.keeps_events();
-                let event = hit.event.filter(|_| keeps);
+                evaluated = self.show(position, &hit, room, rule_time, &mut matches);
                 out.records.push(Record::Hit {
                     rule,
                     time,
                     sample: hit.sample,
-                    event: event.map_or(KeptEvent::None, |event| out.kept.store(&event)),
+                    event: kept,
                     now: rule_time,
                 });
-                self.note_not_kept(entry, position, out);
             }
         }
         if let Some(cell) = self.cells.get(position) {
@@ -471,27 +481,19 @@ impl Engine {
         }
     }
 
-    fn note_not_kept(&self, entry: &ProgramRule, position: usize, out: &mut Outcome) {
-        let cell = self.cells.get(position);
-        let events = cell.map_or(0, |cell| cell.evaluator.not_kept());
-        if events > 0 {
-            let rule = entry.rule.name.clone();
-            out.notes.push(Note::NotKept { rule, events });
-        }
-    }
-
-    /// Shows a rule's memory one event, which it may keep if there is room.
+    /// Shows a rule's memory one event, which it may keep where there is room.
     fn show(
         &mut self,
         position: usize,
         hit: &Hit,
+        room: Room,
         rule_time: EventTime,
         matches: &mut Vec<Match>,
     ) -> Result<(), String> {
         let Some(Cell { evaluator, .. }) = self.cells.get_mut(position) else {
             return Ok(());
         };
-        evaluator.set_room(self.kept_bytes < self.options.most_kept);
+        evaluator.set_room(room);
         let kept = evaluator.kept_bytes();
         let shown = guarded(|| evaluator.on_hit(hit, rule_time, matches));
         self.kept_bytes = self.kept_bytes.saturating_sub(kept) + evaluator.kept_bytes();
@@ -550,10 +552,12 @@ impl Engine {
 }
 
 impl Cell {
-    fn new(entry: &ProgramRule) -> Self {
+    fn new(entry: &ProgramRule, spill: Option<&Arc<dyn Spill>>) -> Self {
+        let mut evaluator = Evaluator::new(&entry.rule);
+        evaluator.set_spill(spill.cloned());
         Self {
             name: entry.rule.name.as_str().into(),
-            evaluator: Evaluator::new(&entry.rule),
+            evaluator,
             seen: Seen::default(),
             newest: None,
             since: None,

@@ -3,7 +3,9 @@
 use super::failing::{Resting, guarded};
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
-use super::{AlertId, Counts, Engine, Index, Memory, Op, PendingAlert, Seen, Silence, Write};
+use super::{
+    AlertId, Counts, Engine, Index, KeptEvent, Memory, Op, PendingAlert, Seen, Silence, Write,
+};
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
 use crate::rule::{Gap, Hit, Sample, Verdict};
 use bytes::Bytes;
@@ -231,44 +233,6 @@ pub(super) fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result
     serializer.serialize_bytes(bytes)
 }
 
-/// An event that a later match may print, in the record of a hit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum KeptEvent {
-    /// None will.
-    None,
-    /// This one.
-    Event(StoredEvent),
-    /// The latest one in the records before: rules that pick the same event follow each other.
-    Same,
-}
-
-/// The event that was written last among some records: those of one commit, or those that recovery reads.
-#[derive(Debug, Default)]
-pub(super) struct LastKept(Option<Arc<RawEvent>>);
-
-impl LastKept {
-    /// What a hit's record says of its event.
-    pub(super) fn store(&mut self, event: &Arc<RawEvent>) -> KeptEvent {
-        if self.0.as_ref().is_some_and(|last| Arc::ptr_eq(last, event)) {
-            return KeptEvent::Same;
-        }
-        self.0 = Some(Arc::clone(event));
-        KeptEvent::Event(StoredEvent(Arc::clone(event)))
-    }
-
-    /// The event of a record.
-    fn restore(&mut self, kept: KeptEvent) -> Option<Arc<RawEvent>> {
-        match kept {
-            KeptEvent::None => None,
-            KeptEvent::Event(StoredEvent(event)) => {
-                self.0 = Some(Arc::clone(&event));
-                Some(event)
-            }
-            KeptEvent::Same => self.0.clone(),
-        }
-    }
-}
-
 impl Record {
     /// Whether the journal must be safe on disk before what belongs to it is done. Counts alone may be lost with the machine.
     pub fn must_be_safe(&self) -> bool {
@@ -295,7 +259,7 @@ impl Engine {
                 now,
             } => {
                 // Records that follow may be of the same event, whatever becomes of this one.
-                let event = self.restored.restore(event);
+                let (event, room) = self.restored.restore(event);
                 let (position, _) = self.program.find(&rule)?;
                 let cell = self.cells.get_mut(position)?;
                 if cell.is_foreign {
@@ -308,7 +272,10 @@ impl Engine {
                     event,
                 };
                 // Matches found again were decided before: the records that follow say what became of them.
-                if self.show(position, &hit, now, &mut Vec::new()).is_err() {
+                if self
+                    .show(position, &hit, room, now, &mut Vec::new())
+                    .is_err()
+                {
                     self.forget_memory(&rule);
                 }
             }

@@ -17,8 +17,9 @@ impl Engine {
             .collect();
         // A rule watches from now on, where it is watched at all: events in a replay have no time before them.
         let gap = self.watched.map(|to| Gap { from: None, to });
+        let spill = self.spill.as_ref();
         let begin = |entry: &ProgramRule, out: &mut Outcome| {
-            let mut cell = Cell::new(entry);
+            let mut cell = Cell::new(entry, spill);
             if let Some(gap) = gap {
                 cell.resume(entry, gap);
                 let rule = Some(entry.rule.name.clone());

@@ -3,8 +3,9 @@
 use super::aggregate::Group;
 use super::failing::Resting;
 use super::held::HeldEvent;
+use super::kept::LastKept;
 use super::outbox::{InFlight, Progress};
-use super::record::{LastKept, as_text, as_texts, in_one_piece};
+use super::record::{as_text, as_texts, in_one_piece};
 use super::{
     AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Record, Silence, StoredEvent,
 };
@@ -14,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// The format of this version, the first that was released; others are refused.
-const VERSION: u16 = 4;
+/// The format of this version. The fourth, in which all kept events were in it, is read, too; those before were never released and are refused.
+const VERSION: u16 = 5;
 
 /// The engine's memory.
 #[derive(Debug, Serialize, Deserialize)]
@@ -149,7 +150,7 @@ impl Snapshot {
     pub fn decode(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let (version, rest) = bytes.split_first_chunk().ok_or(SnapshotError::Empty)?;
         match u16::from_le_bytes(*version) {
-            VERSION => Ok(postcard::from_bytes(rest)?),
+            4 | VERSION => Ok(postcard::from_bytes(rest)?),
             found @ ..VERSION => Err(SnapshotError::Older { found }),
             found => Err(SnapshotError::Newer { found }),
         }
@@ -172,7 +173,7 @@ impl Engine {
                 let counts = then
                     .map(|_| (cell.total, cell.interval))
                     .unwrap_or_default();
-                *cell = Cell::new(entry);
+                *cell = Cell::new(entry, self.spill.as_ref());
                 (cell.total, cell.interval) = counts;
             }
             cell.is_foreign = is_foreign;
@@ -187,15 +188,6 @@ impl Engine {
         }
         self.restored = LastKept::default();
         self.program.record()
-    }
-
-    /// Counts the bytes of kept events, some of which ticks let go.
-    pub(super) fn count_kept(&mut self) {
-        self.kept_bytes = self
-            .cells
-            .iter()
-            .map(|cell| cell.evaluator.kept_bytes())
-            .sum();
     }
 
     /// Everything remembered now.
@@ -320,7 +312,7 @@ impl Engine {
                 *cell = Cell {
                     total: memory.total,
                     interval: memory.interval,
-                    ..Cell::new(entry)
+                    ..Cell::new(entry, None)
                 };
                 continue;
             }

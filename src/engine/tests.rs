@@ -12,6 +12,7 @@ use std::path::Path;
 mod adopt;
 mod failing;
 mod held;
+mod kept;
 mod model;
 mod recovery;
 mod tickets;
@@ -111,34 +112,6 @@ impl Prepare for AsIs {
     }
 }
 
-#[test]
-fn events_beyond_the_bound_are_counted_and_not_kept() {
-    let rule = "name: related\ntype: frequency\nnum_events: 3\ntimeframe: {minutes: 5}\nattach_related: true\nalert: debug";
-    let mut stage = Stage::new(&[rule]);
-    stage.engine.options.most_kept = 1;
-    let mut not_kept = Vec::new();
-    let mut related = Vec::new();
-    for seconds in 1..=3 {
-        let out = stage.at(seconds).event(&json!({"n": seconds}));
-        not_kept.extend(out.notes.iter().filter_map(|note| match note {
-            Note::NotKept { rule, events } => Some((rule.clone(), *events)),
-            _ => None,
-        }));
-        related.extend(out.effects.iter().filter_map(|effect| match effect {
-            Effect::Deliver(delivery) => Some(delivery.alert.matches[0]["related_events"].clone()),
-            Effect::Write(..) => None,
-        }));
-    }
-    assert_eq!(
-        not_kept,
-        [("related".to_owned(), 1), ("related".to_owned(), 1)]
-    );
-    let [related] = related.as_slice() else {
-        panic!("{related:?}");
-    };
-    assert_eq!(related.as_array().map(Vec::len), Some(1), "{related}");
-}
-
 fn options() -> Options {
     Options {
         run_every: SECOND,
@@ -148,7 +121,7 @@ fn options() -> Options {
         retry_longest: Duration::from_secs(20),
         add_metadata: false,
         replace_dots: false,
-        most_kept: super::MOST_KEPT,
+        most_kept: u64::MAX,
         instance: "test".to_owned(),
     }
 }

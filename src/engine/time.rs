@@ -108,6 +108,7 @@ impl Engine {
                 cell.resume(entry, Gap { from, ..gap });
             }
         }
+        self.count_kept();
         if rule.is_none() {
             self.watched = Some(gap.to);
             self.forgotten = Some(i64::MIN);

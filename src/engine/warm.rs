@@ -81,7 +81,9 @@ impl Engine {
         let Some(cell) = self.cells.get_mut(position) else {
             return false;
         };
-        cell.take(memory).is_ok()
+        let took = cell.take(memory).is_ok();
+        self.count_kept();
+        took
     }
 }
 

@@ -1,7 +1,8 @@
 //! One rule at work: its type's two halves put together.
 
 use super::{
-    Gap, Hit, Match, Observed, Rule, RuleState, Sample, StateSize, Verdict, Wanted, WindowView,
+    Documents, Gap, Hit, Match, Observed, Place, Room, Rule, RuleState, Sample, Spill, StateSize,
+    Verdict, Wanted, WindowView,
 };
 use crate::event::time::parse_iso;
 use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent, Timestamp, fuzzy_time};
@@ -145,19 +146,28 @@ impl Evaluator {
         self.state.judge_like(&*rule.kind.state());
     }
 
-    /// Whether there is room to keep events for later matches.
-    pub fn set_room(&mut self, room: bool) {
-        self.state.set_room(room);
+    /// Where the events that come from now on may be kept for later matches.
+    pub fn set_room(&mut self, room: Room) {
+        if let Some(documents) = self.state.documents_mut() {
+            documents.set_room(room);
+        }
     }
 
-    /// About how many bytes the events take that are kept for later matches.
+    /// Where matches read the events from that are not in memory. Without it none can be read.
+    pub fn set_spill(&mut self, spill: Option<Arc<dyn Spill>>) {
+        if let Some(documents) = self.state.documents_mut() {
+            documents.set_spill(spill);
+        }
+    }
+
+    /// About how many bytes of memory the events take that are kept for later matches.
     pub fn kept_bytes(&self) -> u64 {
-        self.state.kept_bytes()
+        self.state.documents().map_or(0, Documents::bytes)
     }
 
-    /// How many events were not kept for want of room since [`Evaluator::set_room`].
-    pub fn not_kept(&self) -> u64 {
-        self.state.not_kept()
+    /// The places of the events kept that are not in memory; those that several keys keep, several times.
+    pub fn each_spilled(&self, each: &mut dyn FnMut(Place)) {
+        self.state.each_spilled(each);
     }
 
     /// Takes over what [`Evaluator::save`] gave elsewhere: what was learnt from the past adds to what is known, windows are replaced.
@@ -179,7 +189,7 @@ impl Evaluator {
     pub fn bytes(&self) -> u64 {
         let size = self.state.size();
         let windows = size.keys.saturating_mul(KEY) + size.events.saturating_mul(EVENT);
-        windows.saturating_add(self.state.kept_bytes())
+        windows.saturating_add(self.kept_bytes())
     }
 
     /// How much is remembered.

@@ -3,7 +3,7 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{Gap, Key, QueryKey, TimeField, Wanted, WindowView};
+use super::{Documents, Gap, Key, Place, QueryKey, TimeField, Wanted, WindowView};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping};
@@ -201,18 +201,18 @@ pub trait RuleState: Any + Send {
         Vec::new()
     }
 
-    /// Whether there is room to keep events for later matches; without it a state goes on counting, and keeps none.
-    fn set_room(&mut self, _room: bool) {}
-
-    /// About how many bytes of memory the events take that are kept for later matches. Asked after every call.
-    fn kept_bytes(&self) -> u64 {
-        0
+    /// The events kept for later matches; `None`: the type keeps none.
+    fn documents(&self) -> Option<&Documents> {
+        None
     }
 
-    /// How many events were not kept for want of room since [`RuleState::set_room`].
-    fn not_kept(&self) -> u64 {
-        0
+    /// The same, to be told where there is room.
+    fn documents_mut(&mut self) -> Option<&mut Documents> {
+        None
     }
+
+    /// The places of the events kept that are not in memory.
+    fn each_spilled(&self, _each: &mut dyn FnMut(Place)) {}
 }
 
 /// How much a state holds.

@@ -9,6 +9,7 @@ mod fnv;
 mod gap;
 mod hours;
 mod index;
+mod kept;
 mod key;
 mod kind;
 pub mod load;
@@ -29,6 +30,7 @@ pub use evaluator::Evaluator;
 pub use gap::Gap;
 pub use hours::{Hours, Outside};
 pub use index::{IndexPattern, IndexStyle};
+pub use kept::{Documents, Place, Room, Spill};
 pub use key::{Key, QueryKey};
 pub use kind::{
     Built, Common, Hit, Learning, Match, MatchBody, Observed, RuleState, RuleType, RuleTypeEntry,

@@ -1,11 +1,10 @@
 //! Windows over events in the order of their times.
 
 use super::blocks::Blocks;
-use crate::event::{EventTime, Meta, RawEvent};
+use crate::event::EventTime;
 use serde::ser::SerializeSeq as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Items sorted by time; those of equal times in the order they arrived.
@@ -182,117 +181,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Window<T> {
             window.insert(time, what);
         }
         Ok(window)
-    }
-}
-
-/// An event a later match may print; without one when it was not worth keeping.
-#[derive(Debug, Clone, Default)]
-pub(super) struct KeptEvent(pub(super) Option<Arc<RawEvent>>);
-
-impl KeptEvent {
-    /// What it counts for: the text, and about as much as the rest takes.
-    fn bytes(&self) -> u64 {
-        let text = self.0.as_deref().map(|event| event.bytes.len());
-        text.map_or(0, |bytes| {
-            u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(256)
-        })
-    }
-}
-
-/// The events that a state keeps, in bytes. The engine says when there is no room for more: a state goes on counting then, and its matches print what
-/// is still there.
-#[derive(Debug, Default)]
-pub(super) struct Documents {
-    bytes: u64,
-    is_full: bool,
-    /// Events that were not kept, since it was last said whether there is room.
-    not_kept: u64,
-}
-
-impl Documents {
-    /// Whether there is room for more.
-    pub(super) fn set_room(&mut self, room: bool) {
-        self.is_full = !room;
-        self.not_kept = 0;
-    }
-
-    /// How many events there was no room for since [`Documents::set_room`].
-    pub(super) fn not_kept(&self) -> u64 {
-        self.not_kept
-    }
-
-    /// How much is kept.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Keeps an event if there is room.
-    pub(super) fn keep(&mut self, event: Option<&Arc<RawEvent>>) -> KeptEvent {
-        if self.is_full && event.is_some() {
-            self.not_kept += 1;
-            return KeptEvent::default();
-        }
-        let kept = KeptEvent(event.map(Arc::clone));
-        self.bytes += kept.bytes();
-        kept
-    }
-
-    /// An event is kept no longer.
-    pub(super) fn release(&mut self, kept: &KeptEvent) {
-        self.bytes = self.bytes.saturating_sub(kept.bytes());
-    }
-
-    /// Counts what a saved state kept.
-    pub(super) fn found<'a>(&mut self, kept: impl Iterator<Item = &'a KeptEvent>) {
-        self.bytes = 0;
-        self.found_more(kept);
-    }
-
-    /// Counts what a saved state kept besides.
-    pub(super) fn found_more<'a>(&mut self, kept: impl Iterator<Item = &'a KeptEvent>) {
-        self.bytes += kept.map(KeptEvent::bytes).sum::<u64>();
-    }
-}
-
-/// What of an event is saved.
-#[derive(Serialize, Deserialize)]
-struct SavedEvent<'a> {
-    #[serde(borrow)]
-    bytes: &'a [u8],
-    #[serde(borrow)]
-    index: Option<&'a str>,
-    #[serde(borrow)]
-    id: Option<&'a str>,
-}
-
-impl Serialize for KeptEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let saved = self.0.as_deref().map(|event| {
-            let meta = event.meta.as_deref();
-            SavedEvent {
-                bytes: &event.bytes,
-                index: meta.and_then(|meta| meta.index.as_deref()),
-                id: meta.and_then(|meta| meta.id.as_deref()),
-            }
-        });
-        saved.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for KeptEvent {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let saved = Option::<SavedEvent<'de>>::deserialize(deserializer)?;
-        Ok(Self(saved.map(|saved| {
-            let has_meta = saved.index.is_some() || saved.id.is_some();
-            let meta = has_meta.then(|| {
-                Arc::new(Meta {
-                    index: saved.index.map(str::to_owned),
-                    id: saved.id.map(str::to_owned),
-                })
-            });
-            let bytes = saved.bytes.to_vec().into();
-            Arc::new(RawEvent { bytes, meta })
-        })))
     }
 }
 

@@ -9,8 +9,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 4] = b"TRPJ";
-/// The format of this version. In the first one every hit had its own event.
-const VERSION: u16 = 2;
+/// The format of this version. In the first one every hit had its own event, in the second all kept events were in it.
+const VERSION: u16 = 3;
 const HEADER: usize = 4 + 2 + 8;
 /// No group commit is larger; a longer length is damage.
 const LONGEST_FRAME: u32 = 1 << 30;
@@ -74,7 +74,7 @@ pub struct Recovered {
     next: u64,
 }
 
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+pub(super) fn io_error(path: &Path) -> impl FnOnce(io::Error) -> JournalError {
     let path = path.to_owned();
     move |source| JournalError::Io { path, source }
 }
@@ -88,7 +88,7 @@ fn snapshot_path(directory: &Path, number: u64) -> PathBuf {
 }
 
 /// The numbers of the files `KIND-N`, ascending.
-fn numbers(directory: &Path, kind: &str) -> Result<Vec<u64>, JournalError> {
+pub(super) fn numbers(directory: &Path, kind: &str) -> Result<Vec<u64>, JournalError> {
     let entries = fs::read_dir(directory).map_err(io_error(directory))?;
     let mut numbers = Vec::new();
     for entry in entries {
@@ -103,7 +103,7 @@ fn numbers(directory: &Path, kind: &str) -> Result<Vec<u64>, JournalError> {
 }
 
 /// Makes a directory's changes safe.
-fn sync_directory(directory: &Path) -> Result<(), JournalError> {
+pub(super) fn sync_directory(directory: &Path) -> Result<(), JournalError> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())
         .map_err(io_error(directory))
@@ -196,7 +196,7 @@ fn read_journal(path: &Path, each: &mut dyn FnMut(Record)) -> Result<Option<Stri
     }
     let [_, _, _, _, low, high, ..] = header;
     match u16::from_le_bytes([low, high]) {
-        1 | VERSION => {}
+        1..=VERSION => {}
         found => {
             return Err(JournalError::Newer {
                 path: path.to_owned(),

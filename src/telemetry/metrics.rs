@@ -92,6 +92,9 @@ pub struct Metrics {
     rule_failures: Family<Rule, Counter>,
     rule_resting: Family<Rule, Gauge>,
     rule_not_kept: Family<Rule, Counter>,
+    kept_bytes: Gauge,
+    spilled_bytes: Gauge,
+    spilled_unreadable: Counter,
     rule_keys: Family<Rule, Gauge>,
     rule_held: Family<Rule, Gauge>,
     rule_bytes: Family<Rule, Gauge>,
@@ -181,6 +184,18 @@ impl Metrics {
             "tripline_rule_events_not_kept",
             "Events that a rule counted without keeping them for its matches, for want of room"
         );
+        let kept_bytes = register!(
+            "tripline_kept_event_bytes",
+            "Bytes of memory that the events take that rules keep for their matches"
+        );
+        let spilled_bytes = register!(
+            "tripline_spilled_event_bytes",
+            "Bytes on disk that the others of these events take"
+        );
+        let spilled_unreadable = register!(
+            "tripline_spilled_events_unreadable",
+            "Events that a match lacks because they could not be read from disk"
+        );
         let rule_keys = register!("tripline_rule_keys", "Keys that a rule remembers");
         let rule_held = register!("tripline_rule_events", "Events in a rule's windows");
         let rule_bytes = register!(
@@ -216,6 +231,9 @@ impl Metrics {
             rule_failures,
             rule_resting,
             rule_not_kept,
+            kept_bytes,
+            spilled_bytes,
+            spilled_unreadable,
             rule_keys,
             rule_held,
             rule_bytes,
@@ -303,6 +321,23 @@ impl Metrics {
             .set(i64::try_from(batches).unwrap_or(i64::MAX));
         self.queue_bytes
             .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The events that rules keep in memory take so many bytes.
+    pub fn kept(&self, bytes: u64) {
+        self.kept_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// The events that rules keep elsewhere take so many bytes on disk.
+    pub(crate) fn spilled(&self, bytes: u64) {
+        self.spilled_bytes
+            .set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// One of them could not be read.
+    pub(crate) fn spilled_unreadable(&self) {
+        self.spilled_unreadable.inc();
     }
 
     /// One group commit of the journal took this long.
@@ -467,9 +502,9 @@ impl RuleMetrics {
         self.bytes.set(number(bytes));
     }
 
-    /// So many events were counted and not kept.
-    pub fn not_kept(&self, events: u64) {
-        self.not_kept.inc_by(events);
+    /// An event was counted and not kept.
+    pub fn not_kept(&self) {
+        self.not_kept.inc();
     }
 
     /// So many events could not be taken by the rule's window.

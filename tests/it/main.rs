@@ -44,6 +44,7 @@ mod service;
 mod service_options;
 mod silence;
 mod smtp;
+mod spill;
 mod state;
 #[path = "inputs_stdin.rs"]
 mod stdin;

@@ -1,4 +1,5 @@
-//! A rule with many keys comes back from disk: half of them out of a snapshot, half out of the journal that a crash left. `TRIPLINE_KEYS` asks for
+//! A rule with many keys comes back from disk: half of them out of a snapshot, half out of the journal that a crash left. Half of the events it keeps are
+//! spilled. `TRIPLINE_KEYS` asks for
 //! another number of keys.
 
 use crate::process::{Home, post, wait_for};
@@ -31,7 +32,7 @@ fn send(home: &Home, keys: impl Iterator<Item = usize>, time: &str) {
 #[test]
 fn many_keys_come_back_from_snapshot_and_journal() {
     let keys = std::env::var("TRIPLINE_KEYS").map_or(KEYS, |keys| keys.parse().unwrap());
-    let home = Home::new();
+    let home = Home::with_store("{max_kept: 8MB}");
     let alerts = home.path("alerts");
     home.write(
         "rules/twice.yaml",

@@ -101,7 +101,7 @@ impl Recovery for Reader {
             retry_longest: Duration::from_secs(60),
             add_metadata: false,
             replace_dots: false,
-            most_kept: tripline::engine::MOST_KEPT,
+            most_kept: u64::MAX,
             instance: "test".to_owned(),
         };
         let program = Arc::clone(&self.program);

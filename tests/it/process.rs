@@ -53,6 +53,13 @@ impl Home {
         ))
     }
 
+    /// With one HTTP input, and these limits of the store.
+    pub fn with_store(store: &str) -> Self {
+        Self::with_inputs(&format!(
+            "[{{http: {{listen: \"127.0.0.1:0\"}}}}]\nstore: {store}"
+        ))
+    }
+
     /// With this configuration; `RULES` in it is the path of the rules folder.
     pub fn configured(configuration: &str) -> Self {
         let home = Self {

@@ -12,7 +12,7 @@ use crate::engine::{
 };
 use crate::event::WallTime;
 use crate::input::{IntakeGauge, Receipt};
-use crate::store::Journal;
+use crate::store::{Journal, JournalError, SpillFiles};
 use crate::telemetry::{Clock, Readiness};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ const COMMIT_EVENTS: usize = 2048;
 const MOST_UNDELIVERED: usize = 100_000;
 /// A journal longer than this, and than the latest snapshot, is replaced by a snapshot: what is written for snapshots is never more than what is journalled.
 const JOURNAL_LENGTH: u64 = 64 << 20;
+/// Of that, where events had to be left out for want of room on disk: a snapshot gives back what no rule needs any longer.
+const LENGTH_WHEN_FULL: u64 = 8;
 /// Bodies without an answer that are remembered over an orderly end.
 const MOST_UNANSWERED: usize = 1024;
 /// A journal that commits failed for is tried again this often.
@@ -77,7 +79,24 @@ pub(super) struct Channels {
 /// What must survive; nothing does with `--debug`.
 pub(super) struct Durable {
     pub(super) journal: Journal,
+    /// Where events go that memory has no room for.
+    pub(super) spill: Arc<SpillFiles>,
     pub(super) writer: Writer,
+}
+
+impl Durable {
+    /// One group commit. Spilled events are safe before the records that name them.
+    fn commit(&mut self, records: &[Record]) -> Result<(), JournalError> {
+        self.spill.make_safe()?;
+        self.journal.commit(records)
+    }
+
+    /// Goes on in a new journal: its number.
+    fn rotate(&mut self) -> Result<u64, JournalError> {
+        let number = self.journal.rotate()?;
+        self.spill.begin(number);
+        Ok(number)
+    }
 }
 
 /// The engine's thread.
@@ -142,6 +161,7 @@ impl Driver {
         self.engine.resume(&mut commit.outcome);
         self.begin(&mut commit);
         self.finish(&mut commit).await;
+        self.collect();
         let deliveries = self.channels.deliveries.clone();
         loop {
             let wall = self.clock.now();
@@ -361,7 +381,7 @@ impl Driver {
         };
         let started = Instant::now();
         let mut failed = false;
-        while let Err(error) = durable.journal.commit(records) {
+        while let Err(error) = durable.commit(records) {
             self.reports.journal_failed(&error);
             self.channels
                 .readiness
@@ -377,17 +397,33 @@ impl Driver {
         }
     }
 
+    /// The start: what a crash kept from being given back of spilled events. From now on the journal says under which rules it goes on, so that a
+    /// rule that is not there loses what it kept.
+    fn collect(&self) {
+        if let Some(durable) = &self.durable {
+            let (spill, number) = (Arc::clone(&durable.spill), durable.journal.number());
+            let spilled = self.engine.spilled();
+            let collect = move || spill.collect(number, &spilled);
+            durable.writer.then(collect);
+        }
+    }
+
     /// Begins a new journal when this one has become long: the snapshot with which it begins is made beside the engine, out of the old one.
     fn snapshot_if_long(&mut self) {
         let Some(durable) = &mut self.durable else {
             return;
         };
-        let length = durable.journal.length();
-        let is_long = |last: u64| length > JOURNAL_LENGTH.max(last);
+        let length = durable.journal.length() + durable.spill.length();
+        let parts = if durable.spill.was_full() {
+            LENGTH_WHEN_FULL
+        } else {
+            1
+        };
+        let is_long = |last: u64| length > JOURNAL_LENGTH.max(last) / parts;
         if !durable.writer.last_snapshot().is_some_and(is_long) {
             return;
         }
-        match durable.journal.rotate() {
+        match durable.rotate() {
             Ok(number) => {
                 let (options, program) = self.engine.origin();
                 durable.writer.make_snapshot(number, options, program);
@@ -407,9 +443,10 @@ impl Driver {
             }
         };
         let bytes = snapshot.len();
-        match durable.journal.rotate() {
+        match durable.rotate() {
             Ok(number) => {
-                durable.writer.snapshot(number, snapshot);
+                let spilled = self.engine.spilled();
+                durable.writer.snapshot(number, snapshot, spilled);
                 Some(bytes)
             }
             Err(error) => {

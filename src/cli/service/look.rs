@@ -40,7 +40,12 @@ pub(in crate::cli) fn look(
     if !Documents::exist(&config.store) {
         return Ok(None);
     }
-    let state = state::open(Keeping::Everything, config, Arc::clone(program))?;
+    let state = state::open(
+        Keeping::Everything,
+        config,
+        Arc::clone(program),
+        &Arc::default(),
+    )?;
     // At rest time stands still.
     let time = state.engine.latest().unwrap_or(now.as_event_time());
     let rules = state.engine.views(&look, time, now);

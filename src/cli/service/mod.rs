@@ -85,7 +85,7 @@ async fn serve(args: &Args, config: Config, loader: Loader, loaded: Loaded) -> a
     } else {
         state::Keeping::Everything
     };
-    let mut state = state::open(keeping, &config, Arc::clone(&loaded.program))?;
+    let mut state = state::open(keeping, &config, Arc::clone(&loaded.program), &metrics)?;
     let adoption = adoption::adopt(&config, &mut state, &clock).await;
     start::learn(&config, &loaded.program, &mut state, clock.now()).await;
     let dead_letters = start::dead_letters(args, &config, &metrics, &clock)?;

@@ -177,6 +177,7 @@ impl Reports {
 
     /// So much rules remember now.
     pub(super) fn remembered(&mut self, engine: &Engine) {
+        self.metrics.kept(engine.kept_bytes());
         for (rule, size, bytes) in engine.sizes() {
             let per_rule = self.rule(rule);
             per_rule.metrics.remembers(size.keys, size.events, bytes);
@@ -317,10 +318,10 @@ impl Reports {
                     );
                 }
             }
-            Note::NotKept { rule, events } => {
+            Note::NotKept { rule } => {
                 let now = self.clock.now();
                 let per_rule = self.rule(&rule);
-                per_rule.metrics.not_kept(events);
+                per_rule.metrics.not_kept();
                 if let Some(Allowed { suppressed }) = per_rule.not_kept.allow(now) {
                     tracing::warn!(
                         rule,

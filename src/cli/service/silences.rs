@@ -65,13 +65,15 @@ pub(in crate::cli) fn at_rest(
     let program = Arc::new(Program::new(0, Vec::new()));
     let State {
         mut engine,
-        durable: Some(Durable {
-            mut journal,
-            writer,
-        }),
+        durable:
+            Some(Durable {
+                mut journal,
+                writer,
+                ..
+            }),
         documents: Some(documents),
         ..
-    } = state::open(Keeping::Everything, config, program)?
+    } = state::open(Keeping::Everything, config, program, &Arc::default())?
     else {
         return Ok(Vec::new());
     };

@@ -1,9 +1,11 @@
 //! What the service remembers: opened at its start, from snapshot, journal and documents.
 
 use crate::config::service::Service as Config;
-use crate::engine::{Engine, MOST_KEPT, Options, Program, Record, Snapshot, Write};
+use crate::engine::{Engine, Options, Program, Record, Snapshot, Write};
+use crate::rule::Spill;
 use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
-use crate::store::{Journal, Recovery, read_before, recover, write_snapshot};
+use crate::store::{Journal, Recovery, SpillFiles, read_before, recover, write_snapshot};
+use crate::telemetry::Metrics;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -37,6 +39,7 @@ pub(super) fn open(
     keeping: Keeping,
     config: &Config,
     program: Arc<Program>,
+    metrics: &Arc<Metrics>,
 ) -> anyhow::Result<State> {
     if keeping == Keeping::Nothing {
         let options = options(config, "debug".to_owned());
@@ -57,8 +60,14 @@ pub(super) fn open(
     };
     let documents = Arc::new(open_documents(directory, forwarding).with_context(context)?);
     let options = options(config, instance(directory).with_context(context)?);
-    let (engine, journal, is_new) =
+    let (mut engine, journal, is_new) =
         recover_engine(directory, options, program, &documents).with_context(context)?;
+    let clock = crate::cli::clock::wall_clock();
+    let max_spilled = config.store_limits.max_spilled as u64;
+    let spill = SpillFiles::open(directory, max_spilled, Arc::clone(metrics), clock.clone());
+    let spill = Arc::new(spill.with_context(context)?);
+    spill.begin(journal.number());
+    engine.set_spill(Arc::clone(&spill) as Arc<dyn Spill>);
     let retention = Retention {
         keep: config.store_limits.keep,
         max_size: config.store_limits.max_size as u64,
@@ -67,13 +76,18 @@ pub(super) fn open(
     let writer = Writer::start(
         directory,
         Arc::clone(&documents),
+        Arc::clone(&spill),
         retention,
-        crate::cli::clock::wall_clock(),
+        clock,
     )
     .with_context(context)?;
     Ok(State {
         engine,
-        durable: Some(Durable { journal, writer }),
+        durable: Some(Durable {
+            journal,
+            spill,
+            writer,
+        }),
         documents: Some(documents),
         is_new,
     })
@@ -89,7 +103,7 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         retry_longest: config.retry.longest,
         add_metadata: config.add_metadata_alert,
         replace_dots: config.replace_dots_in_field_names,
-        most_kept: MOST_KEPT,
+        most_kept: config.store_limits.max_kept as u64,
         instance,
     }
 }
@@ -172,6 +186,7 @@ pub(super) fn make_snapshot(
     number: u64,
     options: Options,
     program: Arc<Program>,
+    spill: &SpillFiles,
 ) -> anyhow::Result<u64> {
     struct Reader {
         options: Options,
@@ -200,6 +215,7 @@ pub(super) fn make_snapshot(
     let engine = reader.engine.context("the store was not read")?;
     let bytes = engine.snapshot().encode()?;
     write_snapshot(directory, number, &bytes)?;
+    spill.collect(number, &engine.spilled());
     Ok(u64::try_from(bytes.len())?)
 }
 

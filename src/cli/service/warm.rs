@@ -68,7 +68,7 @@ fn at_rest(
     program: Arc<Program>,
     memories: Vec<Memory>,
 ) -> anyhow::Result<Vec<String>> {
-    let mut state = state::open(Keeping::Everything, config, program)?;
+    let mut state = state::open(Keeping::Everything, config, program, &Arc::default())?;
     if state.is_new {
         // What the first start of the service does, and this would keep it from.
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -81,10 +81,12 @@ fn at_rest(
     }
     let State {
         mut engine,
-        durable: Some(Durable {
-            mut journal,
-            writer,
-        }),
+        durable:
+            Some(Durable {
+                mut journal,
+                writer,
+                ..
+            }),
         ..
     } = state
     else {

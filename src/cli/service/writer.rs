@@ -5,8 +5,9 @@
 
 use super::state::make_snapshot;
 use crate::engine::{Options, Program, Write};
+use crate::rule::Place;
 use crate::store::documents::{Commit, Documents, Retention, StoreError};
-use crate::store::write_snapshot;
+use crate::store::{SpillFiles, write_snapshot};
 use crate::telemetry::Clock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +31,7 @@ enum Message {
     Snapshot {
         number: u64,
         bytes: Vec<u8>,
+        spilled: Vec<Place>,
     },
     MakeSnapshot {
         number: u64,
@@ -60,6 +62,7 @@ impl Writer {
     pub(super) fn start(
         directory: &Path,
         documents: Arc<Documents>,
+        spill: Arc<SpillFiles>,
         retention: Retention,
         clock: Clock,
     ) -> std::io::Result<Self> {
@@ -68,6 +71,7 @@ impl Writer {
         let work = Work {
             directory: directory.to_owned(),
             documents,
+            spill,
             retention,
             clock,
             unsafe_since: None,
@@ -90,9 +94,13 @@ impl Writer {
         self.send(Message::Write(number, write));
     }
 
-    /// Takes the snapshot with which a journal begins.
-    pub(super) fn snapshot(&self, number: u64, bytes: Vec<u8>) {
-        self.send(Message::Snapshot { number, bytes });
+    /// Takes the snapshot with which a journal begins, and the places of spilled events in it.
+    pub(super) fn snapshot(&self, number: u64, bytes: Vec<u8>, spilled: Vec<Place>) {
+        self.send(Message::Snapshot {
+            number,
+            bytes,
+            spilled,
+        });
     }
 
     /// Has the snapshot made with which journal `number` begins, from what is on disk, while the engine goes on.
@@ -147,6 +155,7 @@ impl Drop for InWork {
 struct Work {
     directory: PathBuf,
     documents: Arc<Documents>,
+    spill: Arc<SpillFiles>,
     retention: Retention,
     clock: Clock,
     /// Since when there are documents that a power cut would take back to the journal.
@@ -170,9 +179,13 @@ impl Work {
             while let Some(message) = next {
                 match message {
                     Message::Write(number, write) => writes.push((number, write)),
-                    Message::Snapshot { number, bytes } => {
+                    Message::Snapshot {
+                        number,
+                        bytes,
+                        spilled,
+                    } => {
                         self.apply(&mut writes);
-                        self.snapshot(number, &bytes);
+                        self.snapshot(number, &bytes, &spilled);
                     }
                     Message::MakeSnapshot {
                         number,
@@ -231,7 +244,8 @@ impl Work {
         self.end_maker();
         let directory = self.directory.clone();
         let in_work = InWork(Arc::clone(&self.last));
-        let make = move || match make_snapshot(&directory, number, options, program) {
+        let spill = Arc::clone(&self.spill);
+        let make = move || match make_snapshot(&directory, number, options, program, &spill) {
             Ok(bytes) => in_work.0.bytes.store(bytes, Ordering::Relaxed),
             Err(error) => tracing::error!(%error, "no snapshot; the journal is kept"),
         };
@@ -254,11 +268,12 @@ impl Work {
         }
     }
 
-    fn snapshot(&mut self, number: u64, bytes: &[u8]) {
+    fn snapshot(&mut self, number: u64, bytes: &[u8], spilled: &[Place]) {
         self.make_safe();
         self.end_maker();
-        if let Err(error) = write_snapshot(&self.directory, number, bytes) {
-            tracing::error!(%error, "no snapshot; the journal is kept");
+        match write_snapshot(&self.directory, number, bytes) {
+            Ok(()) => self.spill.collect(number, spilled),
+            Err(error) => tracing::error!(%error, "no snapshot; the journal is kept"),
         }
     }
 

@@ -71,7 +71,7 @@ pub struct Service {
     pub inputs: Vec<InputConfig>,
     /// `store.path`.
     pub store: PathBuf,
-    /// `store.keep`, `store.max_size`.
+    /// What else `store` says.
     pub store_limits: StoreLimits,
     /// `retry`.
     pub retry: RetryConfig,
@@ -100,6 +100,10 @@ pub struct StoreLimits {
     pub keep: Duration,
     /// The size of all documents, in bytes.
     pub max_size: usize,
+    /// The memory of the events that rules keep, in bytes.
+    pub max_kept: usize,
+    /// What the others of them may take on disk, in bytes.
+    pub max_spilled: usize,
 }
 
 impl Default for StoreLimits {
@@ -107,6 +111,8 @@ impl Default for StoreLimits {
         Self {
             keep: Duration::from_secs(30 * 86_400),
             max_size: 1 << 30,
+            max_kept: 512 << 20,
+            max_spilled: 4 << 30,
         }
     }
 }
@@ -244,6 +250,8 @@ impl Service {
             let limits = StoreLimits {
                 keep: store.properties.duration("keep").unwrap_or(limits.keep),
                 max_size: store.size("max_size", limits.max_size),
+                max_kept: store.size("max_kept", limits.max_kept),
+                max_spilled: store.size("max_spilled", limits.max_spilled),
             };
             (store.path("path"), limits)
         });

@@ -49,7 +49,7 @@ pub const SERVICE: &[OptionSpec] = &[
     opt("replace_dots_in_field_names").bool().default("false").doc("Whether dots in field names become underscores in writeback documents."),
     opt("add_metadata_alert").bool().default("false").doc("Whether writeback documents carry the rule's category, description, owner and priority."),
     opt("inputs").kind(Kind::List(&Kind::Any)).doc("Where events come in; default: http on 127.0.0.1:8555 and tcp on 127.0.0.1:8556."),
-    opt("store").kind(Kind::Map).doc("Where state is kept, and how long: {path: FOLDER, keep: {days: 30}, max_size: 1GiB}."),
+    opt("store").kind(Kind::Map).doc("Where state is kept, and how much of it: {path: FOLDER, keep: {days: 30}, max_size: 1GiB, max_kept: 512MiB, max_spilled: 4GiB}."),
     opt("web").kind(Kind::Map).doc("Where metrics and health are served: {listen: ADDRESS}."),
     opt("future_tolerance").duration().default("{minutes: 5}").doc("How far ahead of the clock an event's time may be."),
     opt("lateness").duration().default("buffer_time").doc("How much older than the newest event an event may be."),
@@ -149,6 +149,14 @@ pub(super) const STORE: &[OptionSpec] = &[
         .kind(SIZE)
         .default("1GiB")
         .doc("Beyond this the oldest documents are dropped; those that are still needed stay."),
+    opt("max_kept")
+        .kind(SIZE)
+        .default("512MiB")
+        .doc("Memory for the events that rules keep for later matches; further ones are spilled to files in the folder."),
+    opt("max_spilled")
+        .kind(SIZE)
+        .default("4GiB")
+        .doc("Beyond this further events are counted and not kept; 0: none are spilled."),
 ];
 
 /// `retry:`

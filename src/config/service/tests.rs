@@ -93,7 +93,7 @@ fn our_own_keys() {
     auth: {username: logstash, password: geheim, bearer: token}
     max_body_size: 1000
     idle_timeout: {minutes: 10}
-store: {path: /state}
+store: {path: /state, max_kept: 1MiB, max_spilled: 0}
 web: {listen: \"0.0.0.0:1\"}
 future_tolerance: {minutes: 1}
 lateness: {hours: 1}
@@ -131,6 +131,14 @@ dead_letter: {max_size: 1MB}
         (1000, Duration::from_secs(600))
     );
     assert_eq!(service.web, Some("0.0.0.0:1".parse().unwrap()));
+    assert_eq!(
+        service.store_limits,
+        StoreLimits {
+            max_kept: 1 << 20,
+            max_spilled: 0,
+            ..StoreLimits::default()
+        }
+    );
     assert_eq!(
         service.dead_letter,
         DeadLetterConfig {

@@ -1,6 +1,7 @@
 //! Crashes and recoveries: a recovered engine is as one that never crashed. Any rules, any events, any moment. `TRIPLINE_SIM_CASES` asks for more
 //! cases.
 
+use super::kept::Spilled;
 use super::*;
 use crate::rule::types::RULE_TYPES;
 use crate::rule::types::tests::arbitrary::{self, Parts};
@@ -147,15 +148,20 @@ struct Crashing {
     stage: Stage,
     snapshot: Option<Vec<u8>>,
     journal: Vec<Record>,
+    spilled: Arc<Spilled>,
 }
 
 impl Crashing {
     /// A snapshot as it is made beside the engine: out of the last one and the journal since. It is what the engine remembers.
     fn snapshot(&mut self) -> Result<(), TestCaseError> {
-        let made = self.recovered().snapshot().encode().unwrap();
+        let recovered = self.recovered();
+        let made = recovered.snapshot().encode().unwrap();
         let remembered = self.stage.engine.snapshot();
         let differences = remembered.differs(&Snapshot::decode(&made).unwrap());
         prop_assert_eq!(differences, [""; 0]);
+        prop_assert_eq!(recovered.kept_bytes(), self.stage.engine.kept_bytes());
+        // What went to disk before it, and is not in it, nobody needs.
+        self.spilled.retain(&recovered.spilled());
         self.snapshot = Some(made);
         self.journal.clear();
         Ok(())
@@ -163,12 +169,12 @@ impl Crashing {
 
     /// The engine that comes out of what is on disk.
     fn recovered(&self) -> Engine {
-        let program = Arc::clone(&self.stage.engine.program);
+        let (options, program) = self.stage.engine.origin();
         let mut engine = match &self.snapshot {
-            None => Engine::new(options(), program),
+            None => Engine::new(options, program),
             Some(bytes) => {
                 let snapshot = Snapshot::decode(bytes).unwrap();
-                Engine::from_snapshot(options(), program, snapshot).0
+                Engine::from_snapshot(options, program, snapshot).0
             }
         };
         let written = postcard::to_stdvec(&self.journal).unwrap();
@@ -177,6 +183,21 @@ impl Crashing {
         }
         engine
     }
+}
+
+/// Where events are kept.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    /// Bytes in memory; then they are spilled.
+    in_memory: u64,
+    /// One of so many spilled events is refused, another cannot be read; zero: none.
+    failing: usize,
+}
+
+fn kept() -> impl Strategy<Value = Kept> {
+    let in_memory = prop_oneof![Just(u64::MAX), 0u64..4_000];
+    let failing = prop_oneof![Just(0), 3usize..6];
+    (in_memory, failing).prop_map(|(in_memory, failing)| Kept { in_memory, failing })
 }
 
 /// Two engines that are told the same, one of which crashes.
@@ -193,26 +214,34 @@ struct Pair {
 }
 
 impl Pair {
-    fn new(rules: Rules) -> Self {
+    fn new(rules: Rules, kept: Kept) -> Self {
         let files = files(&rules, &vec![Some(0); MOST_RULES]);
         let stage = || {
             let (program, decider) = load_edition(0, &files);
-            Stage {
-                engine: Engine::new(options(), program),
+            let mut options = options();
+            options.most_kept = kept.in_memory;
+            let mut engine = Engine::new(options, program);
+            let spilled = Spilled::failing(kept.failing);
+            engine.set_spill(Arc::clone(&spilled) as Arc<dyn Spill>);
+            let stage = Stage {
+                engine,
                 decider,
                 now: START,
-            }
+            };
+            (stage, spilled)
         };
+        let (stage_that_crashes, spilled) = stage();
         let mut crashing = Crashing {
-            stage: stage(),
+            stage: stage_that_crashes,
             snapshot: None,
             journal: Vec::new(),
+            spilled,
         };
         let mut begun = Outcome::default();
         crashing.stage.engine.resume(&mut begun);
         crashing.journal.extend(begun.records);
         Self {
-            steady: stage(),
+            steady: stage().0,
             crashing,
             rules,
             files,
@@ -284,7 +313,10 @@ impl Pair {
     }
 
     fn crash(&mut self) -> Result<(), TestCaseError> {
-        self.crashing.stage.engine = self.crashing.recovered();
+        let mut recovered = self.crashing.recovered();
+        self.crashing.spilled.retain(&recovered.spilled());
+        recovered.set_spill(Arc::clone(&self.crashing.spilled) as Arc<dyn Spill>);
+        self.crashing.stage.engine = recovered;
         let mut resumed = Outcome::default();
         self.crashing.stage.engine.resume(&mut resumed);
         let mut again: Vec<Delivery> = resumed.deliveries().into_iter().cloned().collect();
@@ -416,6 +448,7 @@ impl Pair {
             self.apply(None, |_| Input::Due)?;
         }
         let (found, expected) = (&self.crashing.stage.engine, &self.steady.engine);
+        prop_assert_eq!(found.kept_bytes(), expected.kept_bytes());
         prop_assert_eq!(found.next_due(), expected.next_due());
         prop_assert_eq!(found.undelivered(), expected.undelivered());
         prop_assert!(found.recent_bodies().eq(expected.recent_bodies()));
@@ -427,10 +460,10 @@ proptest! {
     #![proptest_config(arbitrary::cases(32))]
 
     /// Whatever comes, and whenever it crashes: an engine brought back does and remembers what one that never crashed does and remembers,
-    /// to the last id.
+    /// to the last id. Wherever there is room for the events it keeps.
     #[test]
-    fn a_recovered_engine_goes_on_as_if_nothing_had_been(rules in rules(), steps in prop::collection::vec(step(), 1..60)) {
-        let mut pair = Pair::new(rules);
+    fn a_recovered_engine_goes_on_as_if_nothing_had_been(rules in rules(), kept in kept(), steps in prop::collection::vec(step(), 1..60)) {
+        let mut pair = Pair::new(rules, kept);
         for step in steps {
             pair.step(step, None)?;
         }

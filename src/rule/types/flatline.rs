@@ -9,10 +9,11 @@ use super::source::{self, Entry, Source};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, RawEvent};
-use crate::rule::window::{Documents, KeptEvent, Window};
+use crate::rule::kept::{Documents, KeptEvent};
+use crate::rule::window::Window;
 use crate::rule::{
-    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, Wanted, WindowView, saved, view,
+    Built, Common, Gap, Hit, Key, Match, Observed, Place, RuleState, RuleType, RuleTypeEntry,
+    StateSize, Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -141,7 +142,7 @@ impl Cell {
     /// The event that is kept.
     fn kept(&self) -> Option<&KeptEvent> {
         match &self.newest_item {
-            NewestItem::Event(event) if event.0.is_some() => Some(event),
+            NewestItem::Event(event) if event.is_some() => Some(event),
             NewestItem::Event(_) | NewestItem::Placeholder => None,
         }
     }
@@ -232,6 +233,7 @@ impl Cell {
         settings: &Settings,
         key: &Key,
         last: Option<&Arc<RawEvent>>,
+        documents: &Documents,
     ) -> Option<Match> {
         if self.newest < self.first.plus(settings.timeframe) {
             return None;
@@ -248,11 +250,11 @@ impl Cell {
             ("threshold".to_owned(), Value::from(settings.threshold)),
         ]);
         let event = match &self.newest_item {
-            NewestItem::Event(kept) => kept.0.as_ref().or(last),
+            NewestItem::Event(kept) => documents.get(kept).or_else(|| last.cloned()),
             NewestItem::Placeholder => None,
         };
         if event.is_some() {
-            return Some(Match::of_event(event, added));
+            return Some(Match::of_event(event.as_ref(), added));
         }
         let mut document = match &self.newest_item {
             NewestItem::Event(_) => settings.source.document(key, self.newest),
@@ -291,7 +293,7 @@ impl State {
         }
         self.events += cell.window.len();
         // The key as this event has it: `1`, `1.0` and `true` are one.
-        let matched = cell.check(settings, entry.key, entry.event);
+        let matched = cell.check(settings, entry.key, entry.event, &self.documents);
         let forget = settings.forget_keys && matched.is_some();
         out.extend(matched);
         let due = cell.due(settings);
@@ -360,7 +362,7 @@ impl RuleState for State {
             self.events -= cell.window.len();
             cell.catch_up(ticks, settings.timeframe, &mut self.documents);
             self.events += cell.window.len();
-            let matched = cell.check(&settings, key, None);
+            let matched = cell.check(&settings, key, None, &self.documents);
             let forget = settings.forget_keys && matched.is_some();
             out.extend(matched);
             if forget {
@@ -462,15 +464,17 @@ impl RuleState for State {
         size(self.saved.cells.len(), self.events)
     }
 
-    fn set_room(&mut self, room: bool) {
-        self.documents.set_room(room);
+    fn documents(&self) -> Option<&Documents> {
+        Some(&self.documents)
     }
 
-    fn kept_bytes(&self) -> u64 {
-        self.documents.bytes()
+    fn documents_mut(&mut self) -> Option<&mut Documents> {
+        Some(&mut self.documents)
     }
 
-    fn not_kept(&self) -> u64 {
-        self.documents.not_kept()
+    fn each_spilled(&self, each: &mut dyn FnMut(Place)) {
+        let kept = self.saved.cells.iter();
+        let kept = kept.filter_map(|(_, cell)| cell.kept()?.place());
+        kept.for_each(each);
     }
 }

@@ -8,10 +8,11 @@ use super::source::{self, Entry, Source};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, RawEvent};
-use crate::rule::window::{Documents, KeptEvent, Window};
+use crate::rule::kept::{Documents, KeptEvent};
+use crate::rule::window::Window;
 use crate::rule::{
-    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, Wanted, WindowView, saved, view,
+    Built, Common, Gap, Hit, Key, Match, Observed, Place, RuleState, RuleType, RuleTypeEntry,
+    StateSize, Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -260,7 +261,7 @@ impl State {
         {
             self.events -= count;
             cell.window.release(documents);
-            out.extend(settings.matched(&key, &cell.window, entry));
+            out.extend(settings.matched(&key, &cell.window, entry, documents));
         }
     }
 
@@ -286,7 +287,13 @@ impl Settings {
     }
 
     /// The match of a full window. Where the newest event was not kept, the one that filled the window stands for it.
-    fn matched(&self, key: &Key, events: &Events, last: Entry<'_>) -> Option<Match> {
+    fn matched(
+        &self,
+        key: &Key,
+        events: &Events,
+        last: Entry<'_>,
+        documents: &Documents,
+    ) -> Option<Match> {
         let newest = events.newest()?;
         if !self.source.has_events() {
             let mut document = self.source.document(key, newest);
@@ -298,23 +305,20 @@ impl Settings {
             }
             return Some(Match::synthetic(document));
         }
+        let last = || last.event.cloned();
         Some(match events {
             Events::Times(_, newest) => {
-                Match::of_event(newest.0.as_ref().or(last.event), Document::new())
+                let newest = documents.get(newest).or_else(last);
+                Match::of_event(newest.as_ref(), Document::new())
             }
             Events::Whole(window) => {
-                let mut kept: Vec<Arc<RawEvent>> = window
+                let mut events: Vec<Option<Arc<RawEvent>>> = window
                     .iter()
-                    .filter_map(|item| item.what.0.clone())
+                    .map(|item| documents.get(&item.what))
                     .collect();
-                let has_newest = window.newest().is_some_and(|item| item.what.0.is_some());
-                let newest = if has_newest {
-                    kept.pop()
-                } else {
-                    last.event.cloned()
-                };
+                let newest = events.pop().flatten().or_else(last);
                 let mut matched = Match::of_event(newest.as_ref(), Document::new());
-                matched.related = Some(kept);
+                matched.related = Some(events.into_iter().flatten().collect());
                 matched
             }
         })
@@ -407,15 +411,17 @@ impl RuleState for State {
         size(self.saved.cells.len(), self.events)
     }
 
-    fn set_room(&mut self, room: bool) {
-        self.documents.set_room(room);
+    fn documents(&self) -> Option<&Documents> {
+        Some(&self.documents)
     }
 
-    fn kept_bytes(&self) -> u64 {
-        self.documents.bytes()
+    fn documents_mut(&mut self) -> Option<&mut Documents> {
+        Some(&mut self.documents)
     }
 
-    fn not_kept(&self) -> u64 {
-        self.documents.not_kept()
+    fn each_spilled(&self, each: &mut dyn FnMut(Place)) {
+        let kept = self.saved.cells.iter();
+        let kept = kept.flat_map(|(_, cell)| cell.window.kept());
+        kept.filter_map(KeptEvent::place).for_each(each);
     }
 }

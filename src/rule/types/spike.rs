@@ -12,8 +12,8 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
-    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, Wanted, WindowView, saved,
+    Built, Common, Documents, Gap, Hit, Key, Match, Observed, Place, RuleState, RuleType,
+    RuleTypeEntry, StateSize, Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
 use std::any::Any;
@@ -219,11 +219,11 @@ impl RuleState for State {
     }
 
     fn load(&mut self, saved: &[u8]) -> Result<(), String> {
-        self.cells = if saved.first() == Some(&2) {
+        self.cells.replace(if saved.first() == Some(&2) {
             saved::load::<UntimedCells>(2, saved)?.into()
         } else {
             saved::load(3, saved)?
-        };
+        });
         Ok(())
     }
 
@@ -244,15 +244,15 @@ impl RuleState for State {
         self.cells.size()
     }
 
-    fn set_room(&mut self, room: bool) {
-        self.cells.documents().set_room(room);
+    fn documents(&self) -> Option<&Documents> {
+        Some(self.cells.documents())
     }
 
-    fn kept_bytes(&self) -> u64 {
-        self.cells.kept_bytes()
+    fn documents_mut(&mut self) -> Option<&mut Documents> {
+        Some(self.cells.documents_mut())
     }
 
-    fn not_kept(&self) -> u64 {
-        self.cells.not_kept()
+    fn each_spilled(&self, each: &mut dyn FnMut(Place)) {
+        self.cells.each_spilled(each);
     }
 }

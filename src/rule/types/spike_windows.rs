@@ -16,8 +16,8 @@ pub(super) use settings::{
 use super::deadlines::Deadlines;
 use super::keyed::{Keyed, Slot};
 use crate::event::{Document, EventTime, RawEvent};
-use crate::rule::window::Documents;
-use crate::rule::{Gap, Key, StateSize};
+use crate::rule::kept::{Documents, KeptEvent};
+use crate::rule::{Gap, Key, Place, StateSize};
 use pair::{Current, NEVER, Ticks, Windows};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Number, Value};
@@ -298,14 +298,20 @@ impl Cells {
 
     /// What was saved, without the times at which ticks must look at it.
     fn of(saved: Saved) -> Self {
-        let mut cells = Self::default();
-        for windows in saved.cells.iter().filter_map(|(_, cell)| cell.windows()) {
-            cells.items += windows.len();
-            let kept = windows.cur.iter().map(|item| &item.what.event);
-            cells.documents.found_more(kept);
+        let windows = || saved.cells.iter().filter_map(|(_, cell)| cell.windows());
+        Self {
+            items: windows().map(|windows| windows.len()).sum(),
+            saved,
+            ..Self::default()
         }
-        cells.saved = saved;
-        cells
+    }
+
+    /// Goes on with what was saved.
+    pub(super) fn replace(&mut self, loaded: Self) {
+        let mut documents = std::mem::take(&mut self.documents);
+        *self = loaded;
+        documents.found(self.saved.cells.iter().flat_map(|(_, cell)| cell.kept()));
+        self.documents = documents;
     }
 
     /// Puts the amounts of each window together now, so that no event has to wait for it.
@@ -323,16 +329,18 @@ impl Cells {
         super::size(self.saved.cells.len(), self.items)
     }
 
-    pub(super) fn documents(&mut self) -> &mut Documents {
+    pub(super) fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    pub(super) fn documents_mut(&mut self) -> &mut Documents {
         &mut self.documents
     }
 
-    pub(super) fn kept_bytes(&self) -> u64 {
-        self.documents.bytes()
-    }
-
-    pub(super) fn not_kept(&self) -> u64 {
-        self.documents.not_kept()
+    /// The places of the events that are not in memory.
+    pub(super) fn each_spilled(&self, each: &mut dyn FnMut(Place)) {
+        let kept = self.saved.cells.iter().flat_map(|(_, cell)| cell.kept());
+        kept.filter_map(KeptEvent::place).for_each(each);
     }
 }
 
@@ -467,21 +475,18 @@ impl Cell {
         if !settings.is_spike(cur, reference) {
             return Checked::Nothing;
         }
+        let documents = &*around.documents;
         let item = windows.representative(settings.measure);
         // Where the oldest event was not kept for want of room, another of the window stands for it.
         let others = || {
-            windows
-                .cur
-                .iter()
-                .find_map(|item| item.what.event.0.clone())
+            let mut others = windows.cur.iter();
+            others.find_map(|item| documents.get(&item.what.event))
         };
         let spike = Spike {
             time: item.map_or(windows.newest, |item| item.time),
             event: item.and_then(|item| {
-                item.what
-                    .event
-                    .0
-                    .clone()
+                documents
+                    .get(&item.what.event)
                     .or_else(others)
                     .or_else(|| event.cloned())
             }),

@@ -3,7 +3,8 @@
 use super::super::metric::{Accumulator, Contribution, MetricKind};
 use super::{Amount, Measure, SpikeSettings};
 use crate::event::EventTime;
-use crate::rule::window::{Documents, Item, KeptEvent, Window};
+use crate::rule::kept::{Documents, KeptEvent};
+use crate::rule::window::{Item, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;

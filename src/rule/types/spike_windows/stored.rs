@@ -3,7 +3,8 @@
 use super::pair::{Current, NEVER, Total, Windows};
 use super::{Amount, Cell};
 use crate::event::EventTime;
-use crate::rule::window::{KeptEvent, Window};
+use crate::rule::kept::KeptEvent;
+use crate::rule::window::Window;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
@@ -86,6 +87,17 @@ impl Stored {
     /// [`Cell::first`].
     pub(super) fn first(&self) -> Option<EventTime> {
         self.first.get()
+    }
+
+    /// The events kept.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &KeptEvent> {
+        let (one, many) = match &self.windows {
+            Kept::None => (None, None),
+            Kept::One(sole) => (Some(&sole.what.event), None),
+            Kept::Many(windows) => (None, Some(windows.cur.iter())),
+        };
+        let many = many.into_iter().flatten();
+        one.into_iter().chain(many.map(|item| &item.what.event))
     }
 
     /// Both windows, to look at.

@@ -162,7 +162,7 @@ impl<'c> Stage<'c> {
             retry_longest: Duration::ZERO,
             add_metadata: service.add_metadata_alert,
             replace_dots: service.replace_dots_in_field_names,
-            most_kept: tripline::engine::MOST_KEPT,
+            most_kept: u64::MAX,
             instance: "stage".to_owned(),
         };
         let decider = Decider::new(Arc::new(RuleSet {
