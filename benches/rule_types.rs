@@ -89,9 +89,6 @@ const CASES: &[(&str, fn())] = &[
     ("flatline: all of many keys due in one tick", || {
         due_at_once(FLATLINE, 700)
     }),
-    ("spike: all of many keys due in one tick", || {
-        due_at_once(SPIKE, 700)
-    }),
     (
         "cardinality, minimum: all of many keys due in one tick",
         || due_at_once(CARDINALITY_MIN, 700),
