@@ -73,6 +73,7 @@ pub(super) fn build(
         .with_secrets(Arc::clone(&common.secrets));
     let mut builder = Builder {
         loader,
+        common,
         properties,
         place: place.clone(),
         problems,
@@ -93,6 +94,8 @@ pub(super) struct ForAll {
     secrets: Arc<[&'static str]>,
     /// What rules lack: from the configuration, then ElastAlert's defaults for what texts can print.
     defaults: Arc<Mapping>,
+    /// What their filters have alike.
+    filters: filter::Shared,
 }
 
 impl ForAll {
@@ -128,6 +131,7 @@ impl ForAll {
         Self {
             secrets: secrets.map(|option| option.name).collect(),
             defaults: Arc::new(Mapping(defaults)),
+            filters: filter::Shared::default(),
         }
     }
 }
@@ -189,6 +193,7 @@ fn printable(
 
 struct Builder<'a> {
     loader: &'a Loader<'a>,
+    common: &'a ForAll,
     properties: Properties,
     place: Span,
     problems: Vec<Problem>,
@@ -414,8 +419,9 @@ impl Builder<'_> {
         let written = self.properties.get("filter").and_then(Node::as_seq);
         let hints = filter::hints(written.unwrap_or_default(), mapping);
         match Filter::load(&clauses, mapping) {
-            Ok(filter) => {
+            Ok(mut filter) => {
                 self.problems.extend(hints);
+                filter.share(&self.common.filters);
                 Some(filter)
             }
             Err(found) => {
