@@ -7,7 +7,7 @@ use super::{
 };
 use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{
-    Data, Mapping, Node, OptionSpec, Problem, Properties, Span, check, duration, opt,
+    Data, Mapping, Node, OptionSpec, Packed, Problem, Properties, Span, check, duration, opt,
     without_effect,
 };
 use crate::event::python;
@@ -152,13 +152,13 @@ fn complete(path: &Path, own: &Mapping, defaults: &Mapping) -> Mapping {
     complete
 }
 
-/// The options with what ElastAlert works out for the rule: texts can print it.
-fn printable(
+/// What ElastAlert works out for the rule beside its options: texts can print it.
+fn worked_out(
     properties: &Properties,
     path: &Path,
     realert: Duration,
     list_clause: Option<Node>,
-) -> Properties {
+) -> Mapping {
     let nowhere = Span::nowhere();
     let node = |data| Node {
         data,
@@ -188,7 +188,7 @@ fn printable(
         };
         changed.push((text("filter"), whole));
     }
-    properties.overlaid(&Mapping(changed))
+    Mapping(changed)
 }
 
 struct Builder<'a> {
@@ -281,13 +281,16 @@ impl Builder<'_> {
                 .properties
                 .text("realert_key")
                 .unwrap_or_else(|| name.clone()),
-            counted: Counted::of(&self.properties, aggregation.as_ref()),
-            aggregation,
+            counted: Counted::of(&self.properties, aggregation.as_ref()).map(Box::new),
+            aggregation: aggregation.map(Box::new),
             hours,
             alert_time_limit: service.alert_time_limit,
             state_fingerprint: fingerprint::of(&self.properties, entry),
             name,
-            properties: printable(&self.properties, path, realert, list_clause),
+            options: Packed::new(
+                &self.properties,
+                &worked_out(&self.properties, path, realert, list_clause),
+            ),
         })
     }
 
