@@ -3,7 +3,7 @@
 use super::Process;
 use super::discover::{self, Discover, ShortLink};
 use super::enhancements::{self, Enhanced, EnhancementEntry};
-use super::text::property;
+use super::text::printed;
 use super::times::Times;
 use super::top_counts::{Counting, TopCounts};
 use crate::config::{OptionSpec, Problem, Properties, opt};
@@ -30,7 +30,7 @@ pub(super) const OPTIONS: &[OptionSpec] = &[
 /// A rule's changes to its matches, checked: top counts, links, rule parameters, enhancements.
 #[derive(Debug)]
 pub struct Preparation {
-    counting: Option<Counting>,
+    counting: Option<Box<Counting>>,
     links: Vec<Discover>,
     rule_params: Vec<(String, Value)>,
     first_match_only: bool,
@@ -59,13 +59,16 @@ impl Preparation {
     pub fn new(properties: &Properties, process: &Process) -> Result<Self, Vec<Problem>> {
         let (links, warnings) = discover::load(properties);
         Ok(Self {
-            counting: Counting::new(properties),
+            counting: Counting::new(properties).map(Box::new),
             links,
             rule_params: properties
                 .texts("include_rule_params_in_matches")
                 .into_iter()
                 .map(|name| {
-                    let value = match property(properties, &name) {
+                    let node = properties
+                        .get(&name)
+                        .filter(|_| !properties.is_secret(&name));
+                    let value = match node.and_then(printed) {
                         Some(Argument::Value(value)) => value.into_owned(),
                         Some(duration) => Value::String(duration.str()),
                         None => Value::Null,

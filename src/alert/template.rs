@@ -6,6 +6,7 @@ use super::text::{Layout, Text, span};
 use super::times::Times;
 use super::trial::Places;
 use crate::config::{Problem, Properties};
+use std::borrow::Cow;
 
 /// How a rule's alerts read: its text options, checked.
 #[derive(Debug)]
@@ -16,8 +17,8 @@ pub struct Template {
     /// Whether the rule's name stands before the text: when the rule has no `alert_text`.
     pub(super) named: bool,
     pub(super) layout: Layout,
-    pub(super) missing_value: String,
-    pub(super) summary: Option<Summary>,
+    pub(super) missing_value: Cow<'static, str>,
+    pub(super) summary: Option<Box<Summary>>,
     pub(super) top_counts: bool,
     pub(super) times: Times,
     pub(super) places: Places,
@@ -40,8 +41,8 @@ impl Template {
             layout,
             missing_value: properties
                 .text("alert_missing_value")
-                .unwrap_or_else(|| "<MISSING VALUE>".to_owned()),
-            summary: Summary::new(properties),
+                .map_or(Cow::Borrowed("<MISSING VALUE>"), Cow::Owned),
+            summary: Summary::new(properties).map(Box::new),
             top_counts: !properties.texts("top_count_keys").is_empty(),
             times: Times::new(properties, &process.zone),
             places: Places::of(properties),
@@ -53,7 +54,7 @@ impl Template {
 
     /// What fails whatever the match is. ElastAlert finds out only when it sends.
     fn look_ahead(&self, properties: &Properties) -> Vec<Problem> {
-        let summary = self.summary.as_ref();
+        let summary = self.summary.as_deref();
         let found = [
             (
                 "alert_subject",

@@ -72,7 +72,7 @@ fn document(value: impl Into<Value>) -> Document {
 
 fn with_alert<T>(options: &str, matches: &[Value], look: impl FnOnce(&Alert<'_>) -> T) -> T {
     let rule = rule(options);
-    let template = Template::new(&rule.properties, &process()).unwrap();
+    let template = Template::new(&rule.properties(), &process()).unwrap();
     let matches: Vec<Document> = matches.iter().cloned().map(document).collect();
     look(&Alert {
         id: "a",
@@ -157,7 +157,7 @@ fn fences_stand_around_the_summary_table() {
 #[test]
 fn top_counts_look_into_lists_and_past_long_texts() {
     let rule = rule("top_count_keys: [u.n, port]\ntop_count_number: 2\n");
-    let preparation = Preparation::new(&rule.properties, &process()).unwrap();
+    let preparation = Preparation::new(&rule.properties(), &process()).unwrap();
     let mut matches = vec![document(json!({"@timestamp": "2026-03-02T00:01:00Z"}))];
     let seen = Seen(vec![
         json!({"u": [{"n": "b"}, {"n": ["a", "b"]}], "port": 1}),
@@ -179,7 +179,7 @@ fn top_counts_look_into_lists_and_past_long_texts() {
 #[test]
 fn enhancements_drop_matches_and_fail() {
     let rule = rule("match_enhancements: [mine.Dropping, mine.Failing]\n");
-    let preparation = Preparation::new(&rule.properties, &process()).unwrap();
+    let preparation = Preparation::new(&rule.properties(), &process()).unwrap();
     let mut matches = vec![document(json!({"drop": 1})), document(json!({"keep": 1}))];
     let prepared = preparation.run(&rule, &mut matches, &Seen(Vec::new()));
     assert_eq!(
@@ -198,8 +198,8 @@ fn unknown_enhancements_and_jinja_filters_are_refused() {
     let rule = rule(
         "match_enhancements: [my.Own]\njinja_filters: [my.filter]\nalert_text_type: alert_text_jinja\n",
     );
-    assert!(Preparation::new(&rule.properties, &process()).is_err());
-    assert!(Template::new(&rule.properties, &process()).is_err());
+    assert!(Preparation::new(&rule.properties(), &process()).is_err());
+    assert!(Template::new(&rule.properties(), &process()).is_err());
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn kibana_is_asked_for_short_links() {
         "generate_kibana_discover_url: true\nkibana_discover_app_url: app/discover#/\nkibana_discover_index_pattern_id: i\n\
          kibana_url: https://k/base/\nshorten_kibana_discover_url: true\nkibana_username: u\nkibana_password: p\n",
     );
-    let preparation = Preparation::new(&rule.properties, &process()).unwrap();
+    let preparation = Preparation::new(&rule.properties(), &process()).unwrap();
     let mut matches = vec![document(json!({"@timestamp": "2026-03-02T00:01:00Z"}))];
     preparation.run(&rule, &mut matches, &Seen(Vec::new()));
     let short = preparation.short_link(&rule, &matches).unwrap();

@@ -6,6 +6,7 @@ use super::{Alert, Process, TextError};
 use crate::config::{Data, Kind, Node, OptionSpec, Problem, Properties, Span, duration, opt, read};
 use crate::event::format::{Argument, Format, FormatError};
 use crate::event::{Document, python};
+use crate::rule::Rule;
 use serde_json::Value;
 use std::borrow::Cow;
 
@@ -82,7 +83,7 @@ pub(super) enum Text {
     /// Printed as it is.
     Plain(String),
     /// A format string with its arguments.
-    Format(Format, Fields),
+    Format(Box<(Format, Fields)>),
     /// A template.
     Jinja(Box<Jinja>),
     /// A subject's template that cannot be compiled: ElastAlert finds out when it sends.
@@ -103,7 +104,7 @@ impl Text {
     pub(super) fn subject(properties: &Properties, layout: Layout) -> Option<Self> {
         let text = properties.text("alert_subject")?;
         if let Some(args) = args(properties, "alert_subject_args") {
-            return Some(Self::Format(Format::new(&text), args));
+            return Some(Self::Format(Box::new((Format::new(&text), args))));
         }
         if layout != Layout::Jinja {
             return Some(Self::Plain(text));
@@ -124,7 +125,7 @@ impl Text {
         if layout != Layout::Jinja {
             let fields = args(properties, "alert_text_args").or_else(|| kw(properties));
             return Ok(match fields {
-                Some(fields) => Self::Format(Format::new(&text), fields),
+                Some(fields) => Self::Format(Box::new((Format::new(&text), fields))),
                 None => Self::Plain(text),
             });
         }
@@ -163,11 +164,12 @@ impl Text {
     pub(super) fn broken(&self) -> Option<String> {
         match self {
             Self::Plain(_) | Self::Jinja(_) => None,
-            Self::Format(format, fields) => format
-                .broken()
-                .cloned()
-                .or_else(|| fields.lacking(format))
-                .map(|error| error.to_string()),
+            Self::Format(parts) => {
+                let (format, fields) = &**parts;
+                let lacking = || fields.lacking(format);
+                let error = format.broken().cloned().or_else(lacking)?;
+                Some(error.to_string())
+            }
             Self::Broken(message) => Some(message.clone()),
         }
     }
@@ -179,7 +181,10 @@ impl Text {
     ) -> Result<Cow<'_, str>, TextError> {
         match self {
             Self::Plain(text) => Ok(Cow::Borrowed(text)),
-            Self::Format(format, fields) => fields.render(format, alert, matched).map(Cow::Owned),
+            Self::Format(parts) => {
+                let (format, fields) = &**parts;
+                fields.render(format, alert, matched).map(Cow::Owned)
+            }
             Self::Jinja(template) => template.render(matched).map(Cow::Owned),
             Self::Broken(message) => Err(TextError(message.clone())),
         }
@@ -238,14 +243,14 @@ impl Fields {
         alert: &Alert<'_>,
         matched: &Document,
     ) -> Result<String, TextError> {
-        let missing = || Argument::text(alert.template.missing_value.as_str());
+        let missing = || Argument::text(alert.template.missing_value());
         let rendered = match self {
             Self::Args(paths) => {
                 let mut values = Vec::with_capacity(paths.len());
                 for path in paths {
                     values.push(match path.get(matched)? {
                         Some(value) => Argument::Value(as_shown(alert, path, value)),
-                        None => property(&alert.rule.properties, path.as_str())
+                        None => property(alert.rule, path.as_str())
                             .filter(Argument::is_truthy)
                             .unwrap_or_else(missing),
                     });
@@ -257,9 +262,7 @@ impl Fields {
                 for (name, path) in paths {
                     let value = match path.get(matched)? {
                         Some(value) => Argument::Value(as_shown(alert, path, value)),
-                        None => {
-                            property(&alert.rule.properties, path.as_str()).unwrap_or_else(missing)
-                        }
+                        None => property(alert.rule, path.as_str()).unwrap_or_else(missing),
                     };
                     values.push((name.clone(), value));
                 }
@@ -280,10 +283,16 @@ fn as_shown<'a>(alert: &Alert<'_>, path: &ArgumentPath, value: Cow<'a, Value>) -
     }
 }
 
-/// A rule's property as a text prints it; `None` when absent, null or secret.
-pub(crate) fn property(properties: &Properties, name: &str) -> Option<Argument<'static>> {
-    let node = properties.get(name).filter(|node| !node.is_null())?;
-    if properties.is_secret(name) {
+/// An option of a rule as a text prints it; `None` when absent, null or secret.
+pub(crate) fn property(rule: &Rule, name: &str) -> Option<Argument<'static>> {
+    let options = &rule.options;
+    let node = options.get(name).filter(|_| !options.is_secret(name))?;
+    printed(&node)
+}
+
+/// A value in the options as a text prints it; `None` when null.
+pub(crate) fn printed(node: &Node) -> Option<Argument<'static>> {
+    if node.is_null() {
         return None;
     }
     Some(match as_duration(node) {

@@ -6,6 +6,7 @@ use crate::event::{Timestamp, fuzzy_time, python};
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::{Offset, TimeZone};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
 
 pub(super) const OPTIONS: &[OptionSpec] = &[
@@ -25,7 +26,7 @@ const DEFAULT_FORMAT: &str = "%Y-%m-%d %H:%M %Z";
 pub struct Times {
     zone: TimeZone,
     local: bool,
-    format: String,
+    format: Cow<'static, str>,
 }
 
 impl Times {
@@ -35,7 +36,7 @@ impl Times {
             local: properties.bool("use_local_time").unwrap_or(true),
             format: properties
                 .text("custom_pretty_ts_format")
-                .unwrap_or_else(|| DEFAULT_FORMAT.to_owned()),
+                .map_or(Cow::Borrowed(DEFAULT_FORMAT), Cow::Owned),
         }
     }
 
@@ -112,7 +113,7 @@ mod tests {
         Times {
             zone: TimeZone::posix("JST-9").unwrap(),
             local,
-            format: format.to_owned(),
+            format: Cow::Owned(format.to_owned()),
         }
     }
 

@@ -5,6 +5,7 @@ use super::text::{property, span};
 use super::{Alert, BodyStyle, Template, TextError};
 use crate::config::{Data, Node, Properties, Span};
 use crate::event::Document;
+use crate::rule::Rule;
 
 /// Where texts and the fields in them are written.
 #[derive(Debug)]
@@ -71,10 +72,9 @@ impl Named<'_> {
     }
 
     /// Whether there is something to print: a value in the match, or an option of the rule.
-    pub fn is_in(&self, matched: &Document, properties: &Properties) -> bool {
+    pub fn is_in(&self, matched: &Document, rule: &Rule) -> bool {
         // An index that is too large is a failure of the text, not a name that nobody knows.
-        !matches!(self.path.get(matched), Ok(None))
-            || property(properties, self.path.as_str()).is_some()
+        !matches!(self.path.get(matched), Ok(None)) || property(rule, self.path.as_str()).is_some()
     }
 }
 

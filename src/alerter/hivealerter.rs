@@ -169,7 +169,7 @@ impl Parts {
 /// A field of the match, else an option of the rule.
 fn find(alert: &Alert<'_>, document: &Document, name: &str) -> Option<Value> {
     let value = FieldPath::new(name).get_some(document).cloned();
-    value.or_else(|| alert.rule.properties.value(name))
+    value.or_else(|| alert.rule.options.value(name))
 }
 
 /// An observable with the match's value; `None` without one.

@@ -233,15 +233,13 @@ fn look_up(text: &str, alert: &Alert<'_>) -> Result<Value, SendError> {
         None => None,
     };
     let found = found.map(Argument::Value);
-    Ok(
-        match found.or_else(|| property(&alert.rule.properties, text)) {
-            Some(Argument::Value(value)) => value.into_owned(),
-            Some(Argument::Duration(duration)) => {
-                Value::String(crate::event::time::duration_text(duration))
-            }
-            None => Value::String(text.to_owned()),
-        },
-    )
+    Ok(match found.or_else(|| property(alert.rule, text)) {
+        Some(Argument::Value(value)) => value.into_owned(),
+        Some(Argument::Duration(duration)) => {
+            Value::String(crate::event::time::duration_text(duration))
+        }
+        None => Value::String(text.to_owned()),
+    })
 }
 
 /// A list of `name` and `value`, or of a name with such a list, as an object.
@@ -284,7 +282,7 @@ fn object(fields: &[Value], alert: &Alert<'_>) -> Result<Document, SendError> {
 
 /// The query of the rule's first filter, which is written `query: {query_string: {query: …}}`.
 fn query(alert: &Alert<'_>) -> Result<Value, SendError> {
-    let filter = alert.rule.properties.value("filter");
+    let filter = alert.rule.options.value("filter");
     let last = |value: &Value| value.as_object()?.values().next_back().cloned();
     let query = filter
         .as_ref()

@@ -258,8 +258,7 @@ impl Iris {
 fn context_text(alert: &Alert<'_>, first: &Document, path: &FieldPath) -> String {
     match path.get_some(first) {
         Some(value) => python::str(value),
-        None => property(&alert.rule.properties, path.as_str())
-            .map_or_else(String::new, |value| value.str()),
+        None => property(alert.rule, path.as_str()).map_or_else(String::new, |value| value.str()),
     }
 }
 

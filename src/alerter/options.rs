@@ -89,7 +89,7 @@ impl Formatted {
             };
             values.push(match found {
                 Some(value) => Argument::Value(value),
-                None => property(&alert.rule.properties, path.as_str())
+                None => property(alert.rule, path.as_str())
                     .filter(Argument::is_truthy)
                     .unwrap_or_else(|| Argument::text(missing)),
             });

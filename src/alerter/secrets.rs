@@ -15,8 +15,8 @@ const SHORTEST: usize = 4;
 /// The secrets of an alerter: the values of its options that are marked so.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    names: Vec<&'static str>,
-    values: Vec<String>,
+    names: Box<[&'static str]>,
+    values: Box<[String]>,
 }
 
 /// How many there are.
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Secrets {
 
 impl Secrets {
     pub(super) fn of(properties: &Properties, options: &[OptionSpec]) -> Self {
-        let names: Vec<_> = options
+        let names: Box<[_]> = options
             .iter()
             .filter(|option| option.secret)
             .map(|option| option.name)
@@ -40,7 +40,10 @@ impl Secrets {
         // Of two secrets that begin alike the longer one is looked for first.
         values.sort_by_key(|value: &String| std::cmp::Reverse(value.len()));
         values.dedup();
-        Self { names, values }
+        Self {
+            names,
+            values: values.into(),
+        }
     }
 
     /// A document without secrets: of the addresses of webhooks the host is left.

@@ -13,19 +13,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Loader {
-    /// How people are told of errors of rules with these options, whether they run or cannot be loaded; `None`: not at all.
-    pub(super) fn notices<'r>(
+    /// How people are told of errors of rules, whether they run or cannot be loaded; `None`: not at all. `of_rule`: see [`mail_of`].
+    pub(super) fn notices(
         &self,
-        rules: impl Iterator<Item = &'r Properties>,
+        of_rule: HashMap<String, Vec<String>>,
         problems: &mut Vec<Problem>,
     ) -> Option<(Notices, Arc<Outlet>)> {
         let configured = &self.config.properties;
         let is_set = |node: &&Node| python::is_truthy(&node.to_value());
         let alerters = configured.get("notify_alert").filter(is_set);
-        let of_rule: HashMap<String, Vec<String>> = rules
-            .filter_map(|rule| Some((rule.text("name")?, rule.texts("notify_email"))))
-            .filter(|(_, addresses)| !addresses.is_empty())
-            .collect();
         let mails = !of_rule.is_empty() || !configured.texts("notify_email").is_empty();
         if alerters.is_none() && !mails {
             return None;
@@ -34,13 +30,14 @@ impl Loader {
             self.read(|loader| loader.of_the_program(options(alerters, configured)));
         problems.extend(found);
         let rule = Arc::new(rule?);
+        let properties = rule.properties();
         let file = self.config.file.clone().unwrap_or_default();
-        let build = self.build(&rule.properties, Path::new(&file));
-        let (mut exits, found) = exits(&rule.properties, &build, &self.process);
+        let build = self.build(&properties, Path::new(&file));
+        let (mut exits, found) = exits(&properties, &build, &self.process);
         problems.extend(found);
         if mails {
             let mail = NoticeMail::new(configured, of_rule, &build);
-            let template = Template::new(&rule.properties, &self.process);
+            let template = Template::new(&properties, &self.process);
             match (mail, template) {
                 (Ok(mail), Ok(template)) => exits.insert(
                     0,
@@ -65,7 +62,7 @@ impl Loader {
             exits,
             short_links: None,
         });
-        let preparation = Preparation::new(&rule.properties, &self.process)
+        let preparation = Preparation::new(&properties, &self.process)
             .map_err(|found| problems.extend(found))
             .ok()?;
         let entry = ProgramRule {
@@ -84,6 +81,13 @@ impl Loader {
         };
         Some((notices, outlet))
     }
+}
+
+/// The name of a rule with these options, and who gets mail of its errors, if somebody does.
+pub(super) fn mail_of(rule: &Properties) -> Option<(String, Vec<String>)> {
+    let addresses = rule.texts("notify_email");
+    let name = rule.text("name").filter(|_| !addresses.is_empty())?;
+    Some((name, addresses))
 }
 
 /// The options of the rule that stands for the program, beside the configuration's.

@@ -1,6 +1,7 @@
 //! Rules with their alerters: what the engine runs and what deliveries leave through.
 
 use super::field_mapping::field_mappings;
+use super::notices::mail_of;
 use crate::alert::enhancements::Enhanced;
 use crate::alert::{Alert, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
@@ -174,21 +175,24 @@ impl Loader {
     /// Gives each rule its alerters; a rule whose alerters cannot be made does not run.
     fn complete(&self, loaded: load::Loaded, generation: u64) -> Loaded {
         let (mut problems, mut files) = (loaded.problems, loaded.files);
-        let broken = loaded.broken.iter().map(|(_, options)| options);
-        let running = loaded.rules.iter().map(|rule| &rule.properties);
-        files.extend(broken.chain(running).filter_map(|options| {
+        let template = |options: &Properties| {
             let template = options.text("jinja_template_path")?;
             Some(self.process.working_directory.join(template))
-        }));
+        };
+        let mut mail = HashMap::new();
         let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
         for (file, options) in &loaded.broken {
             let (_, found) = exits(options, &self.build(options, file), &self.process);
             problems.extend(found.into_iter().filter(Problem::is_error));
+            files.extend(template(options));
         }
         for rule in loaded.rules {
-            let Some((outlet, preparation)) = self.outlet(&rule, &mut problems) else {
+            let options = rule.properties();
+            files.extend(template(&options));
+            let Some((outlet, preparation)) = self.outlet(&rule, &options, &mut problems) else {
                 continue;
             };
+            mail.extend(mail_of(&options));
             let outlet = Arc::new(outlet);
             program.push(Arc::new(ProgramRule {
                 rule: Arc::clone(&rule),
@@ -203,9 +207,9 @@ impl Loader {
             outlets.insert(rule.name.clone(), outlet);
             rules.push(rule);
         }
-        let running = rules.iter().map(|rule| &rule.properties);
-        let broken = loaded.broken.iter().map(|(_, options)| options);
-        let notices = self.notices(running.chain(broken), &mut problems);
+        let broken = loaded.broken.iter();
+        mail.extend(broken.filter_map(|(_, options)| mail_of(options)));
+        let notices = self.notices(mail, &mut problems);
         let notices = notices.map(|(notices, outlet)| {
             outlets.insert(NOTICES.to_owned(), outlet);
             notices
@@ -236,13 +240,14 @@ impl Loader {
     fn outlet(
         &self,
         rule: &Arc<Rule>,
+        options: &Properties,
         problems: &mut Vec<Problem>,
     ) -> Option<(Outlet, Arc<Preparation>)> {
-        let build = self.build(&rule.properties, &rule.file);
-        let (mut exits, found) = exits(&rule.properties, &build, &self.process);
+        let build = self.build(options, &rule.file);
+        let (mut exits, found) = exits(options, &build, &self.process);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
-        let preparation = Preparation::new(&rule.properties, &self.process)
+        let preparation = Preparation::new(options, &self.process)
             .map_err(|found| problems.extend(found))
             .ok()?;
         problems.extend(preparation.warnings.iter().cloned());

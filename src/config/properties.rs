@@ -10,11 +10,11 @@ use std::time::Duration;
 /// before anything is built.
 #[derive(Clone, Default)]
 pub struct Properties {
-    own: Arc<Mapping>,
+    pub(super) own: Arc<Mapping>,
     /// What many rules have alike; their own go before it.
-    shared: Arc<Mapping>,
+    pub(super) shared: Arc<Mapping>,
     /// The names of options that texts must not show.
-    secrets: Arc<[&'static str]>,
+    pub(super) secrets: Arc<[&'static str]>,
 }
 
 /// The names only: values may be secret.
@@ -73,8 +73,6 @@ impl Properties {
         for (key, value) in over.iter() {
             own.set(key.clone(), value.clone());
         }
-        // A rule keeps them as long as it runs: no room for more.
-        own.0.shrink_to_fit();
         Self {
             own: Arc::new(own),
             shared: Arc::clone(&self.shared),

@@ -274,10 +274,7 @@ fn add_metadata(rule: &Rule, document: &mut Document) {
         ("owner", ""),
         ("priority", "2"),
     ] {
-        let value = rule
-            .properties
-            .value(name)
-            .unwrap_or_else(|| default.into());
+        let value = rule.options.value(name).unwrap_or_else(|| default.into());
         document.insert(name.to_owned(), value);
     }
 }

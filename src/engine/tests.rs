@@ -65,7 +65,7 @@ fn load(generation: u64, rules: &[&str]) -> (Arc<Program>, Decider) {
         Arc::new(ProgramRule {
             rule: Arc::clone(rule),
             alerters: rule
-                .properties
+                .properties()
                 .texts("alert")
                 .iter()
                 .map(|name| facts(name))

@@ -9,15 +9,15 @@ use serde_json::{Map, Value};
 /// end is the fourth element of a list; with more path behind it ElastAlert finds nothing when the element is an object, else the list.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldPath {
-    text: String,
+    text: Box<str>,
     /// Byte offsets of the dots in `text`, and its length, in ascending order.
-    ends: Vec<usize>,
+    ends: Box<[usize]>,
 }
 
 impl FieldPath {
     /// Parses a path; every text is one.
     pub fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
+        let text = text.into().into_boxed_str();
         let ends = text
             .match_indices('.')
             .map(|(at, _)| at)
@@ -28,8 +28,8 @@ impl FieldPath {
 
     /// The path to the member of the event itself with this name, dots included.
     pub fn member(name: impl Into<String>) -> Self {
-        let text = name.into();
-        let ends = vec![text.len()];
+        let text = name.into().into_boxed_str();
+        let ends = [text.len()].into();
         Self { text, ends }
     }
 

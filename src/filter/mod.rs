@@ -38,6 +38,7 @@ use std::sync::Arc;
 pub use explain::{Clue, Explanation};
 pub use hints::hints;
 pub use mapping::{Mapping, Rejected};
+pub use plan::Shared;
 pub use program::{Memory, Program, ProjectedEvent};
 
 /// A rule's filter, ready to decide.
@@ -97,6 +98,13 @@ impl Filter {
             })
         } else {
             Err(problems)
+        }
+    }
+
+    /// Lets it use what other filters have alike with it.
+    pub fn share(&mut self, shared: &Shared) {
+        if let Some(plan) = Arc::get_mut(&mut self.plan) {
+            shared.put_into(plan);
         }
     }
 

@@ -8,38 +8,49 @@ use memchr::memmem::Finder;
 pub(super) struct Wildcard {
     /// What stands before the first `*`.
     first: Piece,
-    /// What stands between stars.
-    middle: Vec<Piece>,
+    /// What stands between stars, nothing left out.
+    middle: Box<[Sought]>,
     /// What stands after the last `*`; `None` without any star.
     last: Option<Piece>,
     ignore_case: bool,
 }
 
 /// A run without `*`.
-#[derive(Debug, Clone, Default)]
-struct Piece {
-    /// Each character, `None` for `?`.
-    chars: Vec<Option<char>>,
-    /// For pieces without `?`, to search for.
-    finder: Option<Finder<'static>>,
+#[derive(Debug, Clone, PartialEq)]
+enum Piece {
+    /// This text.
+    Literal(Box<str>),
+    /// Each character, `None` for `?`; ASCII letters are small where case is ignored.
+    Chars(Box<[Option<char>]>),
 }
 
-impl PartialEq for Piece {
+/// A run that is looked for anywhere.
+#[derive(Debug, Clone)]
+enum Sought {
+    // A finder takes some three hundred bytes, and most patterns need none.
+    Literal(Box<Finder<'static>>),
+    Piece(Piece),
+}
+
+impl PartialEq for Sought {
     fn eq(&self, other: &Self) -> bool {
-        // What is searched for follows from the characters.
-        self.chars == other.chars
+        match (self, other) {
+            (Self::Literal(one), Self::Literal(other)) => one.needle() == other.needle(),
+            (Self::Piece(one), Self::Piece(other)) => one == other,
+            _ => false,
+        }
     }
 }
 
 impl Wildcard {
     /// Compiles a pattern. With `ignore_case` ASCII letters match in either case.
     pub(super) fn new(pattern: &str, ignore_case: bool) -> Self {
-        let mut pieces = vec![Piece::default()];
+        let mut runs = vec![Vec::new()];
         let mut chars = pattern.chars();
         while let Some(c) = chars.next() {
             let c = match c {
                 '*' => {
-                    pieces.push(Piece::default());
+                    runs.push(Vec::new());
                     continue;
                 }
                 '?' => None,
@@ -47,30 +58,19 @@ impl Wildcard {
                 '\\' => Some(chars.next().unwrap_or('\\')),
                 c => Some(c),
             };
-            if let Some(piece) = pieces.last_mut() {
-                piece.chars.push(c.map(|c| {
-                    if ignore_case {
-                        c.to_ascii_lowercase()
-                    } else {
-                        c
-                    }
-                }));
+            if let Some(run) = runs.last_mut() {
+                run.push(c);
             }
         }
-        let mut pieces = pieces.into_iter().map(|mut piece| {
-            let literal: Option<String> = piece.chars.iter().copied().collect();
-            piece.finder = literal
-                .filter(|_| !ignore_case)
-                .map(|literal| Finder::new(literal.as_bytes()).into_owned());
-            piece
-        });
-        let first = pieces.next().unwrap_or_default();
-        let mut middle: Vec<Piece> = pieces.collect();
-        let last = middle.pop();
-        middle.retain(|piece| !piece.chars.is_empty());
+        let mut pieces = runs.iter().map(|run| Piece::new(run, ignore_case));
+        let first = pieces
+            .next()
+            .unwrap_or_else(|| Piece::new(&[], ignore_case));
+        let last = pieces.next_back();
+        let middle = pieces.filter(|piece| !piece.is_empty());
         Self {
             first,
-            middle,
+            middle: middle.map(Sought::new).collect(),
             last,
             ignore_case,
         }
@@ -78,14 +78,11 @@ impl Wildcard {
 
     /// Whether a whole text fits. Nothing fits the empty pattern, in Lucene not even the empty text.
     pub(super) fn matches(&self, text: &str) -> bool {
-        if self.is_empty() {
-            return false;
-        }
         let Some(mut rest) = self.strip(&self.first, text) else {
             return false;
         };
         let Some(last) = &self.last else {
-            return rest.is_empty();
+            return rest.is_empty() && !self.first.is_empty();
         };
         for piece in &self.middle {
             match self.find(piece, rest) {
@@ -96,14 +93,14 @@ impl Wildcard {
         self.ends(last, rest)
     }
 
-    fn is_empty(&self) -> bool {
-        self.first.chars.is_empty() && self.last.is_none()
-    }
-
     /// What follows a piece at the start of a text.
     fn strip<'t>(&self, piece: &Piece, text: &'t str) -> Option<&'t str> {
+        let wanted = match piece {
+            Piece::Literal(literal) => return text.strip_prefix(&**literal),
+            Piece::Chars(chars) => chars,
+        };
         let mut chars = text.chars();
-        for wanted in &piece.chars {
+        for wanted in wanted {
             let found = chars.next()?;
             if wanted.is_some_and(|wanted| wanted != self.fold(found)) {
                 return None;
@@ -121,22 +118,62 @@ impl Wildcard {
     }
 
     /// What follows the first place where a piece is.
-    fn find<'t>(&self, piece: &Piece, text: &'t str) -> Option<&'t str> {
-        if let Some(finder) = &piece.finder {
-            let at = finder.find(text.as_bytes())?;
-            return text.get(at + finder.needle().len()..);
+    fn find<'t>(&self, sought: &Sought, text: &'t str) -> Option<&'t str> {
+        match sought {
+            Sought::Literal(finder) => {
+                let at = finder.find(text.as_bytes())?;
+                text.get(at + finder.needle().len()..)
+            }
+            Sought::Piece(piece) => text
+                .char_indices()
+                .find_map(|(at, _)| self.strip(piece, text.get(at..)?)),
         }
-        text.char_indices()
-            .find_map(|(at, _)| self.strip(piece, text.get(at..)?))
     }
 
     fn ends(&self, piece: &Piece, text: &str) -> bool {
+        let wanted = match piece {
+            Piece::Literal(literal) => return text.ends_with(&**literal),
+            Piece::Chars(chars) => chars,
+        };
         let mut chars = text.chars().rev();
-        piece.chars.iter().rev().all(|wanted| {
+        wanted.iter().rev().all(|wanted| {
             chars
                 .next()
                 .is_some_and(|found| wanted.is_none_or(|wanted| wanted == self.fold(found)))
         })
+    }
+}
+
+impl Piece {
+    fn new(run: &[Option<char>], ignore_case: bool) -> Self {
+        let literal = run.iter().copied().collect::<Option<String>>();
+        match literal.filter(|_| !ignore_case) {
+            Some(literal) => Self::Literal(literal.into()),
+            None if ignore_case => Self::Chars(
+                run.iter()
+                    .map(|c| c.map(|c| c.to_ascii_lowercase()))
+                    .collect(),
+            ),
+            None => Self::Chars(run.into()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Literal(literal) => literal.is_empty(),
+            Self::Chars(chars) => chars.is_empty(),
+        }
+    }
+}
+
+impl Sought {
+    fn new(piece: Piece) -> Self {
+        match piece {
+            Piece::Literal(literal) => {
+                Self::Literal(Box::new(Finder::new(literal.as_bytes()).into_owned()))
+            }
+            piece => Self::Piece(piece),
+        }
     }
 }
 

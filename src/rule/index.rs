@@ -5,13 +5,13 @@
 pub struct IndexPattern {
     /// As written.
     pub text: String,
-    patterns: Vec<Pattern>,
+    patterns: Box<[Pattern]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pattern {
     excludes: bool,
-    parts: Vec<Part>,
+    parts: Box<[Part]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,13 +48,13 @@ impl IndexPattern {
 
     /// The index, when the pattern is the name of one: events that do not say where they go must go there.
     pub fn only(&self) -> Option<&str> {
-        match self.patterns.as_slice() {
+        match &*self.patterns {
             [
                 Pattern {
                     excludes: false,
                     parts,
                 },
-            ] => match parts.as_slice() {
+            ] => match &**parts {
                 [Part::Literal(name)] => Some(name),
                 _ => None,
             },
@@ -99,14 +99,14 @@ impl Pattern {
         // `cluster:index` searches another cluster; events do not say from which they would be.
         let name = name.rsplit_once(':').map_or(name, |(_, name)| name);
         let parts = match name {
-            "_all" => vec![Part::Any],
+            "_all" => [Part::Any].into(),
             _ => parts(name, style),
         };
         Self { excludes, parts }
     }
 }
 
-fn parts(name: &str, style: IndexStyle) -> Vec<Part> {
+fn parts(name: &str, style: IndexStyle) -> Box<[Part]> {
     // `<logstash-{now/d}>`: date math in an index name.
     let (name, date_math) = match name
         .strip_prefix('<')
@@ -151,7 +151,7 @@ fn parts(name: &str, style: IndexStyle) -> Vec<Part> {
     if !literal.is_empty() {
         parts.push(Part::Literal(literal));
     }
-    parts
+    parts.into()
 }
 
 /// Skips to the end of `{now/d{yyyy.MM}}`, whose `{` is read already.

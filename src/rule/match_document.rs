@@ -2,7 +2,7 @@
 
 use super::key::joined_text;
 use super::{Match, MatchBody, QueryKey, Rule};
-use crate::config::Properties;
+use crate::config::{Node, Packed};
 use crate::event::json::parse_document;
 use crate::event::{Document, Field, RawEvent, Timestamp};
 use base64::Engine as _;
@@ -50,7 +50,7 @@ impl Rule {
             document.insert("_index".to_owned(), Value::from(index));
         }
         let query_key = self.query_key.clone().filter(QueryKey::is_compound);
-        let aggregation_key = listed_aggregation_key(&self.properties);
+        let aggregation_key = listed_aggregation_key(&self.options);
         for key in [query_key, aggregation_key].into_iter().flatten() {
             let text = compound_text(&key, &whole);
             document.insert(key.name, Value::from(text));
@@ -86,9 +86,10 @@ fn content_id(bytes: &[u8]) -> String {
 }
 
 /// `aggregation_key`, when it is a list: ElastAlert then joins it even if it is of one field.
-fn listed_aggregation_key(properties: &Properties) -> Option<QueryKey> {
-    properties.get("aggregation_key")?.as_seq()?;
-    QueryKey::new(&properties.texts("aggregation_key"))
+fn listed_aggregation_key(options: &Packed) -> Option<QueryKey> {
+    let key = options.get("aggregation_key")?;
+    let fields: Vec<String> = key.as_seq()?.iter().map(Node::key_text).collect();
+    QueryKey::new(&fields)
 }
 
 fn compound_text(key: &QueryKey, document: &Document) -> String {
@@ -104,13 +105,14 @@ struct Kept {
 impl Kept {
     fn new(rule: &Rule, include: &[String]) -> Self {
         let mut patterns = include.to_vec();
+        let properties = rule.properties();
         for option in [
             "query_key",
             "aggregation_key",
             "compare_key",
             "top_count_keys",
         ] {
-            patterns.extend(rule.properties.texts(option));
+            patterns.extend(properties.texts(option));
         }
         patterns.push(rule.time.path.as_str().to_owned());
         let own_field = |pattern: &String| pattern.strip_suffix(".keyword").map(str::to_owned);

@@ -42,7 +42,7 @@ pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
 pub use view::{LOOKED_AT, Wanted, WindowView};
 
-use crate::config::Properties;
+use crate::config::{Packed, Properties};
 use crate::filter::Filter;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -76,17 +76,24 @@ pub struct Rule {
     /// `realert_key`: names the silence; default the rule's name.
     pub realert_key: String,
     /// `aggregation` and what belongs to it.
-    pub aggregation: Option<Aggregation>,
+    pub aggregation: Option<Box<Aggregation>>,
     /// `limit_execution`: when it runs; `None`: always.
     pub hours: Option<Hours>,
     /// `top_count_keys`: what is kept of each event to count it.
-    pub counted: Option<Counted>,
+    pub counted: Option<Box<Counted>>,
     /// `alert_time_limit` of the configuration.
     pub alert_time_limit: Duration,
     /// Every option, the configuration's and the defaults included: texts can print them.
-    pub properties: Properties,
+    pub options: Packed,
     /// Two versions of a rule with the same value keep their state; a hash over what the state depends on.
     pub state_fingerprint: u64,
+}
+
+impl Rule {
+    /// Its options, unpacked: for whoever looks at several of them.
+    pub fn properties(&self) -> Properties {
+        self.options.unpack()
+    }
 }
 
 /// `aggregation`: matches are collected and sent as one alert.

@@ -112,6 +112,64 @@ fn events_that_trip_nothing_allocate_nothing() {
     assert!(some < 20, "{some}");
 }
 
+/// What the program grows by when it loads so many rules of many sites, in bytes.
+#[cfg(target_os = "linux")]
+fn grown_by(count: usize) -> u64 {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    std::fs::create_dir(&rules).unwrap();
+    for number in 0..count {
+        let site = number / 4;
+        let kind = match number % 4 {
+            0 => "any",
+            1 => "frequency\nnum_events: 20\ntimeframe: {minutes: 1}\nquery_key: ip_client",
+            2 => {
+                "cardinality\ncardinality_field: ip_client\nmax_cardinality: 9\ntimeframe: {minutes: 1}"
+            }
+            _ => "new_term\nfields: [ip_client]\nterms_window_size: {days: 1}",
+        };
+        let text = format!(
+            r#"name: rule-{number}
+type: {kind}
+index: waf
+timestamp_field: time
+filter:
+- query_string:
+    query: 'policy_name:"site{site}" AND geoip.country_code2:("JP" OR "GB" OR "KR") AND uri.keyword:\/app{number}*'
+alert: debug
+"#
+        );
+        std::fs::write(rules.join(format!("{number}.yaml")), text).unwrap();
+    }
+    let event = folder.path().join("events");
+    std::fs::write(&event, "{}\n").unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tripline"))
+        .current_dir(folder.path())
+        .args([
+            "bench", "--format", "json", "--part", "decide", "--rounds", "1",
+        ])
+        .arg("--rules")
+        .arg(&rules)
+        .arg("--data")
+        .arg(&event)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(told["rules"], count, "{text}");
+    told["bytes_per_rule"].as_u64().unwrap() * count as u64
+}
+
+/// A rule takes some four kilobytes; the bound leaves room for what an allocator does with them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_rule_takes_little_memory() {
+    // What is there once for all rules falls out of the difference.
+    let (few, many) = (500, 2500);
+    let a_rule = grown_by(many).saturating_sub(grown_by(few)) / (many - few) as u64;
+    assert!((1000..8000).contains(&a_rule), "{a_rule} bytes a rule");
+}
+
 #[test]
 fn decided_together_as_alone() {
     let folder = tempfile::tempdir().unwrap();

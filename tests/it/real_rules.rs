@@ -120,7 +120,7 @@ fn errors(path: &Path) -> Vec<Problem> {
             working_directory: directory.to_owned(),
             transport: Arc::new(World::new(Box::new(std::io::sink()))),
         };
-        problems.extend(exits(&rule.properties, &build, &process).1);
+        problems.extend(exits(&rule.properties(), &build, &process).1);
     }
     problems.retain(Problem::is_error);
     problems

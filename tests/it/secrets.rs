@@ -192,7 +192,7 @@ fn no_alerter_shows_its_secrets() {
         let text = rule(entry);
         let (rule, problems) = load(&text, directory.path());
         let rule = rule.unwrap_or_else(|| panic!("{text}\n{problems:?}"));
-        let (exits, found) = exits(&rule.properties, &build, &process);
+        let (exits, found) = exits(&rule.properties(), &build, &process);
         assert_eq!(exits.len(), 1, "{text}\n{found:?}");
         for problem in problems.iter().chain(&found) {
             assert_hidden(entry.name, &problem.to_string());

@@ -1,7 +1,7 @@
 use super::*;
 use crate::alert::{BodyStyle, Process, Template};
 use crate::alerter::{Alerter, SendError};
-use crate::config::{Data, Node, Properties, Span};
+use crate::config::{Data, Node, Packed, Properties, Span};
 use crate::engine::{AlertId, PendingAlert};
 use crate::event::{Document, FieldPath};
 use crate::filter::{Filter, Mapping};
@@ -201,7 +201,7 @@ pub(in crate::alerter) fn rule(name: &str) -> Rule {
         aggregation: None,
         hours: None,
         alert_time_limit: hour,
-        properties: Properties::default(),
+        options: Packed::default(),
         state_fingerprint: 0,
     }
 }

@@ -93,7 +93,8 @@ struct Outcome {
     memory: Memory,
 }
 
-/// What the process had in memory, in bytes, as far as the system tells.
+/// What the process had in memory, in bytes, as far as the system tells. But for the peak, what is read from the program's own file is left out: it is as
+/// much for one rule as for many.
 struct Memory {
     before: Option<u64>,
     rules: Option<u64>,
@@ -112,10 +113,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<i32> {
             Err(problem) => anyhow::bail!("{problem}"),
         }
     }
-    let before = status("VmRSS:");
+    let before = status("RssAnon:");
     let started = Instant::now();
     let loaded = loader(config, None, false)?.load_files(&files);
-    let with_rules = status("VmRSS:");
+    let with_rules = status("RssAnon:");
     let rules = loaded.rules.rules.len();
     if rules == 0 {
         report(&loaded.problems);
@@ -123,7 +124,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<i32> {
     }
     let decider = Decider::new(Arc::clone(&loaded.rules));
     let load = started.elapsed();
-    let compiled = status("VmRSS:");
+    let compiled = status("RssAnon:");
 
     let mut events: Vec<RawEvent> = data::read(&args.data)?
         .into_iter()

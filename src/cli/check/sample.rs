@@ -87,7 +87,8 @@ impl Sample {
     /// What the sample says about a rule; and a line on how many events it matches.
     pub(super) fn hold_against(&self, rule: &Rule) -> (Vec<Problem>, String) {
         let mut problems: Vec<Problem> = Vec::new();
-        let filter = rule.properties.get("filter");
+        let properties = rule.properties();
+        let filter = properties.get("filter");
         problems.extend(filter.into_iter().flat_map(|node| self.unfit(rule, node)));
         let mut held = IndexSet::new();
         for name in rule.filter.fields() {
@@ -95,7 +96,7 @@ impl Sample {
             problems.extend(self.missing(&name, &place));
             held.insert(name);
         }
-        let named = naming(rule).filter_map(|option| rule.properties.get(option));
+        let named = naming(rule).filter_map(|option| properties.get(option));
         // `fields` of new_term may have lists in its list.
         for item in named.flat_map(items).flat_map(items) {
             let name = item.as_str().unwrap_or_default();
@@ -118,7 +119,8 @@ impl Sample {
     /// Clauses that do not work on what the fields hold. They are no errors for a stream, whose next event may hold something else.
     fn unfit(&self, rule: &Rule, filter: &Node) -> Vec<Problem> {
         let [dynamic, logstash] = &self.taught;
-        let mapping = match rule.properties.get("mapping").map(Node::as_str) {
+        let mapping = rule.options.get("mapping");
+        let mapping = match mapping.as_ref().map(Node::as_str) {
             None | Some(Some("dynamic")) => dynamic,
             Some(Some("logstash")) => logstash,
             // What does not fit in a mapping of its own is an error of the rule.
@@ -186,9 +188,9 @@ impl Sample {
             *reasons.entry(asks.to_owned()).or_default() += 1;
         }
         let place = rule
-            .properties
+            .options
             .get("filter")
-            .map_or_else(Span::nowhere, |node| node.span.clone());
+            .map_or_else(Span::nowhere, |node| node.span);
         let mut message = format!("none of the {} events matches", self.documents.len());
         if let Some((asks, count)) = reasons.iter().max_by_key(|(_, count)| **count) {
             let _infallible = write!(message, "; {count} fail at: {asks}");

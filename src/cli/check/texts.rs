@@ -39,7 +39,7 @@ pub(super) fn try_on(
     for exit in exits {
         let mut lacking = Vec::new();
         for field in exit.template.fields() {
-            if !field.is_in(first, &rule.properties) {
+            if !field.is_in(first, rule) {
                 lacking.extend(sample.missing(field.name(), field.span));
             }
         }
@@ -72,7 +72,8 @@ pub(super) fn try_on(
 
 /// What the engine and the rule's type add to a match, each with a value of its kind.
 fn added(rule: &Rule) -> Document {
-    let option = |name| rule.properties.text(name).unwrap_or_default();
+    let properties = rule.properties();
+    let option = |name| properties.text(name).unwrap_or_default();
     let own = match option("type").as_str() {
         "spike" | "spike_aggregation" => json!({"spike_count": 2, "reference_count": 1}),
         "percentage_match" => {

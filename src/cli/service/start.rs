@@ -83,7 +83,7 @@ pub(super) async fn learn(config: &Config, program: &Program, state: &mut State,
     };
     let rules = program.rules.iter().filter_map(|entry| {
         let learning = entry.rule.kind.learning()?;
-        let (es, _) = EsConfig::of_rule(&entry.rule.properties);
+        let (es, _) = EsConfig::of_rule(&entry.rule.properties());
         (es.is_some() && knows_nothing(&entry.rule.name)).then_some((&entry.rule, learning))
     });
     let mut memories = Vec::new();

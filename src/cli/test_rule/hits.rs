@@ -91,7 +91,7 @@ impl Query<'_> {
 
     /// Says which fields that the rule names are not in a document.
     fn warn_of_missing(&self, document: &Document) {
-        let properties = &self.rule.properties;
+        let properties = self.rule.properties();
         let is_missing = |field: &String| {
             !FieldPath::new(field.as_str())
                 .get_some(document)

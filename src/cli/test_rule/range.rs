@@ -75,7 +75,7 @@ impl Range {
 
     /// What a rule is run over: unless the arguments say how long, one with a `timeframe` needs a little more than that.
     pub(super) fn for_run(self, rule: &Rule) -> Self {
-        match rule.properties.duration("timeframe") {
+        match rule.properties().duration("timeframe") {
             Some(timeframe) if self.asked_for != AskedFor::Start => Self {
                 start: self.end.minus(timeframe + timeframe / 100),
                 ..self

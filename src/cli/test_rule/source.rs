@@ -35,7 +35,7 @@ pub trait Source {
 /// # Errors
 /// There is none, or it cannot be used.
 pub(in crate::cli) fn server(rule: &Rule) -> anyhow::Result<Box<dyn Source>> {
-    let (config, problems) = EsConfig::of_rule(&rule.properties);
+    let (config, problems) = EsConfig::of_rule(&rule.properties());
     if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
         anyhow::bail!("Elasticsearch cannot be used: {problem}");
     }
@@ -85,7 +85,7 @@ pub(in crate::cli) fn request(rule: &Rule, range: Range, page_size: u32) -> Requ
     let time_field = rule.time.path.as_str();
     let (from, to) = (time_value(rule, range.start), time_value(rule, range.end));
     Request {
-        index: match rule.properties.bool("use_strftime_index") {
+        index: match rule.properties().bool("use_strftime_index") {
             Some(true) => without_dates(&rule.index.text),
             _ => rule.index.text.clone(),
         },
@@ -119,7 +119,7 @@ fn time_value(rule: &Rule, time: WallTime) -> Value {
         TimeFormat::UnixMillis => time.0.div_euclid(1000).into(),
         TimeFormat::UnixMicros => time.0.into(),
         TimeFormat::Custom(_) => {
-            let format = rule.properties.text("timestamp_format");
+            let format = rule.properties().text("timestamp_format");
             let civil = Timestamp {
                 micros: time.0,
                 offset_seconds: 0,

@@ -185,7 +185,8 @@ fn remembered(rule: &Rule, config: &Config) -> Duration {
     if let Some(learning) = rule.kind.learning() {
         return learning.window;
     }
-    let option = |name: &str| rule.properties.duration(name);
+    let properties = rule.properties();
+    let option = |name: &str| properties.duration(name);
     let timeframe = option("timeframe").unwrap_or_default();
     let buffer_time = option("buffer_time").unwrap_or(config.buffer_time);
     // Two windows for a spike, and what the first of them needs.

@@ -71,7 +71,7 @@ async fn learn(
     range: Range,
     now: WallTime,
 ) -> anyhow::Result<Filled> {
-    let (es, problems) = EsConfig::of_rule(&rule.properties);
+    let (es, problems) = EsConfig::of_rule(&rule.properties());
     if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
         anyhow::bail!("Elasticsearch cannot be used: {problem}");
     }

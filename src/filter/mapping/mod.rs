@@ -230,6 +230,13 @@ impl Mapping {
         Arc::ptr_eq(&self.dynamic, &other.dynamic)
     }
 
+    /// Whether it is the very same, not one like it.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.fields, &other.fields)
+            && self.types_like(other)
+            && self.unmapped == other.unmapped
+    }
+
     /// Everything an unmapped member can turn out to be.
     pub(super) fn candidates(&self) -> &[Candidate] {
         self.dynamic.candidates()

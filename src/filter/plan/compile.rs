@@ -396,7 +396,7 @@ impl Compiler {
         let inner = self.query(query);
         self.scope.nested = outside;
         Plan::Nested {
-            path: place,
+            path: Box::new(place),
             inner: Box::new(inner),
         }
     }

@@ -37,10 +37,10 @@ impl Plan {
     pub(super) fn leaf(field: &Arc<Field>, test: Test) -> Self {
         match test {
             Test::Never(reason) => Self::None(reason),
-            test => Self::Leaf(Leaf {
+            test => Self::Leaf(Box::new(Leaf {
                 field: Arc::clone(field),
                 test,
-            }),
+            })),
         }
     }
 }

@@ -8,6 +8,7 @@ mod lucene;
 mod numbers;
 mod ranges;
 mod several;
+mod shared;
 mod simple;
 mod strings;
 mod test;
@@ -20,6 +21,8 @@ use std::sync::{Arc, OnceLock};
 
 pub(super) use absent::is_absent;
 pub(super) use compile::{NOT_THERE, compile, problems_beside_absent};
+pub use shared::Shared;
+pub(super) use shared::{hash_of, hash_test};
 pub(super) use strings::StringTest;
 pub(super) use test::{Phrase, Test};
 
@@ -37,11 +40,11 @@ pub(super) enum Plan {
     /// Not this.
     Not(Box<Plan>),
     /// A value of a field passes a test.
-    Leaf(Leaf),
+    Leaf(Box<Leaf>),
     /// Fields the mapping does not name: what is tested depends on what the event's value is.
     ByEvent(Arc<ByEvent>),
     /// An element of a nested object fulfils all of it.
-    Nested { path: Path, inner: Box<Plan> },
+    Nested { path: Box<Path>, inner: Box<Plan> },
     /// At least as many of these as a number in the document says.
     TermsSet { minimum: Arc<Field>, of: Vec<Plan> },
 }

@@ -39,10 +39,10 @@ fn join<'p>(group: &[&'p Plan]) -> Cow<'p, Plan> {
                 Plan::Leaf(leaf) => Some(&leaf.test),
                 _ => None,
             });
-            Cow::Owned(Plan::Leaf(Leaf {
+            Cow::Owned(Plan::Leaf(Box::new(Leaf {
                 field: Arc::clone(&first.field),
                 test: any_test(tests),
-            }))
+            })))
         }
         [Plan::ByEvent(first), ..] => {
             let all: Vec<&ByEvent> = group

@@ -4,11 +4,11 @@ use super::alternatives::joined;
 use super::{Condition, ConditionId, List, Probe, Typing, Values};
 use crate::filter::anchor::{anchors, is_vague};
 use crate::filter::mapping::{Kind, Source};
-use crate::filter::plan::{ByEvent, Leaf, Names, Plan, StringTest, Test, Variant};
+use crate::filter::plan::{ByEvent, Leaf, Names, Plan, Variant, hash_of, hash_test};
 use crate::filter::values::Path;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 /// From how many alternatives on the sieve looks for each of them.
@@ -272,71 +272,6 @@ fn is_all_projectable(plan: &Plan) -> bool {
         Plan::Every(of) | Plan::AtLeast { of, .. } => of.iter().all(is_all_projectable),
         Plan::Not(inner) => is_all_projectable(inner),
         plan => is_projectable(plan),
-    }
-}
-
-/// A number that is the same for equal plans.
-fn hash_of(by_event: &ByEvent) -> u64 {
-    let mut hasher = FixedState::default().build_hasher();
-    if let Names::One { path, .. } = &by_event.names {
-        path.as_str().hash(&mut hasher);
-    }
-    for variant in &by_event.variants {
-        hash_plan(&variant.main, &mut hasher);
-        for (_, plan) in &variant.sub_fields {
-            hash_plan(plan, &mut hasher);
-        }
-    }
-    hasher.finish()
-}
-
-fn hash_plan(plan: &Plan, hasher: &mut impl Hasher) {
-    match plan {
-        Plan::Leaf(leaf) => hash_test(&leaf.test, hasher),
-        Plan::Every(of) | Plan::AtLeast { of, .. } => {
-            of.len().hash(hasher);
-            of.iter().for_each(|plan| hash_plan(plan, hasher));
-        }
-        Plan::Not(inner) => hash_plan(inner, hasher),
-        Plan::All
-        | Plan::None(_)
-        | Plan::ByEvent(_)
-        | Plan::Nested { .. }
-        | Plan::TermsSet { .. } => std::mem::discriminant(plan).hash(hasher),
-    }
-}
-
-/// Hashes what is in a set, whatever its order.
-fn hash_all<T: Hash>(of: impl Iterator<Item = T>, hasher: &mut impl Hasher) {
-    let one = FixedState::default();
-    let sum = of.fold(0_u64, |sum, item| sum.wrapping_add(one.hash_one(item)));
-    sum.hash(hasher);
-}
-
-fn hash_test(test: &Test, hasher: &mut impl Hasher) {
-    std::mem::discriminant(test).hash(hasher);
-    match test {
-        Test::Term(test) => match test {
-            StringTest::Is(text)
-            | StringTest::IsIgnoringCase(text)
-            | StringTest::StartsWith { start: text, .. }
-            | StringTest::Wildcard { pattern: text, .. }
-            | StringTest::Regexp { pattern: text, .. }
-            | StringTest::Near { term: text, .. } => text.hash(hasher),
-            StringTest::IsOneOf(texts) => hash_all(texts.iter(), hasher),
-            StringTest::Between { lower, upper } => (lower, upper).hash(hasher),
-        },
-        Test::Phrase(phrase) => phrase.terms.hash(hasher),
-        Test::Whole { first, last } => (first, last).hash(hasher),
-        Test::Unsigned { first, last } => (first, last).hash(hasher),
-        Test::WholeOneOf(numbers) => hash_all(numbers.iter(), hasher),
-        Test::Float { lower, upper } => {
-            (lower.value.to_bits(), upper.value.to_bits()).hash(hasher);
-        }
-        Test::Date(date) => date.written.hash(hasher),
-        Test::Ip { first, last } => (first, last).hash(hasher),
-        Test::AnyOf(tests) => tests.iter().for_each(|test| hash_test(test, hasher)),
-        Test::Exists | Test::Range(_) | Test::Never(_) => {}
     }
 }
 

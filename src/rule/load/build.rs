@@ -7,7 +7,7 @@ use super::{
 };
 use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{
-    Data, Mapping, Node, OptionSpec, Problem, Properties, Span, check, duration, opt,
+    Data, Mapping, Node, OptionSpec, Packed, Problem, Properties, Span, check, duration, opt,
     without_effect,
 };
 use crate::event::python;
@@ -73,6 +73,7 @@ pub(super) fn build(
         .with_secrets(Arc::clone(&common.secrets));
     let mut builder = Builder {
         loader,
+        common,
         properties,
         place: place.clone(),
         problems,
@@ -93,6 +94,8 @@ pub(super) struct ForAll {
     secrets: Arc<[&'static str]>,
     /// What rules lack: from the configuration, then ElastAlert's defaults for what texts can print.
     defaults: Arc<Mapping>,
+    /// What their filters have alike.
+    filters: filter::Shared,
 }
 
 impl ForAll {
@@ -128,6 +131,7 @@ impl ForAll {
         Self {
             secrets: secrets.map(|option| option.name).collect(),
             defaults: Arc::new(Mapping(defaults)),
+            filters: filter::Shared::default(),
         }
     }
 }
@@ -148,13 +152,13 @@ fn complete(path: &Path, own: &Mapping, defaults: &Mapping) -> Mapping {
     complete
 }
 
-/// The options with what ElastAlert works out for the rule: texts can print it.
-fn printable(
+/// What ElastAlert works out for the rule beside its options: texts can print it.
+fn worked_out(
     properties: &Properties,
     path: &Path,
     realert: Duration,
     list_clause: Option<Node>,
-) -> Properties {
+) -> Mapping {
     let nowhere = Span::nowhere();
     let node = |data| Node {
         data,
@@ -184,11 +188,12 @@ fn printable(
         };
         changed.push((text("filter"), whole));
     }
-    properties.overlaid(&Mapping(changed))
+    Mapping(changed)
 }
 
 struct Builder<'a> {
     loader: &'a Loader<'a>,
+    common: &'a ForAll,
     properties: Properties,
     place: Span,
     problems: Vec<Problem>,
@@ -276,13 +281,16 @@ impl Builder<'_> {
                 .properties
                 .text("realert_key")
                 .unwrap_or_else(|| name.clone()),
-            counted: Counted::of(&self.properties, aggregation.as_ref()),
-            aggregation,
+            counted: Counted::of(&self.properties, aggregation.as_ref()).map(Box::new),
+            aggregation: aggregation.map(Box::new),
             hours,
             alert_time_limit: service.alert_time_limit,
             state_fingerprint: fingerprint::of(&self.properties, entry),
             name,
-            properties: printable(&self.properties, path, realert, list_clause),
+            options: Packed::new(
+                &self.properties,
+                &worked_out(&self.properties, path, realert, list_clause),
+            ),
         })
     }
 
@@ -414,8 +422,9 @@ impl Builder<'_> {
         let written = self.properties.get("filter").and_then(Node::as_seq);
         let hints = filter::hints(written.unwrap_or_default(), mapping);
         match Filter::load(&clauses, mapping) {
-            Ok(filter) => {
+            Ok(mut filter) => {
                 self.problems.extend(hints);
+                filter.share(&self.common.filters);
                 Some(filter)
             }
             Err(found) => {

@@ -65,16 +65,17 @@ impl Edit {
 impl Rule {
     /// How this rule differs from its version before.
     pub fn edit_since(&self, before: &Rule) -> Edit {
-        let names: BTreeSet<String> = [self, before]
+        let (now, then) = (self.properties(), before.properties());
+        let names: BTreeSet<String> = [&now, &then]
             .iter()
-            .flat_map(|rule| rule.properties.iter())
+            .flat_map(|properties| properties.iter())
             .map(|(name, _)| name.key_text())
             .collect();
         let mut edited: Vec<String> = names
             .into_iter()
             // A file may be moved.
             .filter(|name| name != "rule_file")
-            .filter(|name| self.properties.value(name) != before.properties.value(name))
+            .filter(|name| now.value(name) != then.value(name))
             .collect();
         let entry = RULE_TYPES.iter().find(|entry| entry.name == self.type_name);
         if self.state_fingerprint == before.state_fingerprint {

@@ -38,14 +38,15 @@ pub(super) fn clause(
 impl Rule {
     /// The rule's filter without the clause of its list, which `elastalert-test-rule` does not ask for.
     pub fn written_filter(&self) -> Vec<Value> {
-        let Some(filter) = self.properties.get("filter") else {
+        let Some(filter) = self.options.get("filter") else {
             return Vec::new();
         };
-        let list = self.properties.get(self.type_name).map(|list| &list.span);
+        let list = self.options.get(self.type_name).map(|list| list.span);
         // The clause has the list's place.
         let is_written = |clause: &&Node| {
             let place = |span: &Span| (span.path().to_owned(), span.start);
-            list.is_none_or(|list| place(list) != place(&clause.span))
+            list.as_ref()
+                .is_none_or(|list| place(list) != place(&clause.span))
         };
         let clauses = filter.as_seq().unwrap_or_default().iter();
         clauses.filter(is_written).map(Node::to_value).collect()

@@ -121,11 +121,13 @@ impl Loader<'_> {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         let part = files.len().div_ceil(threads).max(1);
         let common = build::ForAll::of(self);
-        let load = |files: &[PathBuf]| -> Vec<FromFile> {
-            let files = files.iter();
-            files
-                .map(|file| self.file(file, switched_off, &common))
-                .collect()
+        let load = |files: &[PathBuf]| -> (Vec<FromFile>, Vec<PathBuf>) {
+            let mut read = Vec::with_capacity(files.len());
+            let loaded = files
+                .iter()
+                .map(|file| self.file(file, switched_off, &common, &mut read))
+                .collect();
+            (loaded, read)
         };
         let parts = std::thread::scope(|scope| {
             let mut parts = files.chunks(part);
@@ -140,8 +142,12 @@ impl Loader<'_> {
         });
         let mut loaded = Loaded::default();
         let mut names = HashMap::new();
-        for (path, from_file) in files.iter().zip(parts.into_iter().flatten()) {
-            loaded.add(path, from_file, &mut names);
+        let mut paths = files.iter();
+        for (from_files, read) in parts {
+            loaded.files.extend(read);
+            for (from_file, path) in from_files.into_iter().zip(&mut paths) {
+                loaded.add(path, from_file, &mut names);
+            }
         }
         // A default in the configuration, or an import, is wrong once, not once per rule.
         let mut seen = HashSet::new();
@@ -152,10 +158,17 @@ impl Loader<'_> {
         loaded
     }
 
-    fn file(&self, path: &Path, switched_off: SwitchedOff, common: &build::ForAll) -> FromFile {
-        let (mut problems, mut files) = (Vec::new(), Vec::new());
+    /// Loads a file; `files` gets every file that is read for it or should be.
+    fn file(
+        &self,
+        path: &Path,
+        switched_off: SwitchedOff,
+        common: &build::ForAll,
+        files: &mut Vec<PathBuf>,
+    ) -> FromFile {
+        let mut problems = Vec::new();
         let mut content = Content::Nothing;
-        if let Some(written) = import::read(path, self.environment, &mut problems, &mut files) {
+        if let Some(written) = import::read(path, self.environment, &mut problems, files) {
             files.extend(types::list_files(&written.options, self.working_directory));
             let name = disabled(&written.options, path);
             content = match name.filter(|_| switched_off == SwitchedOff::Disabled) {
@@ -166,22 +179,18 @@ impl Loader<'_> {
                     match rule {
                         // A test runs at any hour, as elastalert-test-rule does.
                         Ok(rule) if switched_off == SwitchedOff::Loaded => {
-                            Content::Rule(Box::new(Rule {
+                            Content::Rule(Arc::new(Rule {
                                 hours: None,
                                 ..rule
                             }))
                         }
-                        Ok(rule) => Content::Rule(Box::new(rule)),
+                        Ok(rule) => Content::Rule(Arc::new(rule)),
                         Err(options) => Content::Broken(options),
                     }
                 }
             };
         }
-        FromFile {
-            content,
-            problems,
-            files,
-        }
+        FromFile { content, problems }
     }
 }
 
@@ -189,12 +198,11 @@ impl Loader<'_> {
 struct FromFile {
     content: Content,
     problems: Vec<Problem>,
-    files: Vec<PathBuf>,
 }
 
 /// What a rule file holds.
 enum Content {
-    Rule(Box<Rule>),
+    Rule(Arc<Rule>),
     /// A rule that cannot run.
     Broken(Properties),
     /// A rule that is switched off, by name.
@@ -204,10 +212,9 @@ enum Content {
 }
 
 impl Loaded {
-    /// Adds what a file holds; `names` are those of the rules so far, with where they are written.
-    fn add(&mut self, path: &Path, from_file: FromFile, names: &mut HashMap<String, Span>) {
+    /// Adds what a file holds; `names` are those of the rules so far, with their places in the list.
+    fn add(&mut self, path: &Path, from_file: FromFile, names: &mut HashMap<String, usize>) {
         self.problems.extend(from_file.problems);
-        self.files.extend(from_file.files);
         let rule = match from_file.content {
             Content::Rule(rule) => rule,
             Content::Broken(options) => return self.broken.push((path.to_owned(), options)),
@@ -217,25 +224,25 @@ impl Loaded {
             }
             Content::Nothing => return,
         };
-        let place = name_place(&rule);
-        if let Some(other) = names.get(&rule.name) {
+        let known = names.get(&rule.name).and_then(|at| self.rules.get(*at));
+        if let Some(other) = known {
             let message = format!("two rules are called `{}`", rule.name);
-            let problem = Problem::error("E0704", &place, message)
-                .related(other, "the other one is here, and runs")
+            let problem = Problem::error("E0704", &name_place(&rule), message)
+                .related(&name_place(other), "the other one is here, and runs")
                 .help("give it another `name`");
             self.problems.push(problem);
             return;
         }
-        names.insert(rule.name.clone(), place);
-        self.rules.push(Arc::from(rule));
+        names.insert(rule.name.clone(), self.rules.len());
+        self.rules.push(rule);
     }
 }
 
 /// Where a rule's name is written, else its type.
 fn name_place(rule: &Rule) -> Span {
     let written = |name| {
-        let node: Option<&Node> = rule.properties.get(name);
-        node.map(|node| node.span.clone())
+        let node = rule.options.get(name);
+        node.map(|node| node.span)
             .filter(|span| !span.path().as_os_str().is_empty())
     };
     written("name")

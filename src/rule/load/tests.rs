@@ -106,7 +106,7 @@ smtp_host: \"127.0.0.1\"
     assert_eq!(rule.realert_key, rule.name);
     assert_eq!(rule.alert_time_limit, Duration::from_secs(3600));
     assert!(rule.index.matches("log-virocana-asm") && !rule.index.matches("log"));
-    assert_eq!(rule.properties.text("priority").as_deref(), Some("2"));
+    assert_eq!(rule.properties().text("priority").as_deref(), Some("2"));
     let problems = folder.problems();
     let [problem] = &problems[..] else {
         panic!("{problems:?}")
@@ -184,7 +184,7 @@ fn what_the_configuration_has_of_them_is_its_own_matter() {
         &[("r.yaml", BASE)],
     );
     assert_eq!(
-        folder.rule().properties.text("priority").as_deref(),
+        folder.rule().properties().text("priority").as_deref(),
         Some("high")
     );
 }
@@ -194,7 +194,7 @@ fn the_clause_of_a_list_is_part_of_the_filter_that_texts_print() {
     let rule = "name: x\nindex: i\nalert: debug\ntype: blacklist\ncompare_key: a\nblacklist: [b]\nfilter: [{term: {c: d}}]\n";
     let filter = |rule: &str| {
         let rule = Folder::new("", &[("r.yaml", rule)]).rule();
-        rule.properties
+        rule.properties()
             .get("filter")
             .unwrap()
             .to_value()
@@ -324,14 +324,14 @@ fn imports_fill_what_the_rule_lacks() {
         ("x", "two"),
         "own names win, later imports win"
     );
-    assert_eq!(rule.properties.text("owner").as_deref(), Some("three"));
+    assert_eq!(rule.properties().text("owner").as_deref(), Some("three"));
     assert_eq!(
-        rule.properties.text("category").as_deref(),
+        rule.properties().text("category").as_deref(),
         Some("four"),
         "beside the importing file"
     );
     assert_eq!(
-        rule.properties.value("filter").unwrap(),
+        rule.properties().value("filter").unwrap(),
         serde_json::json!([
             {"term": {"f": "one"}},
             {"term": {"f": "three"}},
@@ -339,7 +339,7 @@ fn imports_fill_what_the_rule_lacks() {
             {"term": {"f": "own"}},
         ])
     );
-    assert!(!rule.properties.contains("import"));
+    assert!(!rule.properties().contains("import"));
 }
 
 #[test]
@@ -484,15 +484,15 @@ fn references_stand_for_other_options() {
     )
     .rule();
     assert_eq!(
-        rule.properties.text("alert_subject").as_deref(),
+        rule.properties().text("alert_subject").as_deref(),
         Some("red")
     );
     assert_eq!(
-        rule.properties.text("alert_text").as_deref(),
+        rule.properties().text("alert_text").as_deref(),
         Some("$none$")
     );
     assert_eq!(
-        rule.properties.value("list").unwrap(),
+        rule.properties().value("list").unwrap(),
         serde_json::json!([{"a": "red"}])
     );
 }

@@ -53,7 +53,7 @@ fn run(
         Err(problems) => return Err(format!("not loaded:\n{}", lines(&problems))),
     };
     // No level passes elastalert2's schema; accepting a number is as good as refusing it.
-    let level = loaded.rule.properties.int("gelf_log_level");
+    let level = loaded.rule.properties().int("gelf_log_level");
     if expected.get("load_error").is_some() && level.is_some_and(|level| (0..8).contains(&level)) {
         return Ok(());
     }
@@ -214,14 +214,14 @@ fn load(case: &Value, directory: &Path, recorder: &Arc<Recorder>) -> Result<Load
         working_directory: directory.to_owned(),
         transport: recorder.clone(),
     };
-    let (exits, problems) = exits(&rule.properties, &build, &process);
+    let (exits, problems) = exits(&rule.properties(), &build, &process);
     if problems.iter().any(Problem::is_error) {
         return Err(problems);
     }
     Ok(Loaded {
         rule: Arc::clone(rule),
         exits,
-        preparation: Preparation::new(&rule.properties, &process)?,
+        preparation: Preparation::new(&rule.properties(), &process)?,
     })
 }
 

@@ -147,7 +147,7 @@ fn replay(case: &Value, rule: &Rule) -> Vec<Row> {
     let mut run = Run {
         rule,
         evaluator: Evaluator::new(rule),
-        template: Template::new(&rule.properties, &process).unwrap(),
+        template: Template::new(&rule.properties(), &process).unwrap(),
         rows: Vec::new(),
     };
     let start = instant(&case["schedule"]["start"]);

@@ -183,7 +183,8 @@ fn load(
     let Some(rule) = loaded.rules.into_iter().next() else {
         return Err(texts(&loaded.problems));
     };
-    let template = Template::new(&rule.properties, process).map_err(|found| texts(&found))?;
-    let preparation = Preparation::new(&rule.properties, process).map_err(|found| texts(&found))?;
+    let template = Template::new(&rule.properties(), process).map_err(|found| texts(&found))?;
+    let preparation =
+        Preparation::new(&rule.properties(), process).map_err(|found| texts(&found))?;
     Ok((rule, template, preparation))
 }

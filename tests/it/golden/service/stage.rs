@@ -137,10 +137,10 @@ impl<'c> Stage<'c> {
             let lines = |problems: Vec<tripline::config::Problem>| {
                 problems.iter().map(ToString::to_string).collect::<String>()
             };
-            let preparation = Preparation::new(&rule.properties, &process).map_err(lines)?;
+            let preparation = Preparation::new(&rule.properties(), &process).map_err(lines)?;
             templates.insert(
                 rule.name.clone(),
-                Arc::new(Template::new(&rule.properties, &process).map_err(lines)?),
+                Arc::new(Template::new(&rule.properties(), &process).map_err(lines)?),
             );
             entries.push(Arc::new(ProgramRule {
                 rule: Arc::clone(rule),
