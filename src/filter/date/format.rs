@@ -170,6 +170,8 @@ fn widen(elements: &mut [Element], digits: usize) {
 /// The patterns of a named format, best first.
 fn named(name: &str) -> Option<Vec<String>> {
     let (strict, base) = match name.strip_prefix("strict_") {
+        // Of the basic ones, only those with weeks have a strict kind.
+        Some(base) if base.starts_with("basic_") && !base.starts_with("basic_week") => return None,
         Some(base) => (true, base),
         None => (false, name),
     };

@@ -2,7 +2,6 @@
 
 use super::super::analysis::Analyzer;
 use super::super::dsl::{MatchMode, MatchOptions, MultiKind, MultiMatch, Operator, Scalar};
-use super::super::mapping::Kind;
 use super::Plan;
 use super::compile::{Compiler, Strictness};
 use super::field::Target;
@@ -85,12 +84,10 @@ impl Compiler {
         let mut groups: Vec<(Option<Arc<Analyzer>>, Vec<&Target>)> = Vec::new();
         for target in targets {
             let own = match target {
-                Target::Mapped(field) => match &field.kind {
-                    Kind::Text(own) => Some(own),
-                    _ => None,
-                },
-                Target::ByEvent(name) if self.scope.is_sub_field(name) => None,
-                Target::ByEvent(_) | Target::LikeByEvent(_) => self.scope.text_analyzer(),
+                Target::Mapped(field) => field.query_analyzer(false),
+                Target::Unmapped(_) => None,
+                Target::ByEvent { name, .. } if self.scope.is_sub_field(name) => None,
+                Target::ByEvent { .. } | Target::LikeByEvent { .. } => self.scope.text_analyzer(),
             };
             let analyzer = manner.analyzer.or(own).cloned();
             match groups.iter_mut().find(|(group, _)| *group == analyzer) {
