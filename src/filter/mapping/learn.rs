@@ -80,6 +80,14 @@ impl Student<'_> {
             if trimmed.split('.').any(|part| part.trim().is_empty()) {
                 return Err(Rejected::EmptyName);
             }
+            // Nothing at the end of a path makes no objects of the path.
+            if value.is_null()
+                && policy == Policy::Learn
+                && let Some((first, _)) = trimmed.split_once('.')
+                && self.known(&joined(prefix, first)).is_none()
+            {
+                continue;
+            }
             let mut name = prefix.to_owned();
             let mut policy = policy;
             let mut nested = nested.cloned();
@@ -284,6 +292,14 @@ impl Student<'_> {
                 self.check(&field, scalar)
             }
         }
+    }
+}
+
+fn joined(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
     }
 }
 

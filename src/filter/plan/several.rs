@@ -5,7 +5,7 @@ use super::super::dsl::{MatchMode, MatchOptions, MultiKind, MultiMatch, Operator
 use super::Plan;
 use super::compile::{Compiler, Strictness};
 use super::field::Target;
-use super::words::{Built, Occur, words};
+use super::words::{Built, Occur, one_word, words};
 use crate::config::Span;
 use std::sync::Arc;
 
@@ -101,11 +101,15 @@ impl Compiler {
         };
         let mut built = Vec::new();
         for (analyzer, members) in groups {
-            let texts: Vec<Scalar> = match analyzer.filter(|analyzer| !analyzer.is_keyword()) {
-                Some(analyzer) => {
-                    let tokens = analyzer.tokens(&text.text()).into_iter();
-                    tokens.map(|token| Scalar::Text(token.text)).collect()
-                }
+            let terms = analyzer
+                .filter(|analyzer| !analyzer.is_keyword())
+                .map(|analyzer| analyzer.tokens(&text.text()));
+            let is_cut = terms.is_some();
+            let texts: Vec<Scalar> = match terms {
+                Some(terms) => terms
+                    .into_iter()
+                    .map(|token| Scalar::Text(token.text))
+                    .collect(),
                 None => vec![text.clone()],
             };
             let mut clauses: Vec<(Occur, Built)> = texts
@@ -113,6 +117,10 @@ impl Compiler {
                 .map(|text| {
                     let plans = members.iter().map(|target| {
                         let build = |field: &Arc<_>| {
+                            if is_cut {
+                                let term = one_word(field, &text.text(), false, manner.options);
+                                return term.map(Built::Plan);
+                            }
                             words(field, text, MatchMode::Words, manner.options, None)
                         };
                         self.on_target(target, manner.strictness, span, &build)

@@ -156,7 +156,7 @@ fn no_typing_errors(field: &Field) -> FieldError {
 }
 
 /// One term on a field: as it is, as a prefix, or with typing errors.
-fn one_word(
+pub(super) fn one_word(
     field: &Arc<Field>,
     text: &str,
     is_prefix: bool,

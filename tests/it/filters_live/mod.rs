@@ -1,7 +1,7 @@
 //! Random documents and random filters, put both to a real OpenSearch and to us.
 //!
 //! The seeds are [`SEEDS`]; `TRIPLINE_LIVE_SEED` asks for another one, `random` for a new one each time (it is printed).
-//! `TRIPLINE_LIVE_ROUNDS` asks for more rounds per seed (default 5, one per kind of mapping; a round is an index of 40 documents and 400
+//! `TRIPLINE_LIVE_ROUNDS` asks for more rounds per seed (default 6, one per kind of mapping; a round is an index of 40 documents and 400
 //! filters).
 //!
 //! Left out is what one document cannot answer: limits on how many terms a server tries (`max_expansions`, `rewrite: top_terms_N`), scores
@@ -28,8 +28,8 @@ use tripline::event::WallTime;
 use tripline::filter::Mapping;
 use verdict::Verdict;
 
-/// What is run unless another seed is asked for.
-const SEEDS: &[u64] = &[1006, 1008, 1009];
+/// What is run unless another seed is asked for: the first ones.
+const SEEDS: &[u64] = &[1, 2, 3];
 /// Kinds of mappings.
 const KINDS: u64 = 6;
 const DOCUMENTS: usize = 40;
