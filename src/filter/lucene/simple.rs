@@ -74,6 +74,13 @@ impl Flags {
 /// How deep brackets may nest; deeper ones count as words.
 const MAX_DEPTH: usize = 64;
 
+/// How often a query may go over from one operator to another: each time what was read so far becomes a clause of the next.
+pub(in crate::filter) const MAX_CHANGES: usize = 250;
+
+/// A query goes back and forth between operators too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::filter) struct TooMixed;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
     All,
@@ -85,6 +92,7 @@ struct Parser<'q, T> {
     flags: Flags,
     default_operator: Operator,
     make: &'q mut dyn FnMut(SimpleLeaf) -> Option<T>,
+    changes: usize,
 }
 
 /// What one level of brackets has come to.
@@ -97,14 +105,17 @@ struct State<T> {
 
 /// Reads a query; `None` when nothing is left of it. A leaf that nothing is made of counts as not written, and operators around it find their
 /// way past it.
+///
+/// # Errors
+/// More than [`MAX_CHANGES`] changes of the operator.
 pub(in crate::filter) fn parse_simple<T>(
     text: &str,
     flags: Flags,
     all: bool,
     make: &mut dyn FnMut(SimpleLeaf) -> Option<T>,
-) -> Option<Simple<T>> {
+) -> Result<Option<Simple<T>>, TooMixed> {
     if text.trim_matches(|c| c <= ' ') == "*" {
-        return make(SimpleLeaf::MatchAll).map(Simple::Leaf);
+        return Ok(make(SimpleLeaf::MatchAll).map(Simple::Leaf));
     }
     let chars: Vec<char> = text.chars().collect();
     let mut parser = Parser {
@@ -112,8 +123,13 @@ pub(in crate::filter) fn parse_simple<T>(
         flags,
         default_operator: if all { Operator::All } else { Operator::Any },
         make,
+        changes: 0,
     };
-    parser.level(0, chars.len(), 0)
+    let read = parser.level(0, chars.len(), 0);
+    if parser.changes > MAX_CHANGES {
+        return Err(TooMixed);
+    }
+    Ok(read)
 }
 
 impl<T> Parser<'_, T> {
@@ -319,7 +335,7 @@ impl<T> Parser<'_, T> {
         self.add(branch, state);
     }
 
-    fn add(&self, branch: Option<Simple<T>>, state: &mut State<T>) {
+    fn add(&mut self, branch: Option<Simple<T>>, state: &mut State<T>) {
         let Some(mut branch) = branch else {
             return;
         };
@@ -332,6 +348,13 @@ impl<T> Parser<'_, T> {
             return;
         };
         let current = state.current.take().unwrap_or(self.default_operator);
+        if state.previous != Some(current) {
+            self.changes += 1;
+        }
+        if self.changes > MAX_CHANGES {
+            // No deeper: nobody gets to see it.
+            return;
+        }
         let grown = match (top, current) {
             (Simple::All(mut items), Operator::All) if state.previous == Some(current) => {
                 items.push(branch);

@@ -98,6 +98,7 @@ fn simple_queries() {
         parse_simple(text, Flags::ALL, false, &mut |leaf| {
             (leaf != SimpleLeaf::Words("the".to_owned())).then_some(leaf)
         })
+        .unwrap()
     };
     let word = |text: &str| Simple::Leaf(SimpleLeaf::Words(text.to_owned()));
     assert_eq!(
@@ -122,6 +123,9 @@ fn simple_queries() {
     );
     assert_eq!(parse("the + a"), Some(word("a")));
     assert_eq!(parse("the (the)"), None);
+    let often = "a|b+".repeat(100_000);
+    let read = parse_simple(&often, Flags::ALL, false, &mut Some);
+    assert_eq!(read, Err(TooMixed));
 }
 
 proptest! {

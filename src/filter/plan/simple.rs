@@ -5,12 +5,12 @@ use super::super::dsl::{
     FuzzyOptions, MatchMode, MatchOptions, MultiKind, Operator, Scalar, SimpleQueryString,
 };
 use super::super::fuzzy::Fuzziness;
-use super::super::lucene::{Simple, SimpleLeaf, parse_simple};
+use super::super::lucene::{MAX_CHANGES, Simple, SimpleLeaf, TooMixed, parse_simple};
 use super::super::mapping::Kind;
-use super::compile::{Compiler, Strictness, strings_only};
+use super::compile::{Compiler, NOT_THERE, Strictness, strings_only};
 use super::field::{Build, Target};
 use super::lucene::prefix;
-use super::ranges::normalized;
+use super::ranges::{FieldError, normalized};
 use super::several::{Manner, any};
 use super::words::{Built, Occur, near};
 use super::{Plan, Test};
@@ -58,8 +58,16 @@ impl Compiler {
             built => Some(built),
         });
         match simple {
-            None => Plan::None("the query has no words to search for"),
-            Some(simple) => joined(simple, query.minimum_should_match.is_some())
+            Err(TooMixed) => {
+                let error = FieldError::new(format!(
+                    "the query goes over from one of + and | to the other more than {MAX_CHANGES} times"
+                ))
+                .help("use a bool clause, or a terms clause for many values");
+                self.problem(span, &error, "E0208");
+                NOT_THERE
+            }
+            Ok(None) => Plan::None("the query has no words to search for"),
+            Ok(Some(simple)) => joined(simple, query.minimum_should_match.is_some())
                 .into_plan_with(query.minimum_should_match.as_ref()),
         }
     }
