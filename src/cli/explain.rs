@@ -7,29 +7,62 @@ use crate::filter::{Clue, Filter, FilterEvent};
 pub(super) fn render(filter: &Filter, event: &FilterEvent<'_>, colours: Colours) -> String {
     let explanation = filter.explain(event);
     let mut text = String::new();
-    draw(&explanation.root, 0, colours, &mut text);
+    draw(&explanation.root, None, 0, colours, &mut text);
     text.push('\n');
     text.push_str(&explanation.sentence());
     text.push('\n');
     text
 }
 
-fn draw(clue: &Clue, depth: usize, colours: Colours, text: &mut String) {
-    text.push_str(&"  ".repeat(depth));
-    text.push_str(match (clue.matched, colours) {
+/// How many clauses with the same mark are shown one below the other.
+const MAX_ALIKE: usize = 8;
+/// A value longer than this, in characters, is not shown again for the next clause.
+const MAX_AGAIN: usize = 30;
+
+fn mark(matched: bool, colours: Colours) -> &'static str {
+    match (matched, colours) {
         (true, Colours::Off) => "✓ ",
         (false, Colours::Off) => "✗ ",
         (true, Colours::On) => "\u{1b}[32m✓\u{1b}[0m ",
         (false, Colours::On) => "\u{1b}[31m✗\u{1b}[0m ",
-    });
+    }
+}
+
+fn draw(clue: &Clue, above: Option<&Clue>, depth: usize, colours: Colours, text: &mut String) {
+    text.push_str(&"  ".repeat(depth));
+    text.push_str(mark(clue.matched, colours));
     text.push_str(&clue.asks);
     if let Some(seen) = &clue.seen {
+        let again = above.is_some_and(|above| above.seen == clue.seen);
         text.push_str("   ← ");
-        text.push_str(seen);
+        text.push_str(if again && seen.chars().count() > MAX_AGAIN {
+            "the same"
+        } else {
+            seen
+        });
     }
     text.push('\n');
-    for part in &clue.parts {
-        draw(part, depth + 1, colours, text);
+    let mut above = None;
+    for matched in [true, false] {
+        let alike: Vec<&Clue> = clue
+            .parts
+            .iter()
+            .filter(|part| part.matched == matched)
+            .collect();
+        let most = if alike.len() > MAX_ALIKE + 1 {
+            MAX_ALIKE
+        } else {
+            alike.len()
+        };
+        for part in alike.iter().take(most) {
+            draw(part, above, depth + 1, colours, text);
+            above = Some(*part);
+        }
+        if let more @ 1.. = alike.len() - most {
+            text.push_str(&"  ".repeat(depth + 1));
+            text.push_str(mark(matched, colours));
+            text.push_str(&format!("{more} more\n"));
+        }
     }
 }
 

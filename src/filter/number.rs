@@ -1,6 +1,7 @@
 //! Numbers as Elasticsearch's numeric fields read them, from documents and from queries.
 
 use crate::event::project::Item;
+use std::borrow::Cow;
 
 /// Why a value is no number for a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,26 @@ pub(super) fn whole(text: &str) -> Result<(i128, bool), NumberError> {
         }
     }
     Ok((if negative { -value } else { value }, cut))
+}
+
+/// Where the digits of other scripts begin, ten in a row.
+const ZEROS: [u32; 36] = [
+    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6,
+    0xe50, 0xed0, 0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50,
+    0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
+];
+
+/// The text with the digits of any script as those of ASCII: Java reads 64-bit numbers like that, and no others.
+pub(super) fn with_ascii_digits(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let digit = |c: char| {
+        let before = |zero: &u32| u32::from(c).checked_sub(*zero);
+        let value = ZEROS.iter().filter_map(before).find(|value| *value < 10)?;
+        char::from_digit(value, 10)
+    };
+    text.chars().map(|c| digit(c).unwrap_or(c)).collect()
 }
 
 /// A text as Java's `Double.parseDouble` reads it: blanks around it and a closing `d` or `f` are fine.

@@ -392,3 +392,109 @@ proptest! {
         }
     }
 }
+
+fn explicit(mapping: &str) -> Mapping {
+    Mapping::explicit(&node(&serde_json::from_str(mapping).unwrap())).unwrap()
+}
+
+#[test]
+fn what_is_not_indexed_is_refused_or_only_there() {
+    let mapping = explicit(
+        r#"{"properties": {"t": {"type": "text", "index": false}, "k": {"type": "keyword", "index": false},
+            "n": {"type": "long", "index": false, "doc_values": false}, "r": {"type": "ip_range", "index": false}}}"#,
+    );
+    let document = r#"{"t": "a", "k": "a", "n": 5, "r": "10.0.0.0/8"}"#;
+    for (filter, expected) in [
+        (r#"{"term": {"k": "a"}}"#, Some(true)),
+        (r#"{"term": {"t": "a"}}"#, None),
+        (r#"{"range": {"n": {"gte": 1}}}"#, None),
+        (r#"{"term": {"r": "10.0.0.1"}}"#, None),
+        (r#"{"exists": {"field": "t"}}"#, Some(false)),
+        (r#"{"exists": {"field": "n"}}"#, Some(false)),
+        (r#"{"exists": {"field": "r"}}"#, Some(true)),
+        (r#"{"query_string": {"query": "t:a OR n:5"}}"#, Some(false)),
+    ] {
+        let found = load(filter, &mapping).ok();
+        let found = found.map(|filter| picks(&filter, document));
+        assert_eq!(found, expected, "{filter}");
+    }
+}
+
+#[test]
+fn queries_are_cut_by_their_own_analyzer() {
+    let mapping = explicit(
+        r#"{"properties": {"t": {"type": "text", "search_analyzer": "whitespace", "search_quote_analyzer": "simple"}}}"#,
+    );
+    let document = r#"{"t": "Quick Brown"}"#;
+    for (filter, expected) in [
+        (r#"{"match": {"t": "Quick"}}"#, false),
+        (r#"{"match": {"t": "quick"}}"#, true),
+        (r#"{"match_phrase": {"t": "QUICK brown"}}"#, true),
+        (r#"{"query_string": {"query": "t:QUI*"}}"#, false),
+    ] {
+        let filter = load(filter, &mapping).unwrap();
+        assert_eq!(picks(&filter, document), expected, "{filter:?}");
+    }
+}
+
+#[test]
+fn nested_values_are_included_where_the_mapping_says() {
+    let document = r#"{"n": [{"a": 1, "b": 1}, {"a": 2, "b": 2}]}"#;
+    let both = r#"{"bool": {"must": [{"term": {"n.a": 1}}, {"term": {"n.b": 2}}]}}"#;
+    let within = format!(r#"{{"nested": {{"path": "n", "query": {both}}}}}"#);
+    for (parameter, expected) in [
+        ("\"dynamic\": true", false),
+        ("\"include_in_root\": true", true),
+        ("\"include_in_parent\": true", true),
+    ] {
+        let mapping = explicit(&format!(
+            r#"{{"properties": {{"n": {{"type": "nested", {parameter}, "properties": {{"a": {{"type": "long"}}, "b": {{"type": "long"}}}}}}}}}}"#
+        ));
+        let outside = load(both, &mapping).unwrap();
+        assert_eq!(picks(&outside, document), expected, "{parameter}");
+        assert!(!picks(&load(&within, &mapping).unwrap(), document));
+    }
+}
+
+#[test]
+fn copies_reach_fields_without_a_name_in_the_mapping() {
+    let mapping = explicit(
+        r#"{"properties": {"a": {"type": "keyword", "copy_to": "all"}, "b": {"type": "long", "copy_to": ["all"]}}}"#,
+    );
+    for (filter, document, expected) in [
+        (
+            r#"{"match": {"all": "quick"}}"#,
+            r#"{"a": "Quick Brown"}"#,
+            true,
+        ),
+        (
+            r#"{"term": {"all.keyword": "Quick Brown"}}"#,
+            r#"{"a": "Quick Brown"}"#,
+            true,
+        ),
+        (r#"{"range": {"all": {"gte": 5}}}"#, r#"{"b": 7}"#, true),
+        (
+            r#"{"query_string": {"query": "brown"}}"#,
+            r#"{"a": "Quick Brown"}"#,
+            true,
+        ),
+        (r#"{"exists": {"field": "all"}}"#, r#"{"c": 7}"#, false),
+    ] {
+        let filter = load(filter, &mapping).unwrap();
+        assert_eq!(picks(&filter, document), expected, "{document}");
+    }
+}
+
+#[test]
+fn quotes_look_in_sub_fields_where_there_are_some() {
+    let filter = |names: &str| {
+        format!(
+            r#"{{"query_string": {{"query": "\"Quick\" \"5\"", "default_field": "{names}", "quote_field_suffix": ".keyword"}}}}"#
+        )
+    };
+    for names in ["a", "*"] {
+        check(&filter(names), r#"{"a": "Quick"}"#, true);
+        check(&filter(names), r#"{"a": "quick brown"}"#, false);
+        check(&filter(names), r#"{"a": 5}"#, true);
+    }
+}

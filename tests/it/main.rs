@@ -12,6 +12,7 @@
 mod alerter_docs;
 mod crash;
 mod create_index;
+mod explained;
 mod filters_live;
 mod fuzz;
 mod golden;

@@ -2,7 +2,7 @@
 
 use crate::config::{Node, Problem, Span, nearest};
 use crate::event::{Document, WallTime};
-use crate::filter::{Filter, FilterEvent, Mapping};
+use crate::filter::{Clue, Filter, FilterEvent, Mapping};
 use crate::rule::types::RULE_TYPES;
 use crate::rule::{Rule, load, time_field};
 use indexmap::{IndexMap, IndexSet};
@@ -184,8 +184,8 @@ impl Sample {
             let explanation = rule.filter.explain(&self.event(document));
             let asks = explanation
                 .deciding()
-                .map_or("any of its clauses", |clue| &clue.asks);
-            *reasons.entry(asks.to_owned()).or_default() += 1;
+                .map_or_else(|| "any of its clauses".to_owned(), Clue::wish);
+            *reasons.entry(asks).or_default() += 1;
         }
         let place = rule
             .options

@@ -44,7 +44,11 @@ impl DateFormat {
                             9
                         };
                         for text in texts {
-                            let mut elements = pattern::compile(&text)?;
+                            let mut elements = if part.starts_with("date") {
+                                lenient_year(&text)
+                            } else {
+                                pattern::compile(&text)?
+                            };
                             widen(&mut elements, digits);
                             alternatives.push(Alternative::Pattern(elements));
                         }
@@ -133,7 +137,7 @@ fn epoch(text: &str, unit: i128, up: bool) -> Option<i128> {
     Some(if negative { -nanos } else { nanos })
 }
 
-/// A year, then ever finer units, and a zone after the hour at the earliest. Not strict, units may have one digit.
+/// A date down to any unit, a time behind whatever it is, and a zone after the hour at the earliest. Not strict, units may have one digit.
 fn optional_time(strict: bool) -> Vec<Element> {
     use Element::{Fraction, Literal, Optional};
     let compile = |text: &str| pattern::compile(text).unwrap_or_default();
@@ -152,8 +156,30 @@ fn optional_time(strict: bool) -> Vec<Element> {
     let mut hour = then(compile(hour), minute);
     hour.push(Optional(vec![Element::Zone(pattern::ZoneForm::Any)]));
     let time = then(compile("'T'"), hour);
-    let day = then(compile(day), time);
-    then(compile("uuuu"), then(compile(month), day))
+    let year = if strict {
+        compile("uuuu")
+    } else {
+        lenient_year("u")
+    };
+    let mut date = then(year, then(compile(month), compile(day)));
+    date.push(Optional(time));
+    date
+}
+
+/// A pattern in which years written as `u` have up to five digits.
+fn lenient_year(pattern: &str) -> Vec<Element> {
+    let mut elements = pattern::compile(pattern).unwrap_or_default();
+    for element in &mut elements {
+        if let Element::Number {
+            field: pattern::Field::PlainYear,
+            max,
+            ..
+        } = element
+        {
+            *max = 5;
+        }
+    }
+    elements
 }
 
 /// In formats with a name, fractions of a second have any number of digits.
@@ -170,6 +196,8 @@ fn widen(elements: &mut [Element], digits: usize) {
 /// The patterns of a named format, best first.
 fn named(name: &str) -> Option<Vec<String>> {
     let (strict, base) = match name.strip_prefix("strict_") {
+        // Of the basic ones, only those with weeks have a strict kind.
+        Some(base) if base.starts_with("basic_") && !base.starts_with("basic_week") => return None,
         Some(base) => (true, base),
         None => (false, name),
     };
@@ -221,14 +249,18 @@ fn named(name: &str) -> Option<Vec<String>> {
         "year_month" => "uuuu-MM",
         _ => return None,
     };
-    // Offsets are written with or without a colon; the lenient kind also takes single digits.
-    let mut patterns = vec![pattern.to_owned()];
+    // Offsets are written with or without a colon; the lenient kind also takes single digits, and years without a sign.
+    let pattern = if strict || base.starts_with("basic") || base.starts_with("ordinal") {
+        pattern.to_owned()
+    } else {
+        pattern.replace("uuuu", "u")
+    };
+    let mut patterns = vec![pattern.clone()];
     if pattern.contains("XXXXX") {
         patterns.push(pattern.replace("XXXXX", "XX"));
     }
     if !strict && !base.starts_with("basic") {
         let lenient = pattern
-            .replace("uuuu", "u")
             .replace("DDD", "D")
             .replace("-MM", "-M")
             .replace("-dd", "-d")
@@ -335,6 +367,18 @@ mod tests {
                 "2024-05-05T10:00:00.1Z",
             ),
             ("ordinal_date", "2024-126 2024-5", "2024"),
+            (
+                "strict_date_optional_time",
+                "2024T10 2024-05T10:00 +20245-01-01",
+                "20245-01-01 2024-5-5",
+            ),
+            (
+                "date_optional_time",
+                "2024T1 20245 5-5-5T1:2 -2024-05-05",
+                "+20245-01-01 202456",
+            ),
+            ("date", "99999-01-01 24-5-5", "+99999-01-01 120240505-05"),
+            ("year_month", "120240505-05", "+12024-05"),
             (
                 "epoch_millis",
                 "-3 60.001001 9223372036854775807",

@@ -31,7 +31,10 @@ pub(super) enum Element {
 /// What a number in a pattern means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
+    /// Of more than four digits only with a sign.
     Year,
+    /// Of any number of digits, without a plus.
+    PlainYear,
     Month,
     Day,
     DayOfYear,
@@ -148,6 +151,7 @@ fn letters(letter: char, count: usize) -> Result<Element, String> {
     let wide = |field| number(field, count, if count == 1 { 19 } else { count });
     match letter {
         'y' | 'u' if count == 2 => Err("years of two digits are not supported".to_owned()),
+        'y' | 'u' if count == 1 => number(Field::PlainYear, 1, 19),
         'y' | 'u' => number(Field::Year, count, 10),
         'x' if count <= 2 => Ok(Element::Zone(ZoneForm::NoColon { z: false })),
         'x' => Ok(Element::Zone(ZoneForm::Colon { z: false })),
@@ -257,7 +261,7 @@ fn read_number<'t>(
 ) -> Option<&'t str> {
     let is_year = matches!(field, Field::Year | Field::WeekYear);
     let (sign, body) = match text.as_bytes().first()? {
-        b'-' if is_year => (-1, text.get(1..)?),
+        b'-' if is_year || field == Field::PlainYear => (-1, text.get(1..)?),
         b'+' if is_year => (1, text.get(1..)?),
         _ => (1, text),
     };
@@ -270,7 +274,7 @@ fn read_number<'t>(
     }
     let value = sign * found.parse::<i64>().ok()?;
     let slot = match field {
-        Field::Year => &mut fields.year,
+        Field::Year | Field::PlainYear => &mut fields.year,
         Field::Month => &mut fields.month,
         Field::Day => &mut fields.day,
         Field::DayOfYear => &mut fields.day_of_year,

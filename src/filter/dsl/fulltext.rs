@@ -305,7 +305,8 @@ impl Reader {
         options.finish(self);
         let text = self.value(CLAUSE, node, text_node)?.text();
         Some(Clause::SimpleQueryString(Box::new(SimpleQueryString {
-            simple: lucene::parse_simple(&text, flags, default_operator == Operator::And),
+            text,
+            flags,
             fields,
             default_operator,
             lenient,

@@ -233,7 +233,8 @@ pub(super) struct QueryString {
 /// A `simple_query_string`.
 #[derive(Debug, Clone)]
 pub(super) struct SimpleQueryString {
-    pub(super) simple: Option<lucene::Simple>,
+    pub(super) text: String,
+    pub(super) flags: lucene::Flags,
     pub(super) fields: Vec<String>,
     pub(super) default_operator: Operator,
     pub(super) lenient: Option<bool>,

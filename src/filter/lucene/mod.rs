@@ -9,7 +9,7 @@ mod tests;
 use super::fuzzy::Fuzziness;
 
 pub(super) use parser::parse;
-pub(super) use simple::{Flags, Simple, parse_simple};
+pub(super) use simple::{Flags, MAX_CHANGES, Simple, SimpleLeaf, TooMixed, parse_simple};
 
 /// Why a query is no query.
 #[derive(Debug, Clone, PartialEq, Eq)]

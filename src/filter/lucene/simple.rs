@@ -1,16 +1,22 @@
 //! The syntax of `simple_query_string` (Lucene's `SimpleQueryParser`): every text is a query.
 
-/// What a query looks for.
+/// What stands between operators.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::filter) enum Simple {
+pub(in crate::filter) enum SimpleLeaf {
     Words(String),
     Phrase { text: String, slop: Option<u32> },
     Prefix(String),
     Fuzzy { text: String, edits: u32 },
     MatchAll,
-    Not(Box<Simple>),
-    All(Vec<Simple>),
-    Any(Vec<Simple>),
+}
+
+/// A query whose leaves were made into something.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::filter) enum Simple<T> {
+    Leaf(T),
+    Not(Box<Simple<T>>),
+    All(Vec<Simple<T>>),
+    Any(Vec<Simple<T>>),
 }
 
 /// Which operators are understood.
@@ -68,42 +74,65 @@ impl Flags {
 /// How deep brackets may nest; deeper ones count as words.
 const MAX_DEPTH: usize = 64;
 
+/// How often a query may go over from one operator to another: each time what was read so far becomes a clause of the next.
+pub(in crate::filter) const MAX_CHANGES: usize = 250;
+
+/// A query goes back and forth between operators too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::filter) struct TooMixed;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operator {
     All,
     Any,
 }
 
-struct Parser<'q> {
+struct Parser<'q, T> {
     text: &'q [char],
     flags: Flags,
     default_operator: Operator,
+    make: &'q mut dyn FnMut(SimpleLeaf) -> Option<T>,
+    changes: usize,
 }
 
 /// What one level of brackets has come to.
-#[derive(Default)]
-struct State {
-    top: Option<Simple>,
+struct State<T> {
+    top: Option<Simple<T>>,
     current: Option<Operator>,
     previous: Option<Operator>,
     nots: usize,
 }
 
-/// Reads a query; `None` when nothing is left of it.
-pub(in crate::filter) fn parse_simple(text: &str, flags: Flags, all: bool) -> Option<Simple> {
+/// Reads a query; `None` when nothing is left of it. A leaf that nothing is made of counts as not written, and operators around it find their
+/// way past it.
+///
+/// # Errors
+/// More than [`MAX_CHANGES`] changes of the operator.
+pub(in crate::filter) fn parse_simple<T>(
+    text: &str,
+    flags: Flags,
+    all: bool,
+    make: &mut dyn FnMut(SimpleLeaf) -> Option<T>,
+) -> Result<Option<Simple<T>>, TooMixed> {
     if text.trim_matches(|c| c <= ' ') == "*" {
-        return Some(Simple::MatchAll);
+        return Ok(make(SimpleLeaf::MatchAll).map(Simple::Leaf));
     }
     let chars: Vec<char> = text.chars().collect();
-    let parser = Parser {
+    let mut parser = Parser {
         text: &chars,
         flags,
         default_operator: if all { Operator::All } else { Operator::Any },
+        make,
+        changes: 0,
     };
-    parser.level(0, chars.len(), 0)
+    let read = parser.level(0, chars.len(), 0);
+    if parser.changes > MAX_CHANGES {
+        return Err(TooMixed);
+    }
+    Ok(read)
 }
 
-impl Parser<'_> {
+impl<T> Parser<'_, T> {
     fn at(&self, at: usize, end: usize) -> Option<char> {
         if at < end {
             self.text.get(at).copied()
@@ -116,8 +145,13 @@ impl Parser<'_> {
         matches!(c, ' ' | '\t' | '\n' | '\r') && self.flags.has(Flags::WHITESPACE)
     }
 
-    fn level(&self, start: usize, end: usize, depth: usize) -> Option<Simple> {
-        let mut state = State::default();
+    fn level(&mut self, start: usize, end: usize, depth: usize) -> Option<Simple<T>> {
+        let mut state = State {
+            top: None,
+            current: None,
+            previous: None,
+            nots: 0,
+        };
         let mut at = start;
         while let Some(c) = self.at(at, end) {
             match c {
@@ -127,11 +161,11 @@ impl Parser<'_> {
                 ')' if self.flags.has(Flags::PRECEDENCE) => at += 1,
                 '"' if self.flags.has(Flags::PHRASE) => at = self.phrase(at, end, &mut state),
                 '+' if self.flags.has(Flags::AND) => {
-                    self.operator(Operator::All, &mut state);
+                    Self::operator(Operator::All, &mut state);
                     at += 1;
                 }
                 '|' if self.flags.has(Flags::OR) => {
-                    self.operator(Operator::Any, &mut state);
+                    Self::operator(Operator::Any, &mut state);
                     at += 1;
                 }
                 '-' if self.flags.has(Flags::NOT) => {
@@ -148,13 +182,13 @@ impl Parser<'_> {
     }
 
     /// An operator counts only after something and before something.
-    fn operator(&self, operator: Operator, state: &mut State) {
+    fn operator(operator: Operator, state: &mut State<T>) {
         if state.current.is_none() && state.top.is_some() {
             state.current = Some(operator);
         }
     }
 
-    fn brackets(&self, open: usize, end: usize, depth: usize, state: &mut State) -> usize {
+    fn brackets(&mut self, open: usize, end: usize, depth: usize, state: &mut State<T>) -> usize {
         let start = open + 1;
         let mut level = 1;
         let mut at = start;
@@ -178,7 +212,7 @@ impl Parser<'_> {
         at
     }
 
-    fn phrase(&self, open: usize, end: usize, state: &mut State) -> usize {
+    fn phrase(&mut self, open: usize, end: usize, state: &mut State<T>) -> usize {
         let start = open + 1;
         let mut text = String::new();
         let mut at = start;
@@ -217,7 +251,7 @@ impl Parser<'_> {
             state.current = None;
             return at;
         }
-        self.add(Some(Simple::Phrase { text, slop }), state);
+        self.leaf(SimpleLeaf::Phrase { text, slop }, state);
         at
     }
 
@@ -248,7 +282,7 @@ impl Parser<'_> {
         }
     }
 
-    fn token(&self, start: usize, end: usize, state: &mut State) -> usize {
+    fn token(&mut self, start: usize, end: usize, state: &mut State<T>) -> usize {
         let mut text = String::new();
         let mut at = start;
         let mut escaped = false;
@@ -280,23 +314,28 @@ impl Parser<'_> {
         if text.is_empty() {
             return at.max(start + 1);
         }
-        let branch = match edits {
-            Some(0) => Simple::Words(text),
-            Some(edits) => Simple::Fuzzy {
+        let leaf = match edits {
+            Some(0) => SimpleLeaf::Words(text),
+            Some(edits) => SimpleLeaf::Fuzzy {
                 text,
                 edits: edits.min(2),
             },
             None if prefix => {
                 text.pop();
-                Simple::Prefix(text)
+                SimpleLeaf::Prefix(text)
             }
-            None => Simple::Words(text),
+            None => SimpleLeaf::Words(text),
         };
-        self.add(Some(branch), state);
+        self.leaf(leaf, state);
         at
     }
 
-    fn add(&self, branch: Option<Simple>, state: &mut State) {
+    fn leaf(&mut self, leaf: SimpleLeaf, state: &mut State<T>) {
+        let branch = (self.make)(leaf).map(Simple::Leaf);
+        self.add(branch, state);
+    }
+
+    fn add(&mut self, branch: Option<Simple<T>>, state: &mut State<T>) {
         let Some(mut branch) = branch else {
             return;
         };
@@ -309,6 +348,13 @@ impl Parser<'_> {
             return;
         };
         let current = state.current.take().unwrap_or(self.default_operator);
+        if state.previous != Some(current) {
+            self.changes += 1;
+        }
+        if self.changes > MAX_CHANGES {
+            // No deeper: nobody gets to see it.
+            return;
+        }
         let grown = match (top, current) {
             (Simple::All(mut items), Operator::All) if state.previous == Some(current) => {
                 items.push(branch);

@@ -93,8 +93,14 @@ fn leaves() {
 
 #[test]
 fn simple_queries() {
-    let parse = |text: &str| parse_simple(text, Flags::ALL, false);
-    let word = |text: &str| Simple::Words(text.to_owned());
+    // As if the analyzer knew no word "the".
+    let parse = |text: &str| {
+        parse_simple(text, Flags::ALL, false, &mut |leaf| {
+            (leaf != SimpleLeaf::Words("the".to_owned())).then_some(leaf)
+        })
+        .unwrap()
+    };
+    let word = |text: &str| Simple::Leaf(SimpleLeaf::Words(text.to_owned()));
     assert_eq!(
         parse("a + b"),
         Some(Simple::All(vec![word("a"), word("b")]))
@@ -106,15 +112,26 @@ fn simple_queries() {
             Simple::Not(Box::new(word("b")))
         ]))
     );
-    assert_eq!(parse("web*"), Some(Simple::Prefix("web".to_owned())));
+    let prefix = Simple::Leaf(SimpleLeaf::Prefix("web".to_owned()));
+    assert_eq!(parse("web*"), Some(prefix));
     assert_eq!(parse("()"), None);
     assert_eq!(parse("\"a"), Some(word("a")));
+    // The plus waits for the next word that is one.
+    assert_eq!(
+        parse("a + the b"),
+        Some(Simple::All(vec![word("a"), word("b")]))
+    );
+    assert_eq!(parse("the + a"), Some(word("a")));
+    assert_eq!(parse("the (the)"), None);
+    let often = "a|b+".repeat(100_000);
+    let read = parse_simple(&often, Flags::ALL, false, &mut Some);
+    assert_eq!(read, Err(TooMixed));
 }
 
 proptest! {
     #[test]
     fn no_text_is_too_strange(text in "[ab*?:(){}\\[\\]\"/\\\\~^+!&|<>= -]{0,40}|.{0,40}") {
         let _outcome = parse(&text);
-        let _outcome = parse_simple(&text, Flags::ALL, true);
+        let _outcome = parse_simple(&text, Flags::ALL, true, &mut Some);
     }
 }

@@ -1,7 +1,7 @@
 //! Dynamic mapping: what becomes of a member that the mapping does not name.
 
 use super::super::date::DateFormat;
-use super::super::number::{double, whole};
+use super::super::number::{double, whole, with_ascii_digits};
 use super::super::values::{first, name_matches};
 use super::{Field, Kind};
 use crate::event::project::Item;
@@ -91,6 +91,10 @@ impl Pattern {
 
 impl Template {
     fn matches(&self, path: &str, detected: Detected) -> bool {
+        self.matches_type(path, detected.name())
+    }
+
+    fn matches_type(&self, path: &str, type_name: &str) -> bool {
         let name = path.rsplit_once('.').map_or(path, |(_, name)| name);
         let fits = |pattern: &Option<Pattern>, text, otherwise| {
             pattern
@@ -99,7 +103,7 @@ impl Template {
         };
         self.mapping_type
             .as_deref()
-            .is_none_or(|wanted| wanted == "*" || wanted == detected.name())
+            .is_none_or(|wanted| wanted == "*" || wanted == type_name)
             && fits(&self.name_match, name, true)
             && !fits(&self.name_unmatch, name, false)
             && fits(&self.path_match, path, true)
@@ -220,6 +224,31 @@ impl Dynamic {
         Value::Object(filled)
     }
 
+    /// Whether the template for an object of that name gives it the type of a value.
+    pub(super) fn makes_a_value_of(&self, path: &str) -> bool {
+        let template = self
+            .templates
+            .iter()
+            .find(|template| template.matches_type(path, "object"));
+        let kind = template.and_then(|template| template.mapping.get("type")?.as_str());
+        kind.is_some_and(|kind| !["object", "nested", "{dynamic_type}"].contains(&kind))
+    }
+
+    /// Whether what a member becomes depends on its name.
+    pub(super) fn goes_by_names(&self) -> bool {
+        self.templates.iter().any(|template| {
+            let all = |pattern: &Option<Pattern>| match pattern {
+                None => true,
+                Some(Pattern::Stars(stars)) => stars == "*",
+                Some(Pattern::Regex(_)) => false,
+            };
+            !all(&template.name_match)
+                || !all(&template.path_match)
+                || template.name_unmatch.is_some()
+                || template.path_unmatch.is_some()
+        })
+    }
+
     pub(super) fn candidates(&self) -> &[Candidate] {
         &self.candidates
     }
@@ -257,7 +286,7 @@ impl Dynamic {
 
     fn detect_text(&self, text: &str) -> Detected {
         if self.numeric_detection {
-            if text.parse::<i64>().is_ok() {
+            if with_ascii_digits(text).parse::<i64>().is_ok() {
                 return Detected::Long;
             }
             if whole(text).is_ok() || double(text).is_some() {

@@ -2,7 +2,7 @@
 
 use super::super::analysis::Analyzer;
 use super::super::date::{DateFormat, Zone};
-use super::super::number::{self, NumberError, half_float, scalar_text, whole};
+use super::super::number::{self, NumberError, half_float, scalar_text, whole, with_ascii_digits};
 use super::super::{ip, values};
 use crate::event::project::Item;
 use serde_json::Value;
@@ -276,7 +276,7 @@ fn read_unsigned<'v>(coerce: bool, value: Item<'_>) -> Result<Reading<'v>, Unfit
         Item::Number(text) => text,
         _ => return Err(Unfit),
     };
-    let (number, cut) = whole(text).map_err(|_| Unfit)?;
+    let (number, cut) = whole(&with_ascii_digits(text)).map_err(|_| Unfit)?;
     if cut && !coerce {
         return Err(Unfit);
     }
@@ -292,7 +292,11 @@ fn read_whole<'v>(of: Whole, coerce: bool, value: Item<'_>) -> Result<Reading<'v
         Item::Number(text) => text,
         _ => return Err(Unfit),
     };
-    let (number, cut) = match whole(text) {
+    let written = match of {
+        Whole::Long => with_ascii_digits(text),
+        _ => text.into(),
+    };
+    let (number, cut) = match whole(&written) {
         // `0x1p3`, `5d` and the like: only as numbers with a fraction.
         Err(NumberError::NotANumber) if of != Whole::Long => {
             let double = number::double(text).ok_or(Unfit)?;

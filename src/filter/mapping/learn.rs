@@ -25,6 +25,12 @@ pub enum Rejected {
         /// The field.
         field: String,
     },
+    /// A template gives an object the type of a single value.
+    #[error("a dynamic template gives the object {field:?} the type of a value")]
+    NoObject {
+        /// The object.
+        field: String,
+    },
     /// A member's name is empty or made of dots.
     #[error("a field name is empty")]
     EmptyName,
@@ -74,6 +80,14 @@ impl Student<'_> {
             if trimmed.split('.').any(|part| part.trim().is_empty()) {
                 return Err(Rejected::EmptyName);
             }
+            // Nothing at the end of a path makes no objects of the path.
+            if value.is_null()
+                && policy == Policy::Learn
+                && let Some((first, _)) = trimmed.split_once('.')
+                && self.known(&joined(prefix, first)).is_none()
+            {
+                continue;
+            }
             let mut name = prefix.to_owned();
             let mut policy = policy;
             let mut nested = nested.cloned();
@@ -118,6 +132,11 @@ impl Student<'_> {
                 Policy::Reject => Err(Rejected::Strict {
                     field: name.to_owned(),
                 }),
+                Policy::Learn if self.mapping.dynamic.makes_a_value_of(name) => {
+                    Err(Rejected::NoObject {
+                        field: name.to_owned(),
+                    })
+                }
                 Policy::Learn => {
                     let mut field = Field::object(name, policy);
                     field.nested = nested.cloned();
@@ -155,7 +174,9 @@ impl Student<'_> {
                     if !takes && !member.is_null() {
                         return Err(unfit(field));
                     }
-                    return self.check(field, member);
+                    let field = Arc::clone(field);
+                    self.check(&field, member)?;
+                    return self.copy(&field, member);
                 }
             }
         }
@@ -169,6 +190,27 @@ impl Student<'_> {
             }
         });
         outcome
+    }
+
+    /// What the fields become that a field's values are copied to and that the mapping does not name.
+    fn copy(&mut self, field: &Field, member: &Value) -> Result<(), Rejected> {
+        for target in &field.copy_to {
+            if self.mapping.fields.contains_key(target) {
+                continue;
+            }
+            let policy = self.mapping.policy_for(target);
+            let mut outcome = Ok(());
+            flatten(member, &mut |value| {
+                outcome = self.value(target, value, policy, None);
+                if outcome.is_ok() {
+                    Visit::Continue
+                } else {
+                    Visit::Stop
+                }
+            });
+            outcome?;
+        }
+        Ok(())
     }
 
     fn check(&self, field: &Field, member: &Value) -> Result<(), Rejected> {
@@ -222,7 +264,15 @@ impl Student<'_> {
                 let Some(candidate) = candidate else {
                     return Ok(());
                 };
-                let field = at_path(&candidate.field, name, name, nested);
+                let mut field = at_path(&candidate.field, name, name, nested);
+                if let Some(nested) = nested.and_then(|nested| self.known(nested)) {
+                    field.included_in.clone_from(&nested.included_in);
+                }
+                if let (Some(from), Source::Paths(paths)) =
+                    (self.mapping.copies.get(name), &mut field.sources)
+                {
+                    paths.extend(from.iter().cloned());
+                }
                 if let Some(earlier) = self.found.get(name) {
                     if earlier.kind != field.kind {
                         return Err(Rejected::TwoTypes {
@@ -232,7 +282,9 @@ impl Student<'_> {
                 } else {
                     for (end, sub_field) in &candidate.sub_fields {
                         let full = format!("{name}.{end}");
-                        let sub_field = at_path(sub_field, &full, name, nested);
+                        let mut sub_field = at_path(sub_field, &full, name, nested);
+                        sub_field.sources.clone_from(&field.sources);
+                        sub_field.included_in.clone_from(&field.included_in);
                         self.found.insert(full.into(), sub_field);
                     }
                     self.found.insert(name.into(), field.clone());
@@ -240,6 +292,14 @@ impl Student<'_> {
                 self.check(&field, scalar)
             }
         }
+    }
+}
+
+fn joined(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{prefix}.{name}")
     }
 }
 

@@ -34,6 +34,19 @@ pub struct Mapping {
     analyzers: Arc<BTreeMap<String, Arc<Analyzer>>>,
     normalizers: Arc<BTreeMap<String, Arc<Analyzer>>>,
     unmapped: Unmapped,
+    /// Where the values of fields come from that `copy_to` names and the mapping does not.
+    copies: Arc<BTreeMap<String, Vec<Path>>>,
+}
+
+/// Where the values of a field can be found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// By every clause that works on its type.
+    Searchable,
+    /// By `exists` only.
+    OnlyThere,
+    /// Nowhere: they are neither indexed nor kept beside the index.
+    Nowhere,
 }
 
 /// What a field is that the mapping does not name.
@@ -68,6 +81,14 @@ pub(super) struct Field {
     dynamic: dynamic::Policy,
     /// Names of the fields its values are copied to.
     copy_to: Vec<String>,
+    /// Who finds its values.
+    pub(super) reach: Reach,
+    /// What cuts the texts of queries up, where that is not what cuts those of documents.
+    search_analyzer: Option<Arc<Analyzer>>,
+    /// The same for texts in quotes.
+    quote_analyzer: Option<Arc<Analyzer>>,
+    /// Where the values of a nested object are searched beside its elements: in other such objects, or in the document (`None`).
+    included_in: Vec<Option<Arc<str>>>,
 }
 
 /// Where a field's values come from.
@@ -193,6 +214,11 @@ impl Mapping {
             .map(|(_, field)| field)
     }
 
+    /// Where copied values come from, for fields that the mapping does not name.
+    pub(super) fn copies(&self) -> &BTreeMap<String, Vec<Path>> {
+        &self.copies
+    }
+
     /// The known fields below an object.
     pub(super) fn fields_below<'a>(
         &'a self,
@@ -284,6 +310,38 @@ impl Field {
             sources: source,
             ..Self::object(name, dynamic::Policy::Ignore)
         }
+    }
+
+    /// What cuts the texts of queries up on it: nothing, if it has only whole values.
+    pub(super) fn query_analyzer(&self, in_quotes: bool) -> Option<&Arc<Analyzer>> {
+        let own = match &self.kind {
+            Kind::Text(own) => Some(own),
+            _ => None,
+        };
+        let quoted = self.quote_analyzer.as_ref().filter(|_| in_quotes);
+        quoted.or(self.search_analyzer.as_ref()).or(own)
+    }
+
+    /// The field as clauses see it that stand inside that nested object, or in none.
+    pub(super) fn seen_from(self: &Arc<Self>, nested: Option<&Arc<str>>) -> Option<Arc<Self>> {
+        if self.nested.as_ref() == nested || self.name.starts_with('_') {
+            return Some(Arc::clone(self));
+        }
+        let included = self.included_in.iter().any(|into| into.as_ref() == nested);
+        let Source::Paths(paths) = &self.sources else {
+            return None;
+        };
+        let own = self.nested.as_deref().unwrap_or_default();
+        let lifted = paths
+            .iter()
+            .map(|path| read::inside(&format!("{own}.{}", path.as_str()), nested));
+        included.then(|| {
+            Arc::new(Self {
+                sources: Source::Paths(lifted.collect()),
+                nested: nested.cloned(),
+                ..Self::clone(self)
+            })
+        })
     }
 
     /// Whether it is what the server keeps about a document: its id and index.

@@ -2,7 +2,7 @@
 
 use super::dynamic::{Candidate, Dynamic, Pattern, Policy, Template};
 use super::types::is_true;
-use super::{Field, Kind, Mapping, Source};
+use super::{Field, Kind, Mapping, Reach, Source};
 use crate::config::{Problem, Span};
 use crate::filter::date::DateFormat;
 use crate::filter::values::Path;
@@ -98,6 +98,7 @@ impl Mapping {
             analyzers: Arc::default(),
             normalizers: Arc::default(),
             unmapped: super::Unmapped::ByEvent,
+            copies: Arc::default(),
         }
     }
 }
@@ -115,6 +116,10 @@ impl Field {
             is_sub_field: false,
             dynamic: policy,
             copy_to: Vec::new(),
+            reach: Reach::Searchable,
+            search_analyzer: None,
+            quote_analyzer: None,
+            included_in: Vec::new(),
         }
     }
 }
@@ -165,9 +170,14 @@ impl Reader {
         }
         if let Some(properties) = body.get("properties").and_then(Value::as_object) {
             let policy = dynamic.policy;
-            self.properties(&mut mapping, properties, "", policy, None, 0);
+            let top = Inside {
+                policy,
+                nested: None,
+                included_in: Vec::new(),
+            };
+            self.properties(&mut mapping, properties, "", &top, 0);
         }
-        self.aliases_and_copies(&mut mapping);
+        self.aliases_and_copies(&mut mapping, dynamic.goes_by_names());
         let known = mapping.clone();
         // What is wrong with a template was said when it was read.
         let mut quiet = Self::new(&self.span);
@@ -242,8 +252,7 @@ impl Reader {
         mapping: &mut Mapping,
         properties: &Map<String, Value>,
         prefix: &str,
-        inherited: Policy,
-        nested: Option<&Arc<str>>,
+        inside: &Inside,
         depth: usize,
     ) {
         if depth > MAX_DEPTH {
@@ -264,34 +273,41 @@ impl Reader {
             let kind = body.get("type").and_then(Value::as_str).unwrap_or("object");
             if !matches!(kind, "object" | "nested") {
                 if let Some(field) = self.leaf(mapping, &name, body) {
-                    self.add_leaf(mapping, field, body, nested);
+                    self.add_leaf(mapping, field, body, inside);
                 }
                 continue;
             }
-            let mut field = Field::object(&name, policy(body.get("dynamic")).unwrap_or(inherited));
-            field.nested = nested.cloned();
+            let policy = policy(body.get("dynamic")).unwrap_or(inside.policy);
+            let mut field = Field::object(&name, policy);
+            field.nested.clone_from(&inside.nested);
+            field.included_in.clone_from(&inside.included_in);
             if kind == "nested" {
                 field.kind = Kind::Nested;
             } else if body.get("enabled").is_some_and(|v| !is_true(v)) {
                 field.kind = Kind::Disabled;
             }
-            field.sources = Source::Paths(vec![inside(&name, nested)]);
-            let policy = field.dynamic;
-            let inner = if kind == "nested" {
-                Some(Arc::clone(&field.name))
-            } else {
-                nested.cloned()
+            field.sources = Source::Paths(vec![self::inside(&name, inside.nested.as_ref())]);
+            let mut inner = Inside {
+                policy,
+                ..inside.clone()
             };
+            if kind == "nested" {
+                let set = |key| body.get(key).is_some_and(is_true);
+                inner.nested = Some(Arc::clone(&field.name));
+                if set("include_in_parent") {
+                    inner.included_in.push(inside.nested.clone());
+                } else {
+                    inner.included_in.clear();
+                }
+                if set("include_in_root") {
+                    inner.included_in.push(None);
+                }
+                // For members that the mapping does not name.
+                field.included_in.clone_from(&inner.included_in);
+            }
             Arc::make_mut(&mut mapping.fields).insert(name.clone(), Arc::new(field));
             if let Some(properties) = body.get("properties").and_then(Value::as_object) {
-                self.properties(
-                    mapping,
-                    properties,
-                    &name,
-                    policy,
-                    inner.as_ref(),
-                    depth + 1,
-                );
+                self.properties(mapping, properties, &name, &inner, depth + 1);
             }
         }
     }
@@ -301,11 +317,12 @@ impl Reader {
         mapping: &mut Mapping,
         mut field: Field,
         body: &Map<String, Value>,
-        nested: Option<&Arc<str>>,
+        inside: &Inside,
     ) {
         let name = Arc::clone(&field.name);
-        field.sources = Source::Paths(vec![inside(&name, nested)]);
-        field.nested = nested.cloned();
+        field.sources = Source::Paths(vec![self::inside(&name, inside.nested.as_ref())]);
+        field.nested.clone_from(&inside.nested);
+        field.included_in.clone_from(&inside.included_in);
         for (end, sub) in body
             .get("fields")
             .and_then(Value::as_object)
@@ -320,19 +337,28 @@ impl Reader {
                 continue;
             };
             sub.sources = field.sources.clone();
-            sub.nested = nested.cloned();
+            sub.nested.clone_from(&inside.nested);
+            sub.included_in.clone_from(&inside.included_in);
             sub.is_sub_field = true;
             Arc::make_mut(&mut mapping.fields).insert(full, Arc::new(sub));
         }
         Arc::make_mut(&mut mapping.fields).insert(name.to_string(), Arc::new(field));
     }
 
-    /// Aliases become what they point to; copied values get a second source.
-    fn aliases_and_copies(&mut self, mapping: &mut Mapping) {
+    /// Aliases become what they point to; copied values get a second source, with `by_names` only where fields are named.
+    fn aliases_and_copies(&mut self, mapping: &mut Mapping, by_names: bool) {
         let fields: Vec<Arc<Field>> = mapping.fields.values().cloned().collect();
         for field in fields {
             for target in &field.copy_to {
                 let Some(found) = Arc::make_mut(&mut mapping.fields).get_mut(target) else {
+                    if let (Source::Paths(from), None, false) =
+                        (&field.sources, &field.nested, field.alias || by_names)
+                    {
+                        let copies = Arc::make_mut(&mut mapping.copies);
+                        let known = copies.entry(target.clone()).or_default();
+                        known.extend(from.iter().cloned());
+                        continue;
+                    }
                     self.problem(format!(
                         "field {:?} points to {target:?}, which is not in the mapping",
                         field.name
@@ -357,7 +383,17 @@ impl Reader {
     }
 }
 
-fn inside(name: &str, nested: Option<&Arc<str>>) -> Path {
+/// What holds for the fields of an object.
+#[derive(Clone)]
+struct Inside {
+    /// For members that the mapping does not name.
+    policy: Policy,
+    nested: Option<Arc<str>>,
+    included_in: Vec<Option<Arc<str>>>,
+}
+
+/// The path of a full name, from the nested object around it on.
+pub(super) fn inside(name: &str, nested: Option<&Arc<str>>) -> Path {
     let inner = nested.and_then(|nested| name.strip_prefix(&**nested)?.strip_prefix('.'));
     Path::new(inner.unwrap_or(name))
 }

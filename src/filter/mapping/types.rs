@@ -3,7 +3,7 @@
 use super::dynamic::Policy;
 use super::kind::{Exact, Whole};
 use super::read::Reader;
-use super::{Field, Kind, Mapping};
+use super::{Field, Kind, Mapping, Reach};
 use crate::filter::analysis::{Analyzer, TokenFilter, Tokenizer};
 use crate::filter::date::DateFormat;
 use serde_json::{Map, Value};
@@ -27,6 +27,27 @@ impl Reader {
             return Some(field);
         }
         field.kind = self.kind(mapping, name, type_name, body)?;
+        field.reach = reach(&field.kind, body);
+        if let Kind::Text(own) = &field.kind {
+            let named = |key: &str| body.get(key).and_then(Value::as_str);
+            let search = named("search_analyzer").or_else(|| {
+                let default = mapping.analyzers.contains_key(DEFAULT_SEARCH);
+                (default && named("analyzer").is_none()).then_some(DEFAULT_SEARCH)
+            });
+            let mut look_up = |wanted: Option<&str>| {
+                let found = mapping.analyzer(wanted?);
+                if found.is_none() {
+                    self.unknown_analyzer(name, wanted.unwrap_or_default());
+                }
+                found.filter(|found| found != own)
+            };
+            field.search_analyzer = look_up(search);
+            field.quote_analyzer = look_up(named("search_quote_analyzer"));
+            if named("search_quote_analyzer").is_some() && field.quote_analyzer.is_none() {
+                // The one that cuts documents up, whatever the other is.
+                field.quote_analyzer = Some(Arc::clone(own));
+            }
+        }
         field.null_value = body.get("null_value").filter(|v| !v.is_null()).cloned();
         field.ignore_malformed = body.get("ignore_malformed").is_some_and(is_true);
         field.copy_to = match body.get("copy_to") {
@@ -41,6 +62,12 @@ impl Reader {
         Some(field)
     }
 
+    fn unknown_analyzer(&mut self, name: &str, analyzer: &str) {
+        self.problem(format!(
+            "field {name:?}: analyzer {analyzer:?} is not known"
+        ));
+    }
+
     fn kind(
         &mut self,
         mapping: &Mapping,
@@ -53,16 +80,17 @@ impl Reader {
         let range = |kind| Kind::Range(Arc::new(kind));
         Some(match type_name {
             "text" | "match_only_text" | "annotated_text" | "search_as_you_type" => {
-                let analyzer = body
-                    .get("analyzer")
-                    .and_then(Value::as_str)
-                    .unwrap_or("standard");
+                let named = body.get("analyzer").and_then(Value::as_str);
+                let default = if mapping.analyzers.contains_key("default") {
+                    "default"
+                } else {
+                    "standard"
+                };
+                let analyzer = named.unwrap_or(default);
                 match mapping.analyzer(analyzer) {
                     Some(analyzer) => Kind::Text(analyzer),
                     None => {
-                        self.problem(format!(
-                            "field {name:?}: analyzer {analyzer:?} is not known"
-                        ));
+                        self.unknown_analyzer(name, analyzer);
                         return None;
                     }
                 }
@@ -141,6 +169,25 @@ impl Reader {
                 return None;
             }
         })
+    }
+}
+
+/// The analyzer of a mapping's settings for the queries on fields that name none.
+const DEFAULT_SEARCH: &str = "default_search";
+
+/// Who finds the values of a field, by `index`, `doc_values` and `store`.
+fn reach(kind: &Kind, body: &Map<String, Value>) -> Reach {
+    let set = |key: &str, default| body.get(key).map_or(default, is_true);
+    let indexed = set("index", true);
+    match kind {
+        Kind::Binary if set("doc_values", false) || set("store", false) => Reach::OnlyThere,
+        Kind::Binary => Reach::Nowhere,
+        _ if indexed => Reach::Searchable,
+        Kind::Text(_) => Reach::Nowhere,
+        _ if !set("doc_values", true) => Reach::Nowhere,
+        Kind::Range(_) => Reach::OnlyThere,
+        // What is kept beside the index is searched in its place, only slower.
+        _ => Reach::Searchable,
     }
 }
 

@@ -129,12 +129,15 @@ impl Compiler {
                 field,
                 range: wanted,
             } => self.test(field, span, &|kind| {
-                match range(kind, wanted, &Zone::UTC)? {
-                    // Without bounds a text counts even when it has no terms.
-                    Test::Term(_) if wanted.lower.is_none() && wanted.upper.is_none() => {
+                // Without bounds it asks whether the field is there: a text even when it has no terms, a place on the map even though it has no order.
+                let unbounded = wanted.lower.is_none() && wanted.upper.is_none();
+                match kind {
+                    Kind::Text(_) | Kind::Keyword { .. } | Kind::Geo | Kind::Binary
+                        if unbounded =>
+                    {
                         Ok(Test::Exists)
                     }
-                    test => Ok(test),
+                    kind => range(kind, wanted, &Zone::UTC),
                 }
             }),
             Clause::Prefix {
@@ -285,7 +288,7 @@ impl Compiler {
                 return Built::Plan(Plan::None("the value does not fit the field's type"));
             }
             // No type at all would do.
-            (Err(error), Target::ByEvent(_) | Target::LikeByEvent(_), Strictness::Strict) => error,
+            (Err(error), _, Strictness::Strict) => error,
         };
         self.problem(span, &error, "E0206");
         Built::Plan(NOT_THERE)
@@ -356,11 +359,11 @@ impl Compiler {
                 self.problem(span, &error, "E0206");
                 NOT_THERE
             }
-            Some(Target::ByEvent(_) | Target::LikeByEvent(_)) => Plan::TermsSet {
+            Some(Target::ByEvent { .. } | Target::LikeByEvent { .. }) => Plan::TermsSet {
                 minimum: Arc::new(Field::number(minimum_field)),
                 of,
             },
-            Some(Target::Mapped(_)) | None => {
+            Some(Target::Mapped(_) | Target::Unmapped(_)) | None => {
                 let error = FieldError::new(format!(
                     "the mapping has no field {minimum_field:?} for \"minimum_should_match_field\""
                 ));
@@ -387,6 +390,10 @@ impl Compiler {
                 return NOT_THERE;
             }
         };
+        if self.scope.nested.as_ref() == Some(&field.name) {
+            // In one of its elements already.
+            return self.query(query);
+        }
         let outside = self.scope.nested.clone();
         let relative = outside
             .as_deref()

@@ -3,7 +3,7 @@
 use super::super::mapping::{Field, Kind};
 use super::super::values::name_matches;
 use super::compile::{Compiler, NOT_THERE, Strictness};
-use super::field::Target;
+use super::field::{Target, reached};
 use super::ranges::FieldError;
 use super::words::Built;
 use super::{Plan, Test};
@@ -54,7 +54,10 @@ impl Compiler {
         let fields: Vec<Arc<Field>> = self.scope.mapping.fields_like(name).cloned().collect();
         let mut plans: Vec<Plan> = fields.iter().map(|field| self.exists_in(field)).collect();
         if self.scope.mapping.is_open() {
-            let target = Target::LikeByEvent(name.to_owned());
+            let target = Target::LikeByEvent {
+                pattern: name.to_owned(),
+                end: None,
+            };
             plans.push(
                 self.on_target(&target, Strictness::Lenient, span, &exists_on)
                     .into_plan(),
@@ -114,20 +117,20 @@ impl Compiler {
         if field.is_servers_own() {
             return Plan::All;
         }
-        let foreign = |field: &Field| field.nested != self.scope.nested;
+        let here = |field: &Arc<Field>| {
+            let field = field.seen_from(self.scope.nested.as_ref())?;
+            let built = reached(&field, exists_on(&field).ok()?).ok()?;
+            Some(built.into_plan())
+        };
         if !matches!(field.kind, Kind::Object | Kind::Nested) {
-            return match exists_on(field) {
-                Ok(Built::Plan(plan)) if !foreign(field) => plan,
-                _ => Plan::None("the field is not searchable"),
-            };
+            return here(field).unwrap_or(Plan::None("the field is not searchable"));
         }
         let mut plans: Vec<Plan> = self
             .scope
             .mapping
             .fields_below(&field.name)
-            .filter(|below| !foreign(below) && !matches!(below.kind, Kind::Object | Kind::Nested))
-            .filter_map(|below| exists_on(below).ok())
-            .map(Built::into_plan)
+            .filter(|below| !matches!(below.kind, Kind::Object | Kind::Nested))
+            .filter_map(here)
             .collect();
         if self.scope.mapping.is_open() && field.kind == Kind::Object {
             plans.extend(

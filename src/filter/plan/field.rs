@@ -1,9 +1,11 @@
 //! Building plans on fields: by name, by pattern, on everything; known to the mapping or typed by the event.
 
 use super::super::analysis::Analyzer;
-use super::super::mapping::{Candidate, Field, Kind, Lookup, Mapping};
-use super::super::values::Path;
+use super::super::mapping::{Candidate, Field, Kind, Lookup, Mapping, Reach};
+use super::super::values::{Path, name_matches};
+use super::compile::NOT_THERE;
 use super::ranges::FieldError;
+use super::several::any;
 use super::words::Built;
 use super::{ByEvent, Leaf, Names, Plan, Test, Variant};
 use std::collections::HashSet;
@@ -14,11 +16,22 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug, Clone)]
 pub(super) enum Target {
     Mapped(Arc<Field>),
-    /// A member of that name, typed by the event.
-    ByEvent(String),
+    /// A name that stands for nothing. Among several it counts as one that does not match.
+    Unmapped(String),
+    /// A member of that name, typed by the event; or its sub-field with that end, if it has one.
+    ByEvent {
+        name: String,
+        end: End,
+    },
     /// Every member whose name fits and that the mapping does not name.
-    LikeByEvent(String),
+    LikeByEvent {
+        pattern: String,
+        end: End,
+    },
 }
+
+/// The end of a sub-field's name.
+type End = Option<Arc<str>>;
 
 /// What to build on each field.
 pub(super) type Build<'b> = &'b dyn Fn(&Arc<Field>) -> Result<Built, FieldError>;
@@ -50,7 +63,10 @@ impl Scope {
     pub(super) fn target(&self, name: &str) -> Option<Target> {
         match self.mapping.lookup(name) {
             Lookup::Mapped(field) => Some(Target::Mapped(field)),
-            Lookup::ByEvent => Some(Target::ByEvent(name.to_owned())),
+            Lookup::ByEvent => Some(Target::ByEvent {
+                name: name.to_owned(),
+                end: None,
+            }),
             Lookup::Absent => None,
         }
     }
@@ -62,7 +78,9 @@ impl Scope {
         let mut add = |target: Target| {
             let name = match &target {
                 Target::Mapped(field) => field.name.to_string(),
-                Target::ByEvent(name) | Target::LikeByEvent(name) => name.clone(),
+                Target::Unmapped(name)
+                | Target::ByEvent { name, .. }
+                | Target::LikeByEvent { pattern: name, .. } => name.clone(),
             };
             if known.insert((discriminant(&target), name)) {
                 targets.push(target);
@@ -72,19 +90,26 @@ impl Scope {
             let name = format!("{name}{}", suffix?);
             match self.mapping.lookup(&name) {
                 Lookup::Mapped(field) => Some(Target::Mapped(field)),
-                Lookup::ByEvent if self.is_sub_field(&name) => Some(Target::ByEvent(name)),
                 Lookup::ByEvent | Lookup::Absent => None,
             }
         };
+        let end: End = suffix.and_then(|suffix| Some(suffix.strip_prefix('.')?.into()));
         for name in names {
             if !name.contains('*') {
-                match with_suffix(name).or_else(|| self.target(name)) {
+                add(match with_suffix(name).or_else(|| self.target(name)) {
                     // Objects have no values of their own.
                     Some(Target::Mapped(field))
-                        if matches!(field.kind, Kind::Object | Kind::Disabled | Kind::Nested) => {}
-                    Some(target) => add(target),
-                    None => {}
-                }
+                        if matches!(field.kind, Kind::Object | Kind::Disabled | Kind::Nested) =>
+                    {
+                        Target::Unmapped(name.clone())
+                    }
+                    Some(Target::ByEvent { name, .. }) => Target::ByEvent {
+                        name,
+                        end: end.clone(),
+                    },
+                    Some(target) => target,
+                    None => Target::Unmapped(name.clone()),
+                });
                 continue;
             }
             for field in self
@@ -95,7 +120,10 @@ impl Scope {
                 add(with_suffix(&field.name).unwrap_or_else(|| Target::Mapped(Arc::clone(field))));
             }
             if self.mapping.is_open() {
-                add(Target::LikeByEvent(name.clone()));
+                add(Target::LikeByEvent {
+                    pattern: name.clone(),
+                    end: end.clone(),
+                });
             }
         }
         targets
@@ -104,25 +132,76 @@ impl Scope {
     /// Builds on a target. On fields typed by the event an error means that such a value never matches.
     pub(super) fn build(&self, target: &Target, build: Build<'_>) -> Result<Built, FieldError> {
         match target {
-            Target::Mapped(field) => {
-                let built = build(field)?;
-                if field.nested == self.nested || field.name.starts_with('_') {
-                    return Ok(built);
+            Target::Mapped(field) => match field.seen_from(self.nested.as_ref()) {
+                Some(field) => reached(&field, build(&field)?),
+                None => {
+                    build(field)?;
+                    Ok(Built::Plan(Plan::None(
+                        "the field belongs to another nested object",
+                    )))
                 }
-                Ok(Built::Plan(Plan::None(
-                    "the field belongs to another nested object",
-                )))
+            },
+            Target::Unmapped(_) => Ok(Built::Plan(NOT_THERE)),
+            Target::ByEvent { name, end } => {
+                let built = self.by_event(&self.names(name), end.as_deref(), build)?;
+                self.with_copies(built, &|copied| copied == name, end.as_deref(), build)
             }
-            Target::ByEvent(name) => self.by_event(&self.names(name), build),
-            Target::LikeByEvent(pattern) => {
-                self.by_event(&Names::Like(pattern.as_str().into()), build)
+            Target::LikeByEvent { pattern, end } => {
+                let names = Names::Like(pattern.as_str().into());
+                let built = self.by_event(&names, end.as_deref(), build)?;
+                let wanted = |copied: &str| name_matches(pattern, copied);
+                self.with_copies(built, &wanted, end.as_deref(), build)
             }
         }
     }
 
+    /// The same, or what a copied value fulfils in a field of a wanted name that the mapping does not name.
+    fn with_copies(
+        &self,
+        built: Built,
+        wanted: &dyn Fn(&str) -> bool,
+        end: Option<&str>,
+        build: Build<'_>,
+    ) -> Result<Built, FieldError> {
+        let mut of = vec![built];
+        for (target, sources) in self.mapping.copies() {
+            let ends: HashSet<&Arc<str>> = self
+                .mapping
+                .candidates()
+                .iter()
+                .flat_map(|candidate| &candidate.sub_fields)
+                .map(|(end, _)| end)
+                .collect();
+            let ends = ends
+                .into_iter()
+                .filter(|end| wanted(&format!("{target}.{end}")));
+            let mut parents: Vec<Option<&Arc<str>>> = ends.map(Some).collect();
+            parents.sort();
+            parents.extend(wanted(target).then_some(None));
+            for (source, sub_field) in sources.iter().flat_map(|source| {
+                let pair = move |end: &Option<&Arc<str>>| (source, end.cloned());
+                parents.iter().map(pair)
+            }) {
+                let names = match sub_field {
+                    None => Names::One {
+                        path: source.clone(),
+                        parent: None,
+                    },
+                    // Below the source itself there is nothing.
+                    Some(end) => Names::One {
+                        path: Path::new(&format!("{}.{end}", source.as_str())),
+                        parent: Some((source.clone(), end)),
+                    },
+                };
+                of.push(self.by_event(&names, end, build)?);
+            }
+        }
+        Ok(any(of))
+    }
+
     /// Any member below an object.
     pub(super) fn build_below(&self, object: &str, build: Build<'_>) -> Result<Built, FieldError> {
-        self.by_event(&Names::Below(self.path(object)), build)
+        self.by_event(&Names::Below(self.path(object)), None, build)
     }
 
     fn path(&self, name: &str) -> Path {
@@ -166,7 +245,19 @@ impl Scope {
         }
     }
 
-    fn by_event(&self, names: &Names, build: Build<'_>) -> Result<Built, FieldError> {
+    /// Builds on members typed by the event, with `end` on their sub-fields of that name where they have one.
+    fn by_event(
+        &self,
+        names: &Names,
+        end: Option<&str>,
+        build: Build<'_>,
+    ) -> Result<Built, FieldError> {
+        let build = |field: &Arc<Field>| reached(field, build(field)?);
+        let main = |candidate: &Candidate| -> Arc<Field> {
+            let mut sub_fields = candidate.sub_fields.iter();
+            let sub_field = sub_fields.find(|(name, _)| end == Some(&**name));
+            Arc::clone(sub_field.map_or(&candidate.field, |(_, field)| field))
+        };
         let plan = |field: &Arc<Field>| match build(field) {
             Ok(built) => built.into_plan(),
             Err(_) => Plan::None("the clause does not work on values of this type"),
@@ -174,8 +265,8 @@ impl Scope {
         // A text without words drops out of the query, whatever else the field may hold.
         let is_text = matches!(names, Names::One { parent: None, .. });
         let drops_out = |candidate: &Candidate| {
-            matches!(candidate.field.kind, Kind::Text(_))
-                && matches!(build(&candidate.field), Ok(Built::NoWords))
+            let field = main(candidate);
+            matches!(field.kind, Kind::Text(_)) && matches!(build(&field), Ok(Built::NoWords))
         };
         if is_text && self.mapping.text_candidate().is_some_and(drops_out) {
             return Ok(Built::NoWords);
@@ -188,7 +279,7 @@ impl Scope {
                 Names::Like(_) | Names::Below(_) => true,
             };
             let variant = |candidate: &Candidate| Variant {
-                main: plan(&candidate.field),
+                main: plan(&main(candidate)),
                 sub_fields: candidate
                     .sub_fields
                     .iter()
@@ -214,7 +305,7 @@ impl Scope {
         if self.counts_words
             && is_text
             && let Some(candidate) = self.mapping.candidates().first()
-            && let Ok(Built::Clauses(words)) = build(&candidate.field)
+            && let Ok(Built::Clauses(words)) = build(&main(candidate))
         {
             // A value of another type than text is compared as a whole, and stands in for every word.
             let word = |at: usize| {
@@ -243,10 +334,26 @@ impl Scope {
         if !possible {
             // Nothing can match: let the first reason speak.
             if let Some(candidate) = self.mapping.candidates().first() {
-                build(&candidate.field)?;
+                build(&main(candidate))?;
             }
             return Ok(Built::Plan(Plan::None("no value of any type can match")));
         }
         Ok(Built::Plan(by_event(variants)))
+    }
+}
+
+/// What was built on a field as far as the field can be searched.
+pub(super) fn reached(field: &Field, built: Built) -> Result<Built, FieldError> {
+    let asks_if_there =
+        matches!(&built, Built::Plan(Plan::Leaf(leaf)) if leaf.test == Test::Exists);
+    match field.reach {
+        Reach::Searchable => Ok(built),
+        _ if matches!(built, Built::NoWords) => Ok(built),
+        Reach::OnlyThere if asks_if_there => Ok(built),
+        Reach::Nowhere if asks_if_there => Ok(Built::Plan(Plan::None("the field is not indexed"))),
+        Reach::OnlyThere | Reach::Nowhere => Err(FieldError::new(
+            "the mapping says that the field is not indexed, so that it cannot be searched",
+        )
+        .help("take \"index\": false out of the mapping, or name another field")),
     }
 }

@@ -300,17 +300,13 @@ impl Compiler {
         self.on_each(field, context, &|field| {
             whole_only(field)?;
             strings_only(&field.kind, "a wildcard")?;
-            let pattern = match (&field.kind, context.analyzer.as_ref()) {
-                (_, Some(analyzer)) => normalize(pattern, analyzer),
-                (Kind::Text(analyzer), None) => normalize(pattern, analyzer),
-                (
-                    Kind::Keyword {
-                        normalizer: Some(normalizer),
-                        ..
-                    },
-                    None,
-                ) => normalize(pattern, normalizer),
-                _ => pattern.to_owned(),
+            let own = || match &field.kind {
+                Kind::Keyword { normalizer, .. } => normalizer.as_ref(),
+                _ => field.query_analyzer(false),
+            };
+            let pattern = match context.analyzer.as_ref().or_else(own) {
+                Some(analyzer) => normalize(pattern, analyzer),
+                None => pattern.to_owned(),
             };
             Ok(Built::Plan(Plan::leaf(
                 field,
@@ -333,6 +329,8 @@ impl Compiler {
             let pattern = in_form(field, pattern, context.analyzer.as_ref());
             let test = regexp(&pattern, options)?;
             Ok(Built::Plan(match field.kind {
+                // An index keeps ids in a form of its own, which only what matches everything matches.
+                _ if matches!(field.sources, Source::Id) && test.passes_all() => Plan::All,
                 _ if field.is_servers_own() => Plan::None("regular expressions match texts only"),
                 Kind::Text(_) | Kind::Keyword { .. } => Plan::leaf(field, Test::Term(test)),
                 // An index keeps them as these two terms.
@@ -393,12 +391,10 @@ fn whole_only(field: &Field) -> Result<(), FieldError> {
 
 /// A text in the form that the field's terms have, uncut.
 fn in_form(field: &Field, text: &str, analyzer: Option<&Arc<Analyzer>>) -> String {
-    match (&field.kind, analyzer) {
-        (Kind::Text(_) | Kind::Keyword { .. }, Some(analyzer)) => {
-            analyzer.normalize(text).into_owned()
-        }
-        (Kind::Text(analyzer), None) => analyzer.normalize(text).into_owned(),
-        (kind, _) => normalized(kind, text),
+    let given = analyzer.filter(|_| matches!(field.kind, Kind::Text(_) | Kind::Keyword { .. }));
+    match given.or_else(|| field.query_analyzer(false)) {
+        Some(analyzer) => analyzer.normalize(text).into_owned(),
+        None => normalized(&field.kind, text),
     }
 }
 
@@ -414,7 +410,7 @@ pub(super) fn prefix(
         whole_only(field)?;
     }
     strings_only(&field.kind, "a word ending in *")?;
-    if analyze && let Kind::Text(own) = &field.kind {
+    if analyze && let Some(own) = field.query_analyzer(false) {
         let options = MatchOptions {
             operator,
             ..MatchOptions::default()

@@ -2,7 +2,7 @@
 
 use super::super::dsl::{Range, Scalar};
 use super::super::mapping::{Exact, Kind, Whole};
-use super::super::number::{NumberError, double, whole};
+use super::super::number::{NumberError, double, whole, with_ascii_digits};
 use super::ranges::{FieldError, Outcome};
 use super::test::{Bound, Test};
 
@@ -19,6 +19,10 @@ pub(super) fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), Fiel
     let text = match value {
         Scalar::Float(number) => format!("{number}"),
         value => value.text(),
+    };
+    let text = match of {
+        Whole::Long => with_ascii_digits(&text).into_owned(),
+        _ => text,
     };
     let read = match whole(&text) {
         Err(NumberError::NotANumber) if of != Whole::Long => double(&text)
@@ -50,7 +54,7 @@ fn unsigned_bound(value: &Scalar) -> Result<(u64, bool), FieldError> {
         Scalar::Float(number) => format!("{number}"),
         value => value.text(),
     };
-    match whole(&text) {
+    match whole(&with_ascii_digits(&text)) {
         Ok((number, cut)) => match u64::try_from(number) {
             Ok(number) if number > 0 || !cut || is_positive(value) => Ok((number, cut)),
             _ => Err(out_of_range(&text)),

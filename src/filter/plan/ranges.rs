@@ -227,6 +227,12 @@ pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
         }
         Kind::Ip => ip_range(range),
         Kind::Range(inner) => {
+            let bounds = range.lower.iter().chain(&range.upper);
+            if matches!(**inner, Kind::Whole { .. }) && bounds.clone().any(has_fraction) {
+                return Err(FieldError::new(
+                    "the field holds ranges of whole numbers only",
+                ));
+            }
             let other = self::range(inner, range, zone)?;
             let upside_down = match &other {
                 Test::Never(_) => true,

@@ -2,11 +2,10 @@
 
 use super::super::analysis::Analyzer;
 use super::super::dsl::{MatchMode, MatchOptions, MultiKind, MultiMatch, Operator, Scalar};
-use super::super::mapping::Kind;
 use super::Plan;
 use super::compile::{Compiler, Strictness};
 use super::field::Target;
-use super::words::{Built, Occur, words};
+use super::words::{Built, Occur, one_word, words};
 use crate::config::Span;
 use std::sync::Arc;
 
@@ -85,12 +84,10 @@ impl Compiler {
         let mut groups: Vec<(Option<Arc<Analyzer>>, Vec<&Target>)> = Vec::new();
         for target in targets {
             let own = match target {
-                Target::Mapped(field) => match &field.kind {
-                    Kind::Text(own) => Some(own),
-                    _ => None,
-                },
-                Target::ByEvent(name) if self.scope.is_sub_field(name) => None,
-                Target::ByEvent(_) | Target::LikeByEvent(_) => self.scope.text_analyzer(),
+                Target::Mapped(field) => field.query_analyzer(false),
+                Target::Unmapped(_) => None,
+                Target::ByEvent { name, .. } if self.scope.is_sub_field(name) => None,
+                Target::ByEvent { .. } | Target::LikeByEvent { .. } => self.scope.text_analyzer(),
             };
             let analyzer = manner.analyzer.or(own).cloned();
             match groups.iter_mut().find(|(group, _)| *group == analyzer) {
@@ -104,11 +101,15 @@ impl Compiler {
         };
         let mut built = Vec::new();
         for (analyzer, members) in groups {
-            let texts: Vec<Scalar> = match analyzer.filter(|analyzer| !analyzer.is_keyword()) {
-                Some(analyzer) => {
-                    let tokens = analyzer.tokens(&text.text()).into_iter();
-                    tokens.map(|token| Scalar::Text(token.text)).collect()
-                }
+            let terms = analyzer
+                .filter(|analyzer| !analyzer.is_keyword())
+                .map(|analyzer| analyzer.tokens(&text.text()));
+            let is_cut = terms.is_some();
+            let texts: Vec<Scalar> = match terms {
+                Some(terms) => terms
+                    .into_iter()
+                    .map(|token| Scalar::Text(token.text))
+                    .collect(),
                 None => vec![text.clone()],
             };
             let mut clauses: Vec<(Occur, Built)> = texts
@@ -116,6 +117,10 @@ impl Compiler {
                 .map(|text| {
                     let plans = members.iter().map(|target| {
                         let build = |field: &Arc<_>| {
+                            if is_cut {
+                                let term = one_word(field, &text.text(), false, manner.options);
+                                return term.map(Built::Plan);
+                            }
                             words(field, text, MatchMode::Words, manner.options, None)
                         };
                         self.on_target(target, manner.strictness, span, &build)

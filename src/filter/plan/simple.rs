@@ -2,15 +2,15 @@
 
 use super::super::analysis::Analyzer;
 use super::super::dsl::{
-    FuzzyOptions, MatchMode, MatchOptions, MultiKind, Scalar, SimpleQueryString,
+    FuzzyOptions, MatchMode, MatchOptions, MultiKind, Operator, Scalar, SimpleQueryString,
 };
 use super::super::fuzzy::Fuzziness;
-use super::super::lucene::Simple;
+use super::super::lucene::{MAX_CHANGES, Simple, SimpleLeaf, TooMixed, parse_simple};
 use super::super::mapping::Kind;
-use super::compile::{Compiler, Strictness, strings_only};
+use super::compile::{Compiler, NOT_THERE, Strictness, strings_only};
 use super::field::{Build, Target};
 use super::lucene::prefix;
-use super::ranges::normalized;
+use super::ranges::{FieldError, normalized};
 use super::several::{Manner, any};
 use super::words::{Built, Occur, near};
 use super::{Plan, Test};
@@ -50,28 +50,42 @@ impl Compiler {
                 ..MatchOptions::default()
             },
         };
-        match &query.simple {
-            None => Plan::None("the query is empty"),
-            Some(simple) => self
-                .simple(simple, &context)
+        let all = query.default_operator == Operator::And;
+        let simple = parse_simple(&query.text, query.flags, all, &mut |leaf| match self
+            .simple_leaf(&leaf, &context)
+        {
+            Built::NoWords => None,
+            built => Some(built),
+        });
+        match simple {
+            Err(TooMixed) => {
+                let error = FieldError::new(format!(
+                    "the query goes over from one of + and | to the other more than {MAX_CHANGES} times"
+                ))
+                .help("use a bool clause, or a terms clause for many values");
+                self.problem(span, &error, "E0208");
+                NOT_THERE
+            }
+            Ok(None) => Plan::None("the query has no words to search for"),
+            Ok(Some(simple)) => joined(simple, query.minimum_should_match.is_some())
                 .into_plan_with(query.minimum_should_match.as_ref()),
         }
     }
 
-    fn simple(&mut self, simple: &Simple, context: &Context<'_>) -> Built {
-        match simple {
-            Simple::MatchAll => Built::Plan(Plan::All),
-            Simple::Words(text) => {
+    fn simple_leaf(&mut self, leaf: &SimpleLeaf, context: &Context<'_>) -> Built {
+        match leaf {
+            SimpleLeaf::MatchAll => Built::Plan(Plan::All),
+            SimpleLeaf::Words(text) => {
                 self.simple_text(&context.targets, text, MatchMode::Words, 0, context)
             }
-            Simple::Phrase { text, slop } => self.simple_text(
+            SimpleLeaf::Phrase { text, slop } => self.simple_text(
                 &context.quoted,
                 text,
                 MatchMode::Phrase,
                 slop.unwrap_or(0),
                 context,
             ),
-            Simple::Prefix(text) => self.simple_each(context, &|field| {
+            SimpleLeaf::Prefix(text) => self.simple_each(context, &|field| {
                 let analyzer = context.analyzer.as_ref();
                 let operator = context.query.default_operator;
                 if context.query.analyze_wildcard
@@ -88,7 +102,7 @@ impl Compiler {
                     analyzer,
                 )
             }),
-            Simple::Fuzzy { text, edits } => {
+            SimpleLeaf::Fuzzy { text, edits } => {
                 let options = FuzzyOptions {
                     fuzziness: Fuzziness::Edits(usize::try_from(*edits).unwrap_or(2)),
                     prefix_length: context.query.fuzzy_prefix_length,
@@ -96,11 +110,10 @@ impl Compiler {
                 };
                 self.simple_each(context, &|field| {
                     strings_only(&field.kind, "a fuzzy word")?;
-                    let text = match (&field.kind, &context.analyzer) {
-                        (_, Some(analyzer)) | (Kind::Text(analyzer), None) => {
-                            analyzer.normalize(text).into_owned()
-                        }
-                        (kind, None) => normalized(kind, text),
+                    let given = context.analyzer.as_ref();
+                    let text = match given.or_else(|| field.query_analyzer(false)) {
+                        Some(analyzer) => analyzer.normalize(text).into_owned(),
+                        None => normalized(&field.kind, text),
                     };
                     Ok(Built::Plan(Plan::leaf(
                         field,
@@ -108,31 +121,6 @@ impl Compiler {
                     )))
                 })
             }
-            Simple::Not(inner) => match self.simple(inner, context) {
-                Built::NoWords => Built::NoWords,
-                // Lucene puts "everything" beside what is excluded, and that counts as one clause.
-                built if context.query.minimum_should_match.is_some() => Built::Clauses(vec![
-                    (Occur::MustNot, Built::Plan(built.into_plan())),
-                    (Occur::Should, Built::Plan(Plan::All)),
-                ]),
-                built => Built::Plan(Plan::not(built.into_plan())),
-            },
-            Simple::All(items) => self.simple_many(items, Occur::Must, context),
-            Simple::Any(items) => self.simple_many(items, Occur::Should, context),
-        }
-    }
-
-    fn simple_many(&mut self, items: &[Simple], occur: Occur, context: &Context<'_>) -> Built {
-        let clauses: Vec<(Occur, Built)> = items
-            .iter()
-            .map(|item| self.simple(item, context))
-            .filter(|built| !matches!(built, Built::NoWords))
-            .map(|built| (occur, Built::Plan(built.into_plan())))
-            .collect();
-        if clauses.is_empty() {
-            Built::NoWords
-        } else {
-            Built::Clauses(clauses)
         }
     }
 
@@ -165,5 +153,29 @@ impl Compiler {
             .map(|target| self.on_target(target, context.strictness, context.span, build))
             .collect();
         any(built)
+    }
+}
+
+/// Puts together what became of the leaves.
+fn joined(simple: Simple<Built>, counts: bool) -> Built {
+    let many = |items: Vec<Simple<Built>>, occur| {
+        let clause = |item| (occur, Built::Plan(joined(item, counts).into_plan()));
+        Built::Clauses(items.into_iter().map(clause).collect())
+    };
+    match simple {
+        Simple::Leaf(built) => built,
+        Simple::Not(inner) => {
+            let plan = joined(*inner, counts).into_plan();
+            if !counts {
+                return Built::Plan(Plan::not(plan));
+            }
+            // Lucene puts "everything" beside what is excluded, and that counts as one clause.
+            Built::Clauses(vec![
+                (Occur::MustNot, Built::Plan(plan)),
+                (Occur::Should, Built::Plan(Plan::All)),
+            ])
+        }
+        Simple::All(items) => many(items, Occur::Must),
+        Simple::Any(items) => many(items, Occur::Should),
     }
 }

@@ -77,6 +77,11 @@ impl StringTest {
         }
     }
 
+    /// Whether it is a regular expression that every term passes.
+    pub(super) fn passes_all(&self) -> bool {
+        matches!(self, Self::Regexp { automaton, .. } if automaton.matches_all())
+    }
+
     pub(super) fn cost(&self) -> usize {
         match self {
             Self::Is(_) | Self::IsOneOf(_) => 1,

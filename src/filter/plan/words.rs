@@ -86,9 +86,9 @@ pub(super) fn words(
 ) -> Result<Built, FieldError> {
     let text = value.text();
     // A named analyzer cuts the text up for fields that are not analysed, too.
-    let analyzer = match (&field.kind, own_analyzer) {
-        (_, Some(analyzer)) | (Kind::Text(analyzer), None) => analyzer,
-        (kind, None) => return whole_value(field, kind, value, mode, options),
+    let in_quotes = matches!(mode, MatchMode::Phrase | MatchMode::PhrasePrefix);
+    let Some(analyzer) = own_analyzer.or_else(|| field.query_analyzer(in_quotes)) else {
+        return whole_value(field, &field.kind, value, mode, options);
     };
     if analyzer.is_keyword() && mode != MatchMode::PhrasePrefix {
         let text = analyzer.normalize(&text);
@@ -127,6 +127,9 @@ fn whole_value(
     if mode == MatchMode::PhrasePrefix {
         return Err(no_phrase_prefix(kind));
     }
+    if matches!(kind, Kind::Binary) && value.text().is_empty() {
+        return Ok(Built::NoWords);
+    }
     if field.has_words() {
         let text = normalized(kind, &value.text());
         let is_prefix = mode == MatchMode::WordsPrefix;
@@ -153,7 +156,7 @@ fn no_typing_errors(field: &Field) -> FieldError {
 }
 
 /// One term on a field: as it is, as a prefix, or with typing errors.
-fn one_word(
+pub(super) fn one_word(
     field: &Arc<Field>,
     text: &str,
     is_prefix: bool,

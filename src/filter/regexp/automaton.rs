@@ -33,6 +33,11 @@ impl std::fmt::Debug for Automaton {
 }
 
 impl Automaton {
+    /// Whether every text is in the language.
+    pub(in crate::filter) fn matches_all(&self) -> bool {
+        self.accepting.first() == Some(&true) && self.settled.first() == Some(&true)
+    }
+
     /// Whether a whole text is in the language.
     pub(in crate::filter) fn matches(&self, text: &str) -> bool {
         let classes = self.starts.len();
@@ -168,6 +173,10 @@ impl Choices {
         match max {
             None => {
                 let piece = self.build(inner, limit)?;
+                // Lucene takes "any number of nothing at all" for nothing at all, not for the empty text.
+                if min == 0 && !self.leads(piece) {
+                    return Ok(());
+                }
                 let hub = self.state()?;
                 self.jump(at, hub);
                 self.jump(hub, piece.start);
@@ -188,6 +197,25 @@ impl Choices {
             }
         }
         Ok(())
+    }
+
+    /// Whether a piece has a way through.
+    fn leads(&self, piece: Piece) -> bool {
+        let mut seen = BTreeSet::from([piece.start]);
+        let mut stack = vec![piece.start];
+        while let Some(state) = stack.pop() {
+            if state == piece.end {
+                return true;
+            }
+            let jumps = self.jumps.get(state).into_iter().flatten().copied();
+            let ranges = self.ranges.get(state).into_iter().flatten();
+            for next in jumps.chain(ranges.map(|&(_, _, to)| to)) {
+                if seen.insert(next) {
+                    stack.push(next);
+                }
+            }
+        }
+        false
     }
 
     fn embed(&mut self, automaton: &Deterministic, piece: Piece) -> Result<(), RegexpError> {

@@ -33,8 +33,15 @@ pub fn mapping(dice: &mut Dice) -> (Value, Value) {
     if known(&properties, path) {
         properties.insert("ra".to_owned(), json!({"type": "alias", "path": path}));
     }
-    for (from, to) in [("r1", "r0"), ("r4", "r3"), ("r5", "ro.x")] {
-        if dice.percent(20) && known(&properties, to) && properties.contains_key(from) {
+    for (from, to) in [
+        ("r1", "r0"),
+        ("r4", "r3"),
+        ("r5", "ro.x"),
+        ("r6", "copied"),
+        ("r7", "copied"),
+    ] {
+        let to_new = to == "copied";
+        if dice.percent(20) && (to_new || known(&properties, to)) && properties.contains_key(from) {
             properties[from]["copy_to"] = json!(to);
         }
     }
@@ -60,6 +67,12 @@ pub fn mapping(dice: &mut Dice) -> (Value, Value) {
     if dice.percent(50) {
         let templates: Vec<Value> = (0..=dice.below(3)).map(|at| template(dice, at)).collect();
         mapping["dynamic_templates"] = json!(templates);
+        // We refuse to guess what they make of a copy.
+        for name in ["r6", "r7"] {
+            if let Some(field) = mapping["properties"].get_mut(name) {
+                field.as_object_mut().unwrap().remove("copy_to");
+            }
+        }
     }
     let analysis = json!({"analysis": {
         "normalizer": {
@@ -110,6 +123,11 @@ fn object(dice: &mut Dice, kind: &str) -> Value {
         }
     }
     let mut body = json!({"type": kind, "properties": properties});
+    for key in ["include_in_parent", "include_in_root"] {
+        if kind == "nested" && dice.percent(25) {
+            body[key] = json!(true);
+        }
+    }
     if dice.percent(40) {
         body["dynamic"] = [json!(true), json!(false), json!("strict")][dice.index(3)].clone();
     }
@@ -139,6 +157,10 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
             ];
             let name = dice.pick(&names);
             put(dice, 70, "analyzer", json!(name));
+            let name = dice.pick(&names);
+            put(dice, 20, "search_analyzer", json!(name));
+            let name = dice.pick(&names);
+            put(dice, 10, "search_quote_analyzer", json!(name));
             "text"
         }
         3..=5 => {
@@ -202,8 +224,16 @@ fn field(dice: &mut Dice, has_parts: bool) -> Value {
             "double_range",
             "date_range",
             "ip_range",
+            "binary",
         ]),
     };
+    put(dice, 8, "index", json!(false));
+    if kind != "text" {
+        put(dice, 12, "doc_values", json!(kind == "binary"));
+    }
+    if kind == "binary" {
+        set.remove("index");
+    }
     if has_parts && dice.percent(30) && !kind.ends_with("_range") {
         let sub = field(dice, false);
         set.insert("fields".to_owned(), json!({"sub": sub}));
@@ -254,6 +284,7 @@ fn one(dice: &mut Dice, field: &Value) -> Value {
         return Value::Object(object);
     }
     match field["type"].as_str().unwrap() {
+        "binary" => json!(dice.pick(&["YWI=", "AAECAw=="])),
         "text" => json!(text(dice)),
         "keyword" => json!(word(dice)),
         "boolean" => [json!(true), json!(false), json!("true"), json!("")][dice.index(4)].clone(),

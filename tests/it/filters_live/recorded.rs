@@ -45,7 +45,7 @@ impl Files {
             filter
         });
         let filters = changed
-            .filter(|filter| !depends_on_others(filter))
+            .filter(|filter| filter.is_array() && !depends_on_others(filter))
             .collect();
         let create = match &file["mapping"] {
             Value::String(name) if name == "dynamic" => json!({}),
