@@ -215,6 +215,14 @@ pub trait RuleState: Any + Send {
     fn each_spilled(&self, _each: &mut dyn FnMut(Place)) {}
 }
 
+impl dyn RuleState {
+    /// The state as one of that type, if it is.
+    pub(super) fn as_type<S: RuleState>(&self) -> Option<&S> {
+        let state: &dyn Any = self;
+        state.downcast_ref()
+    }
+}
+
 /// How much a state holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateSize {

@@ -19,7 +19,6 @@ use crate::rule::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sketch::Sketch;
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 use values::{EXACT, Values};
@@ -423,12 +422,10 @@ impl RuleState for State {
     }
 
     fn judge_like(&mut self, empty: &dyn RuleState) {
-        let empty: &dyn Any = empty;
-        let Some(empty) = empty.downcast_ref::<Self>() else {
-            return;
-        };
-        self.settings = Arc::clone(&empty.settings);
-        self.find_due();
+        if let Some(empty) = empty.as_type::<Self>() {
+            self.settings = Arc::clone(&empty.settings);
+            self.find_due();
+        }
     }
 
     fn size(&self) -> StateSize {

@@ -12,7 +12,6 @@ use crate::rule::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,11 +183,9 @@ impl RuleState for State {
     }
 
     fn judge_like(&mut self, empty: &dyn RuleState) {
-        let empty: &dyn Any = empty;
-        let Some(empty) = empty.downcast_ref::<Self>() else {
-            return;
-        };
-        self.timeframe = empty.timeframe;
+        if let Some(empty) = empty.as_type::<Self>() {
+            self.timeframe = empty.timeframe;
+        }
     }
 
     fn size(&self) -> StateSize {

@@ -3,7 +3,6 @@
 use super::aggregation::{Aggregation, Evaluated, Plan, SavedAggregation, UntimedEvents};
 use crate::event::EventTime;
 use crate::rule::{Gap, Hit, Match, RuleState, StateSize, Wanted, WindowView, saved};
-use std::any::Any;
 use std::sync::Arc;
 
 /// What a type makes of an evaluated group.
@@ -84,12 +83,10 @@ impl<E: Evaluate> RuleState for State<E> {
     }
 
     fn judge_like(&mut self, empty: &dyn RuleState) {
-        let empty: &dyn Any = empty;
-        let Some(empty) = empty.downcast_ref::<Self>() else {
-            return;
-        };
-        self.settings = Arc::clone(&empty.settings);
-        self.aggregation.limit_like(self.settings.plan());
+        if let Some(empty) = empty.as_type::<Self>() {
+            self.settings = Arc::clone(&empty.settings);
+            self.aggregation.limit_like(self.settings.plan());
+        }
     }
 
     fn size(&self) -> StateSize {

@@ -17,7 +17,6 @@ use crate::rule::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -452,12 +451,10 @@ impl RuleState for State {
     }
 
     fn judge_like(&mut self, empty: &dyn RuleState) {
-        let empty: &dyn Any = empty;
-        let Some(empty) = empty.downcast_ref::<Self>() else {
-            return;
-        };
-        self.settings = Arc::clone(&empty.settings);
-        self.find_due();
+        if let Some(empty) = empty.as_type::<Self>() {
+            self.settings = Arc::clone(&empty.settings);
+            self.find_due();
+        }
     }
 
     fn size(&self) -> StateSize {

@@ -15,7 +15,6 @@ use crate::rule::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -485,11 +484,9 @@ impl RuleState for State {
     }
 
     fn judge_like(&mut self, empty: &dyn RuleState) {
-        let empty: &dyn Any = empty;
-        let Some(empty) = empty.downcast_ref::<Self>() else {
-            return;
-        };
-        self.settings = Arc::clone(&empty.settings);
+        if let Some(empty) = empty.as_type::<Self>() {
+            self.settings = Arc::clone(&empty.settings);
+        }
     }
 
     fn size(&self) -> StateSize {

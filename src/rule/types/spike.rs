@@ -16,7 +16,6 @@ use crate::rule::{
     RuleTypeEntry, StateSize, Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -232,12 +231,10 @@ impl RuleState for State {
     }
 
     fn judge_like(&mut self, empty: &dyn RuleState) {
-        let empty: &dyn Any = empty;
-        let Some(empty) = empty.downcast_ref::<Self>() else {
-            return;
-        };
-        self.settings = Arc::clone(&empty.settings);
-        self.cells.look_at_all();
+        if let Some(empty) = empty.as_type::<Self>() {
+            self.settings = Arc::clone(&empty.settings);
+            self.cells.look_at_all();
+        }
     }
 
     fn size(&self) -> StateSize {

@@ -19,7 +19,6 @@ use crate::rule::{
     Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
-use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -221,12 +220,10 @@ impl RuleState for State {
     }
 
     fn judge_like(&mut self, empty: &dyn RuleState) {
-        let empty: &dyn Any = empty;
-        let Some(empty) = empty.downcast_ref::<Self>() else {
-            return;
-        };
-        self.settings = Arc::clone(&empty.settings);
-        self.aggregation.limit_like(&self.settings.plan);
+        if let Some(empty) = empty.as_type::<Self>() {
+            self.settings = Arc::clone(&empty.settings);
+            self.aggregation.limit_like(&self.settings.plan);
+        }
     }
 
     fn size(&self) -> StateSize {
