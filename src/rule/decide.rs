@@ -80,6 +80,8 @@ pub struct Workspace {
     counts: Vec<Counts>,
     /// The rules that were counted.
     touched: Vec<usize>,
+    /// How many decisions the batch before led to: as many are likely.
+    expected: usize,
 }
 
 /// The times between which events are looked at.
@@ -219,6 +221,7 @@ impl Decider {
             times,
             counts,
             touched,
+            expected,
         } = workspace;
         times.resize(self.clocks.len(), None);
         // All are zero but while a batch is decided.
@@ -226,7 +229,7 @@ impl Decider {
         let mut tally = Tally {
             counts,
             touched,
-            decisions: Vec::new(),
+            decisions: Vec::with_capacity(*expected),
         };
         let mut rejected = Vec::new();
         let mut selections = Selections {
@@ -273,6 +276,7 @@ impl Decider {
             }
         }
         let decisions = tally.decisions;
+        *expected = decisions.len();
         let counts = touched
             .drain(..)
             .filter_map(|rule| Some((rule, std::mem::take(counts.get_mut(rule)?))))
