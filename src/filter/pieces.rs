@@ -1,7 +1,8 @@
 //! Finds which of many pieces of text stand in a text, in capitals or not.
 //!
-//! Of each piece a *gram* is chosen: three neighbouring bytes of it, rare ones. A text is gone through once; at each place the gram that stands there is looked up in a set of bits, and only where that says yes, pieces are compared. In most texts hardly any place says so, and unlike the
-//! states of an automaton no place has to wait for the one before.
+//! Of each piece a *gram* is chosen: three neighbouring bytes of it, rare ones. A text is gone through once; at each place the gram that stands there is
+//! looked up in a set of bits, and only where that says yes, pieces are compared. In most texts hardly any place says so, and unlike the states of an
+//! automaton no place has to wait for the one before.
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
