@@ -38,6 +38,7 @@ use kept::LastKept;
 pub use notice::{NOTICES, Notices, is_exception};
 pub use outbox::Progress;
 pub use program::{AlerterFacts, Prepare, Program, ProgramRule, TicketUse};
+pub(crate) use record::in_one_piece;
 pub use record::{Record, StoredEvent};
 pub use silence::Silence;
 pub use snapshot::{Snapshot, SnapshotError};

@@ -229,7 +229,7 @@ impl Serialize for Json<'_> {
 }
 
 /// Writes bytes at once, not one by one as a list of numbers; they are read as one.
-pub(super) fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
 }
 

@@ -34,6 +34,23 @@ pub struct RawEvent {
     pub meta: Option<Arc<Meta>>,
 }
 
+impl RawEvent {
+    /// An event that was stored in parts: its JSON text, its index and its id. It has nothing else in memory than these.
+    pub fn from_parts(json: &[u8], index: Option<&str>, id: Option<&str>) -> Self {
+        let has_meta = index.is_some() || id.is_some();
+        let meta = has_meta.then(|| {
+            Arc::new(Meta {
+                index: index.map(str::to_owned),
+                id: id.map(str::to_owned),
+            })
+        });
+        Self {
+            bytes: Bytes::copy_from_slice(json),
+            meta,
+        }
+    }
+}
+
 /// What a sender says about an event beside its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Meta {

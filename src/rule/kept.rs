@@ -1,6 +1,6 @@
 //! The events that rules keep because a later match may print them: in memory, or where there is more room.
 
-use crate::event::{Meta, RawEvent};
+use crate::event::RawEvent;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -163,15 +163,7 @@ impl<'de> Deserialize<'de> for KeptEvent {
             Saved::None => Self::None,
             Saved::Spilled(place) => Self::Spilled(place),
             Saved::Event { bytes, index, id } => {
-                let has_meta = index.is_some() || id.is_some();
-                let meta = has_meta.then(|| {
-                    Arc::new(Meta {
-                        index: index.map(str::to_owned),
-                        id: id.map(str::to_owned),
-                    })
-                });
-                let bytes = bytes.to_vec().into();
-                Self::Memory(Arc::new(RawEvent { bytes, meta }))
+                Self::Memory(Arc::new(RawEvent::from_parts(bytes, index, id)))
             }
         })
     }

@@ -5,11 +5,10 @@
 //! moving any; a file of which it names none is removed.
 
 use super::journal::{JournalError, io_error, numbers, sync_directory};
-use crate::event::{Meta, RawEvent};
+use crate::event::RawEvent;
 use crate::rule::{Place, Spill};
 use crate::telemetry::{Allowed, Clock, Metrics, RateLimit};
-use bytes::Bytes;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -373,12 +372,8 @@ fn end(place: Place) -> u64 {
 struct Entry<'a> {
     index: Option<&'a str>,
     id: Option<&'a str>,
-    #[serde(serialize_with = "in_one_piece")]
+    #[serde(serialize_with = "crate::engine::in_one_piece")]
     json: &'a [u8],
-}
-
-fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bytes(bytes)
 }
 
 fn entry(event: &RawEvent) -> Result<Vec<u8>, postcard::Error> {
@@ -405,15 +400,7 @@ fn event(entry: &[u8]) -> io::Result<RawEvent> {
         return Err(damaged("its checksum does not fit"));
     }
     let entry: Entry<'_> = postcard::from_bytes(entry).map_err(|_| damaged("it is no event"))?;
-    let has_meta = entry.index.is_some() || entry.id.is_some();
-    let meta = has_meta.then(|| {
-        Arc::new(Meta {
-            index: entry.index.map(str::to_owned),
-            id: entry.id.map(str::to_owned),
-        })
-    });
-    let bytes = Bytes::copy_from_slice(entry.json);
-    Ok(RawEvent { bytes, meta })
+    Ok(RawEvent::from_parts(entry.json, entry.index, entry.id))
 }
 
 /// How many bytes these places of one file take on disk, with their blocks.

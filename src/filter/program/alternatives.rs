@@ -64,7 +64,10 @@ fn join<'p>(group: &[&'p Plan]) -> Cow<'p, Plan> {
                 pieces: OnceLock::new(),
             })))
         }
-        several => Cow::Owned(any(several.iter().copied())),
+        // Others never come together.
+        others => Cow::Owned(Plan::any(
+            others.iter().map(|plan| (*plan).clone()).collect(),
+        )),
     }
 }
 

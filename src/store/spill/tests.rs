@@ -1,4 +1,5 @@
 use super::*;
+use crate::event::Meta;
 use crate::event::WallTime;
 use proptest::prelude::*;
 use tempfile::TempDir;
