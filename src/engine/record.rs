@@ -210,17 +210,17 @@ impl Serialize for StoredEvent {
 impl<'de> Deserialize<'de> for StoredEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (json, index, id) =
-            <(Vec<u8>, Option<String>, Option<String>)>::deserialize(deserializer)?;
+            <(Json<'de>, Option<String>, Option<String>)>::deserialize(deserializer)?;
         Ok(Self(Arc::new(RawEvent {
-            bytes: Bytes::from(json),
+            bytes: Bytes::copy_from_slice(json.0),
             meta: Some(Arc::new(Meta { index, id })),
         })))
     }
 }
 
-/// JSON text that is written in one piece.
-#[derive(PartialEq)]
-struct Json<'b>(&'b [u8]);
+/// JSON text that is written and read in one piece.
+#[derive(PartialEq, Deserialize)]
+struct Json<'b>(#[serde(borrow)] &'b [u8]);
 
 impl Serialize for Json<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -228,9 +228,16 @@ impl Serialize for Json<'_> {
     }
 }
 
-/// Writes bytes at once, not one by one as a list of numbers; they are read as one.
+/// Writes bytes at once, not one by one as a list of numbers; the format is the same.
 pub(crate) fn in_one_piece<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
+}
+
+/// Reads them at once.
+pub(crate) fn from_one_piece<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<u8>, D::Error> {
+    <&[u8]>::deserialize(deserializer).map(<[u8]>::to_vec)
 }
 
 impl Record {

@@ -5,7 +5,7 @@ use super::failing::Resting;
 use super::held::HeldEvent;
 use super::kept::LastKept;
 use super::outbox::{InFlight, Progress};
-use super::record::{as_text, as_texts, in_one_piece};
+use super::record::{as_text, as_texts, from_one_piece, in_one_piece};
 use super::{
     AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Record, Silence, StoredEvent,
 };
@@ -61,7 +61,7 @@ struct StoredHeld {
 struct RuleMemory {
     name: String,
     fingerprint: u64,
-    #[serde(serialize_with = "in_one_piece")]
+    #[serde(serialize_with = "in_one_piece", deserialize_with = "from_one_piece")]
     state: Vec<u8>,
     newest: Option<EventTime>,
     interval: Counts,

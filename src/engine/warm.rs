@@ -1,6 +1,6 @@
 //! What a rule remembers, taken from one engine to another: `tripline warm` fills it from the past.
 
-use super::record::in_one_piece;
+use super::record::{from_one_piece, in_one_piece};
 use super::{Cell, Engine, Outcome, Record};
 use crate::event::{EventTime, WallTime};
 use crate::rule::{Gap, Rule};
@@ -14,7 +14,7 @@ pub struct Memory {
     /// Of its version: another means something else by it.
     pub fingerprint: u64,
     /// As [`crate::rule::Evaluator::save`] writes it.
-    #[serde(serialize_with = "in_one_piece")]
+    #[serde(serialize_with = "in_one_piece", deserialize_with = "from_one_piece")]
     pub state: Vec<u8>,
     /// The newest event time seen.
     pub newest: Option<EventTime>,

@@ -3,6 +3,7 @@
 //! An input owns its sockets and cuts what arrives into events; it does not look into them. It hands them over in batches
 //! through the [`Intake`], which is bounded: a full one makes TCP stop reading and HTTP answer 429.
 
+mod brackets;
 pub mod dead_letter;
 pub mod fault;
 pub mod http;

@@ -4,6 +4,7 @@
 //! others with it; whether each is valid JSON is found out when it is evaluated.
 
 use crate::event::RawEvent;
+use crate::input::brackets::after_brackets;
 use crate::input::dead_letter::Reason;
 use crate::input::fault::{after_string, fault};
 use bytes::Bytes;
@@ -327,21 +328,17 @@ fn element(text: &[u8]) -> (&[u8], &[u8]) {
 /// Cuts off the first value: an object or array with what it holds, or anything else up to the next comma or closing bracket.
 /// What does not end goes to the end of the text.
 fn value(text: &[u8]) -> (&[u8], &[u8]) {
-    let mut depth = 0_usize;
     let mut rest = text;
     while let Some((byte, after)) = rest.split_first() {
-        match byte {
-            b'"' => {
-                rest = after_string(after);
-                continue;
+        rest = match byte {
+            b'{' | b'[' => {
+                let after = after_brackets(rest);
+                return text.split_at(text.len() - after.len());
             }
-            b'{' | b'[' => depth += 1,
-            b'}' | b']' if depth > 1 => depth -= 1,
-            b'}' | b']' if depth == 1 => return text.split_at(text.len() - after.len()),
-            b'}' | b']' | b',' if depth == 0 => break,
-            _ => {}
-        }
-        rest = after;
+            b'}' | b']' | b',' => break,
+            b'"' => after_string(after),
+            _ => after,
+        };
     }
     text.split_at(text.len() - rest.len())
 }
