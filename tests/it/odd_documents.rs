@@ -62,16 +62,20 @@ fn accepted() -> Vec<(RawEvent, bool)> {
     ]
 }
 
-#[test]
-fn odd_documents_are_decided_or_refused() {
+fn decider(rule: &str) -> Decider {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("odd.yaml");
-    std::fs::write(&file, RULE).unwrap();
+    std::fs::write(&file, rule).unwrap();
     let rules = load(folder.path(), &[file]);
-    let decider = Decider::new(std::sync::Arc::new(RuleSet {
+    Decider::new(std::sync::Arc::new(RuleSet {
         generation: 0,
         rules,
-    }));
+    }))
+}
+
+#[test]
+fn odd_documents_are_decided_or_refused() {
+    let decider = decider(RULE);
     let now = WallTime(1_522_990_800_000_000);
     let mut workspace = Workspace::default();
 
@@ -107,4 +111,99 @@ fn odd_documents_are_decided_or_refused() {
     assert!(decided.counts.is_empty() && decided.decisions.is_empty());
     let reasons: Vec<_> = reasons.into_iter().enumerate().collect();
     assert_eq!(decided.rejected, reasons);
+}
+
+/// Half a mebibyte of a member with these parts, side by side.
+fn full_of(before: &str, part: impl Fn(usize) -> String, after: &str) -> RawEvent {
+    let (mut parts, mut length) = (Vec::new(), 0);
+    while length < 1 << 19 {
+        let part = part(parts.len());
+        length += part.len() + 1;
+        parts.push(part);
+    }
+    with(&format!(
+        r#""z": "needle", {before}{}{after}"#,
+        parts.join(",")
+    ))
+}
+
+/// How many times its own bytes an event takes: every bracket of lists in lists is a byte, and has room for four values.
+const MOST_TIMES: u64 = 150;
+
+/// Whatever an event looks like, the memory that it takes to decide is a bounded multiple of its bytes: for rules that look at a field, and for those that
+/// look at all of them, or at names.
+#[test]
+fn deciding_takes_memory_in_proportion() {
+    let shapes = [
+        (
+            "texts",
+            full_of(r#""a": ["#, |at| format!(r#""w{at}""#), "]"),
+        ),
+        (
+            "one text",
+            full_of(r#""a": ""#, |at| format!("w{at}"), r#"""#),
+        ),
+        (
+            "escapes",
+            full_of(r#""a": ""#, |_| r"\u00e9\n".to_owned(), r#"""#),
+        ),
+        ("digits", full_of(r#""a": ["#, |_| "0".to_owned(), "]")),
+        (
+            "empty lists",
+            full_of(r#""a": ["#, |_| "[]".to_owned(), "]"),
+        ),
+        (
+            "empty objects",
+            full_of(r#""a": ["#, |_| "{}".to_owned(), "]"),
+        ),
+        (
+            "empty texts",
+            full_of(r#""a": ["#, |_| r#""""#.to_owned(), "]"),
+        ),
+        (
+            "objects",
+            full_of(r#""a": ["#, |_| r#"{"b":1}"#.to_owned(), "]"),
+        ),
+        ("members", full_of("", |at| format!(r#""{at}":1"#), "")),
+        (
+            "one member again",
+            full_of("", |_| r#""a":1"#.to_owned(), ""),
+        ),
+        (
+            "levels",
+            full_of(
+                "",
+                |at| format!(r#""{at}":{}1{}"#, "[".repeat(90), "]".repeat(90)),
+                "",
+            ),
+        ),
+        (
+            "dotted names",
+            full_of("", |at| format!(r#""{}{at}":1"#, "a.".repeat(90)), ""),
+        ),
+    ];
+    let filters = [
+        r#"term: {a: needle}"#,
+        r#"match_phrase: {a: "w1 needle"}"#,
+        r#"query_string: {query: "needle AND NOT needles"}"#,
+        r#"query_string: {query: 'a\*:needle OR NOT a\*:w1'}"#,
+        r#"query_string: {query: "NOT _exists_:a.b.c"}"#,
+    ];
+    let now = WallTime(1_522_990_800_000_000);
+    for filter in filters {
+        let rule = RULE.lines().take_while(|line| !line.starts_with("- "));
+        let rule = rule
+            .chain([format!("- {filter}").as_str()])
+            .collect::<Vec<_>>()
+            .join("\n");
+        let decider = decider(&rule);
+        for (name, event) in &shapes {
+            let events = std::slice::from_ref(event);
+            let taken = allocation_counter::measure(|| {
+                decider.decide_in(&mut Workspace::default(), events, None, now);
+            });
+            let times = taken.bytes_max / event.bytes.len() as u64;
+            assert!(times <= MOST_TIMES, "{filter}: {name}: {times}");
+        }
+    }
 }
