@@ -35,7 +35,9 @@ pub(super) fn range(text: &str) -> Result<(u128, u128), String> {
         }
         IpAddr::V6(_) => 128,
     };
+    // Java's `split` drops what is empty at the end.
     let bits: u32 = bits
+        .trim_end_matches('/')
         .parse()
         .ok()
         .filter(|bits| *bits <= width && !text.ends_with('+'))
@@ -71,10 +73,12 @@ mod tests {
         let (first, last) = range("2001:db8::/127").unwrap();
         assert_eq!(last - first, 1);
         assert_eq!(range("::/0").unwrap(), (0, u128::MAX));
+        assert_eq!(range("10.1.2.3/8//"), range("10.1.2.3/8"));
         for bad in [
             "10.0.0.0/33",
             "10.0.0/8",
             "/8",
+            "10.0.0.0//8",
             "10.0.0.0/",
             "010.0.0.1",
             "::ffff:0:0/96",

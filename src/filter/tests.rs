@@ -498,3 +498,17 @@ fn quotes_look_in_sub_fields_where_there_are_some() {
         check(&filter(names), r#"{"a": 5}"#, true);
     }
 }
+
+#[test]
+fn a_range_without_bounds_asks_whether_there_is_one() {
+    let mapping = explicit(r#"{"properties": {"d": {"type": "date_range"}}}"#);
+    for relation in ["intersects", "contains", "within"] {
+        let filter = format!(r#"{{"range": {{"d": {{"relation": "{relation}"}}}}}}"#);
+        let filter = load(&filter, &mapping).unwrap();
+        assert!(
+            picks(&filter, r#"{"d": {"gte": "2024-05-05"}}"#),
+            "{relation}"
+        );
+        assert!(!picks(&filter, r#"{"e": 1}"#), "{relation}");
+    }
+}

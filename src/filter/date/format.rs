@@ -3,6 +3,7 @@
 use super::civil::Civil;
 use super::pattern::{self, Element};
 use super::zone::Zone;
+use super::zone_form::ZoneForm;
 
 /// The `format` of a date field or clause: the first alternative that fits a text reads it.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,13 +44,18 @@ impl DateFormat {
                         } else {
                             9
                         };
+                        let zone = if part == "date_time" {
+                            ZoneForm::OFFSET
+                        } else {
+                            ZoneForm::NAMED
+                        };
                         for text in texts {
                             let mut elements = if part.starts_with("date") {
                                 lenient_year(&text)
                             } else {
                                 pattern::compile(&text)?
                             };
-                            widen(&mut elements, digits);
+                            widen(&mut elements, digits, zone);
                             alternatives.push(Alternative::Pattern(elements));
                         }
                     }
@@ -154,7 +160,9 @@ fn optional_time(strict: bool) -> Vec<Element> {
     let second = then(then(compile(second), fraction('.')), fraction(','));
     let minute = then(compile(minute), second);
     let mut hour = then(compile(hour), minute);
-    hour.push(Optional(vec![Element::Zone(pattern::ZoneForm::Any)]));
+    hour.push(Optional(vec![Element::Zone(ZoneForm::NAMED)]));
+    // UTC+0100 is a zone and an offset, of which the zone counts.
+    hour.push(Optional(compile("xx")));
     let time = then(compile("'T'"), hour);
     let year = if strict {
         compile("uuuu")
@@ -182,12 +190,13 @@ fn lenient_year(pattern: &str) -> Vec<Element> {
     elements
 }
 
-/// In formats with a name, fractions of a second have any number of digits.
-fn widen(elements: &mut [Element], digits: usize) {
+/// In formats with a name, fractions of a second have any number of digits up to so many, and zones stand for offsets as well.
+fn widen(elements: &mut [Element], digits: usize, zone: ZoneForm) {
     for element in elements {
         match element {
             Element::Fraction { min, max } => (*min, *max) = (1, digits),
-            Element::Optional(inner) => widen(inner, digits),
+            Element::Zone(form) => *form = zone,
+            Element::Optional(inner) => widen(inner, digits, zone),
             _ => {}
         }
     }
@@ -203,18 +212,18 @@ fn named(name: &str) -> Option<Vec<String>> {
     };
     let pattern = match base {
         "basic_date" => "uuuuMMdd",
-        "basic_date_time" => "uuuuMMdd'T'HHmmss.SSSXX",
-        "basic_date_time_no_millis" => "uuuuMMdd'T'HHmmssXX",
+        "basic_date_time" => "uuuuMMdd'T'HHmmss.SSSX",
+        "basic_date_time_no_millis" => "uuuuMMdd'T'HHmmssX",
         "basic_ordinal_date" => "uuuuDDD",
-        "basic_ordinal_date_time" => "uuuuDDD'T'HHmmss.SSSXX",
-        "basic_ordinal_date_time_no_millis" => "uuuuDDD'T'HHmmssXX",
-        "basic_time" => "HHmmss.SSSXX",
-        "basic_time_no_millis" => "HHmmssXX",
-        "basic_t_time" => "'T'HHmmss.SSSXX",
-        "basic_t_time_no_millis" => "'T'HHmmssXX",
+        "basic_ordinal_date_time" => "uuuuDDD'T'HHmmss.SSSX",
+        "basic_ordinal_date_time_no_millis" => "uuuuDDD'T'HHmmssX",
+        "basic_time" => "HHmmss.SSSX",
+        "basic_time_no_millis" => "HHmmssX",
+        "basic_t_time" => "'T'HHmmss.SSSX",
+        "basic_t_time_no_millis" => "'T'HHmmssX",
         "basic_week_date" => "YYYY'W'wwe",
-        "basic_week_date_time" => "YYYY'W'wwe'T'HHmmss.SSSXX",
-        "basic_week_date_time_no_millis" => "YYYY'W'wwe'T'HHmmssXX",
+        "basic_week_date_time" => "YYYY'W'wwe'T'HHmmss.SSSX",
+        "basic_week_date_time_no_millis" => "YYYY'W'wwe'T'HHmmssX",
         "date" if strict => "uuuu-MM-dd",
         "date" => "uuuu[-MM[-dd]]",
         "year_month_day" if strict => "uuuu[-MM[-dd]]",
@@ -225,23 +234,23 @@ fn named(name: &str) -> Option<Vec<String>> {
         "date_hour_minute_second_fraction" | "date_hour_minute_second_millis" => {
             "uuuu-MM-dd'T'HH:mm:ss.SSS"
         }
-        "date_time" if strict => "uuuu-MM-dd'T'HH:mm:ss[.SSS]XXXXX",
-        "date_time" => "uuuu-MM-dd'T'HH:mm:ss.SSSXXXXX",
-        "date_time_no_millis" => "uuuu-MM-dd'T'HH:mm:ssXXXXX",
+        "date_time" if strict => "uuuu-MM-dd'T'HH:mm:ss[.SSS]X",
+        "date_time" => "uuuu-MM-dd'T'HH:mm:ss.SSSX",
+        "date_time_no_millis" => "uuuu-MM-dd'T'HH:mm:ssX",
         "hour" => "HH",
         "hour_minute" => "HH:mm",
         "hour_minute_second" => "HH:mm:ss",
         "hour_minute_second_fraction" | "hour_minute_second_millis" => "HH:mm:ss.SSS",
         "ordinal_date" => "uuuu-DDD",
-        "ordinal_date_time" => "uuuu-DDD'T'HH:mm:ss.SSSXXXXX",
-        "ordinal_date_time_no_millis" => "uuuu-DDD'T'HH:mm:ssXXXXX",
-        "time" => "HH:mm:ss.SSSXXXXX",
-        "time_no_millis" => "HH:mm:ssXXXXX",
-        "t_time" => "'T'HH:mm:ss.SSSXXXXX",
-        "t_time_no_millis" => "'T'HH:mm:ssXXXXX",
+        "ordinal_date_time" => "uuuu-DDD'T'HH:mm:ss.SSSX",
+        "ordinal_date_time_no_millis" => "uuuu-DDD'T'HH:mm:ssX",
+        "time" => "HH:mm:ss.SSSX",
+        "time_no_millis" => "HH:mm:ssX",
+        "t_time" => "'T'HH:mm:ss.SSSX",
+        "t_time_no_millis" => "'T'HH:mm:ssX",
         "week_date" => "YYYY-'W'ww-e",
-        "week_date_time" => "YYYY-'W'ww-e'T'HH:mm:ss.SSSXXXXX",
-        "week_date_time_no_millis" => "YYYY-'W'ww-e'T'HH:mm:ssXXXXX",
+        "week_date_time" => "YYYY-'W'ww-e'T'HH:mm:ss.SSSX",
+        "week_date_time_no_millis" => "YYYY-'W'ww-e'T'HH:mm:ssX",
         "weekyear" | "week_year" => "YYYY",
         "weekyear_week" => "YYYY-'W'ww",
         "weekyear_week_day" => "YYYY-'W'ww-e",
@@ -249,16 +258,13 @@ fn named(name: &str) -> Option<Vec<String>> {
         "year_month" => "uuuu-MM",
         _ => return None,
     };
-    // Offsets are written with or without a colon; the lenient kind also takes single digits, and years without a sign.
+    // The lenient kind also takes single digits, and years without a sign.
     let pattern = if strict || base.starts_with("basic") || base.starts_with("ordinal") {
         pattern.to_owned()
     } else {
         pattern.replace("uuuu", "u")
     };
     let mut patterns = vec![pattern.clone()];
-    if pattern.contains("XXXXX") {
-        patterns.push(pattern.replace("XXXXX", "XX"));
-    }
     if !strict && !base.starts_with("basic") {
         let lenient = pattern
             .replace("DDD", "D")
@@ -269,7 +275,7 @@ fn named(name: &str) -> Option<Vec<String>> {
             .replace(":ss", ":s")
             .replace("ww", "w");
         if base == "date_time_no_millis" {
-            patterns.push(lenient.replace(":s", "[:s]").replace("XXXXX", "[XXXXX]"));
+            patterns.push(lenient.replace(":s", "[:s]").replace("X", "[X]"));
         }
         patterns.push(lenient);
     }

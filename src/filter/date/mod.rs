@@ -5,6 +5,7 @@ mod format;
 mod math;
 mod pattern;
 mod zone;
+mod zone_form;
 
 pub(super) use format::DateFormat;
 pub(super) use math::{DateExpression, Rounding};

@@ -2,6 +2,7 @@
 
 use super::civil::{Civil, Ymd, first_week, month_length};
 use super::zone::Zone;
+use super::zone_form::ZoneForm;
 
 /// One piece of a pattern.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,19 +47,6 @@ pub(super) enum Field {
     Minute,
     Second,
     MilliOfDay,
-}
-
-/// How an offset or zone is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ZoneForm {
-    /// `+0900`; `Z` only where it says so.
-    NoColon { z: bool },
-    /// `+09:00` or `Z`.
-    Colon { z: bool },
-    /// `+09`, `+0900`, `+09:00`, `Z`, or a zone's name.
-    Any,
-    /// A zone's name or an offset with colon.
-    Name,
 }
 
 /// What was read so far.
@@ -153,8 +141,6 @@ fn letters(letter: char, count: usize) -> Result<Element, String> {
         'y' | 'u' if count == 2 => Err("years of two digits are not supported".to_owned()),
         'y' | 'u' if count == 1 => number(Field::PlainYear, 1, 19),
         'y' | 'u' => number(Field::Year, count, 10),
-        'x' if count <= 2 => Ok(Element::Zone(ZoneForm::NoColon { z: false })),
-        'x' => Ok(Element::Zone(ZoneForm::Colon { z: false })),
         'Y' => number(Field::WeekYear, count, 10),
         'M' | 'L' if count <= 2 => wide(Field::Month),
         'M' | 'L' => Ok(Element::Month { long: count > 3 }),
@@ -173,11 +159,9 @@ fn letters(letter: char, count: usize) -> Result<Element, String> {
         }),
         'A' => number(Field::MilliOfDay, count, 19),
         'a' => Ok(Element::AmPm),
-        'Z' if count <= 3 => Ok(Element::Zone(ZoneForm::NoColon { z: false })),
-        'Z' => Ok(Element::Zone(ZoneForm::Colon { z: true })),
-        'X' if count <= 2 => Ok(Element::Zone(ZoneForm::NoColon { z: true })),
-        'X' => Ok(Element::Zone(ZoneForm::Colon { z: true })),
-        'z' | 'V' | 'O' => Ok(Element::Zone(ZoneForm::Name)),
+        'X' | 'x' | 'Z' | 'O' | 'z' | 'V' => ZoneForm::of_letters(letter, count)
+            .map(Element::Zone)
+            .ok_or_else(|| format!("{count} of the pattern letter {letter:?} stand for nothing")),
         other => Err(format!("the pattern letter {other:?} is not known")),
     }
 }
@@ -234,8 +218,8 @@ fn read_some<'t>(elements: &[Element], mut text: &'t str, fields: &mut Fields) -
                 text.get(2..)?
             }
             Element::Zone(form) => {
-                let (zone, rest) = read_zone(*form, text)?;
-                fields.zone = Some(zone);
+                let (zone, rest) = form.read(text)?;
+                fields.zone.get_or_insert(zone);
                 rest
             }
         };
@@ -320,38 +304,6 @@ fn name<'t>(names: &[&str], long: bool, text: &'t str) -> Option<(i64, &'t str)>
         let name = if long { name } else { name.get(..3)? };
         Some((at, text.strip_prefix(name)?))
     })
-}
-
-fn read_zone(form: ZoneForm, text: &str) -> Option<(Zone, &str)> {
-    let z = match form {
-        ZoneForm::NoColon { z } | ZoneForm::Colon { z } => z,
-        ZoneForm::Any | ZoneForm::Name => true,
-    };
-    if let Some(rest) = text.strip_prefix('Z').filter(|_| z) {
-        return Some((Zone::UTC, rest));
-    }
-    let signed = text.starts_with(['+', '-']);
-    let widths: &[usize] = match form {
-        _ if !signed => &[],
-        ZoneForm::NoColon { .. } => &[5],
-        ZoneForm::Colon { .. } => &[6],
-        ZoneForm::Any | ZoneForm::Name => &[9, 6, 5, 3],
-    };
-    for &width in widths {
-        if let Some((head, rest)) = text.split_at_checked(width)
-            && let Some(zone) = Zone::parse(head)
-        {
-            return Some((zone, rest));
-        }
-    }
-    if signed || !matches!(form, ZoneForm::Any | ZoneForm::Name) {
-        return None;
-    }
-    let end = text
-        .find(|c: char| !(c.is_ascii_alphanumeric() || "/_+-:".contains(c)))
-        .unwrap_or(text.len());
-    let (head, rest) = text.split_at_checked(end)?;
-    Some((Zone::parse(head)?, rest))
 }
 
 impl Fields {

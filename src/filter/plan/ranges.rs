@@ -247,10 +247,12 @@ pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
             if upside_down {
                 return Err(FieldError::new("the lower bound is above the upper one"));
             }
-            Ok(Test::Range(Arc::new(RangeTest {
-                relation: range.relation,
-                other,
-            })))
+            // Without bounds only whether there is a range is asked.
+            let relation = match bounds.count() {
+                0 => Relation::Intersects,
+                _ => range.relation,
+            };
+            Ok(Test::Range(Arc::new(RangeTest { relation, other })))
         }
         Kind::Binary | Kind::Geo => Err(FieldError::new(format!(
             "{} fields have no order",
