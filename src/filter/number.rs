@@ -67,7 +67,14 @@ const ZEROS: [u32; 36] = [
     0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
 ];
 
-/// The text with the digits of any script as those of ASCII: Java reads 64-bit numbers like that, and no others.
+/// The same of what only Java's doubles know (`0x1p3`, `5d`), as fields of 32 bits and less read it. What is not a number is zero for them.
+pub(super) fn whole_of_double(text: &str) -> Result<(i128, bool), NumberError> {
+    let number = double(text).ok_or(NumberError::NotANumber)?;
+    let number = if number.is_nan() { 0.0 } else { number };
+    whole(&format!("{number}"))
+}
+
+/// The text with the digits of any script as those of ASCII: Java reads 64-bit numbers of documents like that, and no others.
 pub(super) fn with_ascii_digits(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return text.into();
@@ -94,13 +101,41 @@ pub(super) fn double(text: &str) -> Option<f64> {
             let digits = unsigned
                 .strip_suffix(['d', 'D', 'f', 'F'])
                 .unwrap_or(unsigned);
-            if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+            if let Some(hexadecimal) = unsigned
+                .strip_prefix(['0'])
+                .and_then(|rest| rest.strip_prefix(['x', 'X']))
+            {
+                hexadecimal_double(hexadecimal)?
+            } else if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+                digits.parse().ok()?
+            } else {
                 return None;
             }
-            digits.parse().ok()?
         }
     };
     Some(if text.starts_with('-') { -value } else { value })
+}
+
+/// What follows the `0x` of a double in Java: hexadecimal digits, a point among them or not, and a power of two.
+fn hexadecimal_double(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let exponent = exponent
+        .strip_suffix(['d', 'D', 'f', 'F'])
+        .unwrap_or(exponent);
+    let exponent: i32 = exponent.parse().ok()?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = whole.chars().chain(fraction.chars());
+    let steps = digits
+        .map(|digit| digit.to_digit(16))
+        .collect::<Option<Vec<_>>>()?;
+    if steps.is_empty() {
+        return None;
+    }
+    let value = steps
+        .iter()
+        .fold(0.0, |value, digit| value * 16.0 + f64::from(*digit));
+    let places = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
+    Some(value * 2_f64.powi(exponent.saturating_sub(places)))
 }
 
 /// The text of a scalar as it was written; `None` for null, lists and objects.
@@ -191,6 +226,24 @@ mod tests {
         ] {
             assert_eq!(java_double(value), expected);
         }
+    }
+
+    #[test]
+    fn doubles_as_java_reads_them() {
+        for (text, expected) in [
+            (" 1.5d ", Some(1.5)),
+            ("0x10p2", Some(64.0)),
+            ("-0X.8P1f", Some(-1.0)),
+            ("0x1.8p-1", Some(0.75)),
+            ("0x10", None),
+            ("0xp1", None),
+            ("--1", None),
+            ("inf", None),
+        ] {
+            assert_eq!(double(text), expected, "{text}");
+        }
+        assert_eq!(whole_of_double("NaN"), Ok((0, false)));
+        assert_eq!(whole_of_double("5.5f"), Ok((5, true)));
     }
 
     #[test]

@@ -512,3 +512,41 @@ fn a_range_without_bounds_asks_whether_there_is_one() {
         assert!(!picks(&filter, r#"{"e": 1}"#), "{relation}");
     }
 }
+
+/// What an OpenSearch finds, and refuses.
+#[test]
+fn numbers_are_compared_as_in_an_index() {
+    let mapping = explicit(
+        r#"{"properties": {"d": {"type": "double"}, "s": {"type": "scaled_float", "scaling_factor": 10}, "l": {"type": "long"}, "i": {"type": "short"}}}"#,
+    );
+    for (filter, document, expected) in [
+        (r#"{"term": {"d": 0}}"#, r#"{"d": -0.0}"#, false),
+        (r#"{"range": {"d": {"lte": -0.0}}}"#, r#"{"d": 0}"#, false),
+        (r#"{"range": {"d": {"lt": 0}}}"#, r#"{"d": -0.0}"#, true),
+        (
+            r#"{"range": {"d": {"gte": 5, "lt": 5}}}"#,
+            r#"{"d": 5}"#,
+            false,
+        ),
+        (r#"{"term": {"s": 0}}"#, r#"{"s": -0.0}"#, true),
+        (
+            r#"{"range": {"s": {"gt": -0.5, "lte": 0}}}"#,
+            r#"{"s": -0.01}"#,
+            true,
+        ),
+        (r#"{"term": {"i": 64}}"#, r#"{"i": "0x10p2"}"#, true),
+        (r#"{"term": {"i": 0}}"#, r#"{"i": "NaN"}"#, true),
+        (r#"{"term": {"i": "NaN"}}"#, r#"{"i": 0}"#, false),
+        (r#"{"term": {"l": 3}}"#, r#"{"l": "٣"}"#, true),
+    ] {
+        let filter = load(filter, &mapping).unwrap();
+        assert_eq!(picks(&filter, document), expected, "{filter:?}");
+    }
+    for refused in [
+        r#"{"term": {"l": "٣"}}"#,
+        r#"{"range": {"l": {"gt": "٣"}}}"#,
+        r#"{"term": {"l": "0x10p2"}}"#,
+    ] {
+        assert!(load(refused, &mapping).is_err(), "{refused}");
+    }
+}

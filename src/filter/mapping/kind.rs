@@ -2,7 +2,9 @@
 
 use super::super::analysis::Analyzer;
 use super::super::date::{DateFormat, Zone};
-use super::super::number::{self, NumberError, half_float, scalar_text, whole, with_ascii_digits};
+use super::super::number::{
+    self, NumberError, half_float, scalar_text, whole, whole_of_double, with_ascii_digits,
+};
 use super::super::{ip, values};
 use crate::event::project::Item;
 use serde_json::Value;
@@ -140,8 +142,8 @@ impl Exact {
             Self::Float => f64::from(value as f32),
             Self::HalfFloat => f64::from(half_float(value as f32)),
             Self::Scaled(factor) => {
-                // Java's Math.round: halves go up.
-                let steps = (value * factor + 0.5).floor();
+                // Java's Math.round: halves go up, and no zero is negative.
+                let steps = (value * factor + 0.5).floor() + 0.0;
                 if steps.is_finite() { steps } else { value }
             }
         }
@@ -297,10 +299,8 @@ fn read_whole<'v>(of: Whole, coerce: bool, value: Item<'_>) -> Result<Reading<'v
         _ => text.into(),
     };
     let (number, cut) = match whole(&written) {
-        // `0x1p3`, `5d` and the like: only as numbers with a fraction.
         Err(NumberError::NotANumber) if of != Whole::Long => {
-            let double = number::double(text).ok_or(Unfit)?;
-            whole(&format!("{double}")).map_err(|_| Unfit)?
+            whole_of_double(text).map_err(|_| Unfit)?
         }
         read => read.map_err(|_| Unfit)?,
     };

@@ -2,7 +2,7 @@
 
 use super::super::dsl::{Range, Scalar};
 use super::super::mapping::{Exact, Kind, Whole};
-use super::super::number::{NumberError, double, whole, with_ascii_digits};
+use super::super::number::{NumberError, double, whole, whole_of_double};
 use super::ranges::{FieldError, Outcome};
 use super::test::{Bound, Test};
 
@@ -20,15 +20,12 @@ pub(super) fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), Fiel
         Scalar::Float(number) => format!("{number}"),
         value => value.text(),
     };
-    let text = match of {
-        Whole::Long => with_ascii_digits(&text).into_owned(),
-        _ => text,
-    };
     let read = match whole(&text) {
-        Err(NumberError::NotANumber) if of != Whole::Long => double(&text)
-            .filter(|_| !matches!(value, Scalar::Boolean(_)))
-            .ok_or(NumberError::NotANumber)
-            .and_then(|number| whole(&format!("{number}"))),
+        Err(NumberError::NotANumber)
+            if of != Whole::Long && !matches!(value, Scalar::Boolean(_)) =>
+        {
+            whole_of_double(&text)
+        }
         read => read,
     };
     // Bytes and shorts are compared as 32-bit numbers.
@@ -54,7 +51,7 @@ fn unsigned_bound(value: &Scalar) -> Result<(u64, bool), FieldError> {
         Scalar::Float(number) => format!("{number}"),
         value => value.text(),
     };
-    match whole(&with_ascii_digits(&text)) {
+    match whole(&text) {
         Ok((number, cut)) => match u64::try_from(number) {
             Ok(number) if number > 0 || !cut || is_positive(value) => Ok((number, cut)),
             _ => Err(out_of_range(&text)),
@@ -183,11 +180,12 @@ pub(super) fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
     if let Some(value) = &range.lower {
         let number = finite(kind, exact, value)?;
         lower = match exact {
+            // Steps are whole numbers, of which none is a negative zero.
             Exact::Scaled(factor) => Bound {
                 value: if range.includes_lower {
-                    (number * factor).ceil()
+                    (number * factor).ceil() + 0.0
                 } else {
-                    (number * factor).next_up().ceil()
+                    (number * factor).next_up().ceil() + 0.0
                 },
                 includes: true,
             },
@@ -202,9 +200,9 @@ pub(super) fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
         upper = match exact {
             Exact::Scaled(factor) => Bound {
                 value: if range.includes_upper {
-                    (number * factor).floor()
+                    (number * factor).floor() + 0.0
                 } else {
-                    (number * factor).next_down().floor()
+                    (number * factor).next_down().floor() + 0.0
                 },
                 includes: true,
             },

@@ -5,6 +5,7 @@ use super::super::mapping::Reading;
 use super::strings::StringTest;
 use crate::event::WallTime;
 use hashbrown::HashSet;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -50,6 +51,16 @@ pub(in crate::filter) enum Test {
 pub(in crate::filter) struct Bound {
     pub(in crate::filter) value: f64,
     pub(in crate::filter) includes: bool,
+}
+
+impl Bound {
+    /// Whether a value is on this side of it. Minus zero is less than zero, as in an index.
+    fn lets(&self, value: f64, side: Ordering) -> bool {
+        match value.total_cmp(&self.value) {
+            Ordering::Equal => self.includes,
+            found => found == side,
+        }
+    }
 }
 
 /// A range of instants, in the unit the field keeps.
@@ -128,17 +139,7 @@ impl Test {
                 (first..=last).contains(&value)
             }
             (Self::Float { lower, upper }, Reading::Float(value)) => {
-                let above = if lower.includes {
-                    *value >= lower.value
-                } else {
-                    *value > lower.value
-                };
-                above
-                    && if upper.includes {
-                        *value <= upper.value
-                    } else {
-                        *value < upper.value
-                    }
+                lower.lets(*value, Ordering::Greater) && upper.lets(*value, Ordering::Less)
             }
             (Self::Date(test), Reading::Date(value)) => {
                 let (first, last) = test.bounds(now);
