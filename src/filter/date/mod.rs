@@ -7,5 +7,5 @@ mod pattern;
 mod zone;
 
 pub(super) use format::DateFormat;
-pub(super) use math::{DateExpression, Rounding};
+pub(super) use math::{DateError, DateExpression, Rounding};
 pub(super) use zone::Zone;
