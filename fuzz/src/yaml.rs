@@ -1,15 +1,13 @@
 //! The YAML loader: any text is read or refused with a problem that can be shown, and every place it names lies in the text.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use tripline::config::{Colours, Data, Environment, Node, Problem, SourceFile, Span, render, yaml};
 
 /// A file with variables put in, and as it is.
 pub fn reads(input: &[u8]) {
-    let file = Arc::new(SourceFile {
-        path: PathBuf::from("rule.yaml"),
-        text: String::from_utf8_lossy(input).into_owned(),
-    });
+    let text = String::from_utf8_lossy(input);
+    let file = Arc::new(SourceFile::new(Path::new("rule.yaml"), text));
     let known: Environment<'_> = &|name| (name.len() < 4).then(|| format!("{name}: [1"));
     for environment in [None, Some(known)] {
         let (node, problems) = yaml::parse(&file, environment);
@@ -38,10 +36,10 @@ fn check(node: &Node, file: &SourceFile) {
 
 fn lies_in(span: &Span, file: &SourceFile) {
     assert!(
-        file.text.get(span.start..span.end).is_some(),
+        file.text().get(span.start..span.end).is_some(),
         "{}..{} of {} bytes",
         span.start,
         span.end,
-        file.text.len()
+        file.text().len()
     );
 }

@@ -3,6 +3,7 @@
 //! An alert becomes text in two steps. A rule's [`Preparation`] changes the matches (top counts, links, rule parameters, enhancements); it
 //! is done once per alert. [`Alert::subject`] and [`Alert::body`] then make words of them, for each alerter with its own [`Template`].
 
+mod alike;
 mod body;
 mod discover;
 pub mod enhancements;
@@ -18,6 +19,7 @@ mod top_counts;
 mod trial;
 mod wrap;
 
+pub use alike::Alike;
 pub use discover::ShortLink;
 pub(crate) use jinja::Jinja;
 pub(crate) use lookup::ArgumentPath;

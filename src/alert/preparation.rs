@@ -87,6 +87,11 @@ impl Preparation {
         })
     }
 
+    /// Whether it depends on nothing but text options.
+    pub(super) fn is_any_rules(&self) -> bool {
+        self.counting.is_none() && self.links.is_empty() && self.rule_params.is_empty()
+    }
+
     /// Prepares an alert's matches, once: a repeated attempt sends them as they are. No match may be left.
     pub fn run(
         &self,

@@ -75,6 +75,12 @@ impl Template {
         found.into_iter().filter_map(warning).collect()
     }
 
+    /// Whether it depends on nothing but text options.
+    pub(super) fn is_any_rules(&self) -> bool {
+        let reads_others = |text: &Text| matches!(text, Text::Jinja(_));
+        !(reads_others(&self.text) || self.subject.as_ref().is_some_and(reads_others))
+    }
+
     /// How the rule prints times.
     pub fn times(&self) -> &Times {
         &self.times

@@ -144,7 +144,7 @@ impl Text {
                     problem.span = span(properties, "jinja_template_path");
                     vec![problem]
                 })?;
-                (file.text.clone(), Span::of_file(&file))
+                (file.text().to_owned(), Span::of_file(&file))
             }
             None => (text, span(properties, "alert_text")),
         };

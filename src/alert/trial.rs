@@ -3,9 +3,10 @@
 use super::lookup::ArgumentPath;
 use super::text::{property, span};
 use super::{Alert, BodyStyle, Template, TextError};
-use crate::config::{Data, Node, Properties, Span};
+use crate::config::{Data, Node, Properties, SourceFile, Span};
 use crate::event::Document;
 use crate::rule::Rule;
+use std::sync::Arc;
 
 /// Where texts and the fields in them are written.
 #[derive(Debug)]
@@ -13,7 +14,7 @@ pub(super) struct Places {
     subject: Span,
     text: Span,
     table: Span,
-    fields: Vec<(ArgumentPath, Span)>,
+    fields: Box<[(ArgumentPath, Span)]>,
 }
 
 impl Places {
@@ -22,11 +23,32 @@ impl Places {
             true => "alert_text",
             false => "jinja_template_path",
         };
-        Self {
+        let mut places = Self {
             subject: span(properties, "alert_subject"),
             text: span(properties, text),
             table: span(properties, "summary_table_fields"),
-            fields: fields(properties),
+            fields: fields(properties).into(),
+        };
+        places.let_go_of_texts();
+        places
+    }
+
+    /// Few look at them again: the files' texts need not be kept for that.
+    fn let_go_of_texts(&mut self) {
+        let mut files: Vec<Arc<SourceFile>> = Vec::new();
+        let fields = self.fields.iter_mut().map(|(_, span)| span);
+        let spans = [&mut self.subject, &mut self.text, &mut self.table];
+        for span in spans.into_iter().chain(fields) {
+            let known = files.iter().find(|file| file.path == span.file.path);
+            span.file = match known {
+                Some(known) => Arc::clone(known),
+                None if span.path().as_os_str().is_empty() => continue,
+                None => {
+                    let file = Arc::new(SourceFile::again(Arc::clone(&span.file.path)));
+                    files.push(Arc::clone(&file));
+                    file
+                }
+            };
         }
     }
 }

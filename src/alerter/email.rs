@@ -122,7 +122,7 @@ fn login(properties: &Properties, build: &Build) -> Result<Option<Login>, Vec<Pr
         .get("smtp_auth_file")
         .map_or(&build.span, |node| &node.span);
     let path = build.rule_file.parent().unwrap_or(Path::new("")).join(path);
-    let (account, problems) = read_yaml(&path, &process_environment);
+    let (account, problems) = read_yaml(path.as_path(), &process_environment);
     let text = |name| {
         let node = account.as_ref()?.get(name)?;
         (!node.is_null()).then(|| node.key_text())

@@ -101,7 +101,7 @@ fn connection(properties: &Properties, build: &Build) -> Result<Connection, Stri
             let file = filled(properties, "indexer_config")
                 .ok_or("neither `indexer_connection` nor `indexer_config` is there")?;
             let path = build.working_directory.join(file);
-            let (node, problems) = read_yaml(&path, &process_environment);
+            let (node, problems) = read_yaml(path.as_path(), &process_environment);
             if let Some(problem) = problems.iter().find(|problem| problem.is_error()) {
                 return Err(problem.message.clone());
             }

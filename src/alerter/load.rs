@@ -1,7 +1,7 @@
 //! From a rule's `alert` option to its alerters.
 
 use super::{ALERTERS, Alerter, AlerterEntry, Build, Secrets, find};
-use crate::alert::{Alert, Process, Template};
+use crate::alert::{Alert, Alike, Process, Template};
 use crate::config::{Data, Mapping, Node, Problem, Properties, check, unknown};
 use crate::engine::AlerterFacts;
 use crate::event::Document;
@@ -62,6 +62,16 @@ pub fn exits(
     build: &Build,
     process: &Process,
 ) -> (Vec<Exit>, Vec<Problem>) {
+    exits_like(properties, build, process, &Alike::default())
+}
+
+/// The same for one of many rules.
+pub fn exits_like(
+    properties: &Properties,
+    build: &Build,
+    process: &Process,
+    alike: &Alike,
+) -> (Vec<Exit>, Vec<Problem>) {
     let mut exits = Vec::new();
     let mut problems = Vec::new();
     for (node, own) in entries(properties, &build.span, &mut problems) {
@@ -73,7 +83,8 @@ pub fn exits(
             tables.push(entry.options);
             problems.extend(unknown(own, &tables, &is_named_by_user));
         }
-        let properties = own.map_or_else(|| properties.clone(), |own| properties.overlaid(own));
+        let overlaid = own.map(|own| properties.overlaid(own));
+        let properties = overlaid.as_ref().unwrap_or(properties);
         let found = check(|name| properties.get(name), &node.span, &[entry.options]);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
@@ -84,16 +95,16 @@ pub fn exits(
             span: node.span.clone(),
             ..build.clone()
         };
-        let template = Template::new(&properties, process);
-        match ((entry.build)(&properties, &build), template) {
+        let template = alike.template(properties, process);
+        match ((entry.build)(properties, &build), template) {
             (Ok(built), Ok(template)) => {
                 problems.extend(built.warnings);
                 problems.extend(template.warnings.iter().cloned());
                 exits.push(Exit {
                     name: entry.name,
                     alerter: built.alerter,
-                    template: Arc::new(template),
-                    secrets: Secrets::of(&properties, entry.options),
+                    template,
+                    secrets: Secrets::of(properties, entry.options),
                 });
             }
             (alerter, template) => {
@@ -187,15 +198,12 @@ mod tests {
     use super::*;
     use crate::alerter::World;
     use crate::config::{SourceFile, Span, yaml};
-    use std::path::PathBuf;
+    use std::path::{Path, PathBuf};
 
     /// The names of the alerters, or else what is wrong, one problem a line.
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let file = Arc::new(SourceFile {
-            path: PathBuf::from("r.yaml"),
-            text: text.to_owned(),
-        });
+        let file = Arc::new(SourceFile::new(Path::new("r.yaml"), text));
         let (node, _) = yaml::parse(&file, None);
         let properties = Properties::new(node.unwrap().as_map().unwrap().clone());
         let build = Build {

@@ -66,7 +66,7 @@ mod workwechat;
 mod yzj;
 mod zabbix;
 
-pub use load::{Exit, debug_exits, exits};
+pub use load::{Exit, debug_exits, exits, exits_like};
 pub use secrets::Secrets;
 pub use transport::{Transport, World};
 

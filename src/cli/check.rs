@@ -80,14 +80,13 @@ fn counted(count: usize, what: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::{SourceFile, Span};
+    use std::path::Path;
     use std::sync::Arc;
 
     #[test]
     fn problems_are_shown_and_counted() {
-        let file = Arc::new(SourceFile {
-            path: "rules/a.yaml".into(),
-            text: "name: x\nnum_event: 1\ntimeframe: 5m\n".to_owned(),
-        });
+        let text = "name: x\nnum_event: 1\ntimeframe: 5m\n";
+        let file = Arc::new(SourceFile::new(Path::new("rules/a.yaml"), text));
         let span = |start, end| Span {
             file: Arc::clone(&file),
             start,

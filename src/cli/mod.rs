@@ -297,7 +297,7 @@ fn silence(command: silence::Command) -> anyhow::Result<i32> {
             loader.load(0)
         };
         let mut rules = loaded.rules.rules.iter();
-        let rule = rules.find(|rule| rule.name == name || rule.file == file);
+        let rule = rules.find(|rule| rule.name == name || *rule.file == *file);
         if rule.is_none() {
             report(&loaded.problems);
         }

@@ -3,23 +3,77 @@
 use super::field_mapping::field_mappings;
 use super::notices::mail_of;
 use crate::alert::enhancements::Enhanced;
-use crate::alert::{Alert, Preparation, Process, TopCounts};
+use crate::alert::{Alert, Alike, Preparation, Process, TopCounts};
 use crate::alerter::sending::Outlet;
 use crate::alerter::short_links::ShortLinks;
-use crate::alerter::{ALERTERS, Build, Exit, Transport, debug_exits, exits};
+use crate::alerter::{ALERTERS, Build, Exit, Transport, debug_exits, exits, exits_like};
 use crate::config::service::Service as Config;
 use crate::config::{OptionSpec, Problem, Properties, Span};
-use crate::engine::{NOTICES, Prepare, Program, ProgramRule, Seen};
+use crate::engine::{Prepare, Program, ProgramRule, Seen};
 use crate::event::{Document, EventTime, WallTime};
 use crate::filter::Mapping;
 use crate::rule::load::{self, Disabled};
 use crate::rule::{Rule, RuleSet};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The outlets by rule name.
-pub(super) type Outlets = HashMap<String, Arc<Outlet>>;
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outlets(HashTable<Arc<Outlet>>);
+
+impl Outlets {
+    fn hash(name: &str) -> u64 {
+        FixedState::default().hash_one(name)
+    }
+
+    /// The outlet of a rule.
+    pub(super) fn get(&self, rule: &str) -> Option<&Arc<Outlet>> {
+        self.0
+            .find(Self::hash(rule), |outlet| outlet.rule.name == rule)
+    }
+
+    /// Adds one, in the place of the rule's former one.
+    pub(super) fn insert(&mut self, outlet: Arc<Outlet>) {
+        let name = &outlet.rule.name;
+        let same = |other: &Arc<Outlet>| other.rule.name == *name;
+        let hash = |outlet: &Arc<Outlet>| Self::hash(&outlet.rule.name);
+        match self.0.find_mut(Self::hash(name), same) {
+            Some(known) => *known = outlet,
+            None => _ = self.0.insert_unique(Self::hash(name), outlet, hash),
+        }
+    }
+
+    /// All of them, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Outlet>> {
+        self.0.iter()
+    }
+}
+
+/// What was made of a rule beside itself.
+struct Completed {
+    /// `None`: it cannot run.
+    entry: Option<(Arc<ProgramRule>, Arc<Outlet>)>,
+    said: Option<Box<Said>>,
+}
+
+/// What is to be known of a rule beside that.
+struct Said {
+    problems: Vec<Problem>,
+    /// The file with its template.
+    template: Option<PathBuf>,
+    /// See [`mail_of`].
+    mail: Option<(String, Vec<String>)>,
+}
+
+impl Said {
+    fn is_nothing(&self) -> bool {
+        self.problems.is_empty() && self.template.is_none() && self.mail.is_none()
+    }
+}
 
 /// Loads the rules, and loads them again.
 #[derive(Clone)]
@@ -51,7 +105,7 @@ pub(super) struct Loaded {
     /// Everything wrong or worth knowing.
     pub(super) problems: Vec<Problem>,
     /// Every file that was read or should have been: rules, imports, lists, templates.
-    pub(super) files: Vec<PathBuf>,
+    pub(super) files: Vec<Arc<Path>>,
 }
 
 /// The rules that run, to fall back on.
@@ -77,14 +131,14 @@ impl Loaded {
     /// Lets rules whose file is still there, but cannot be loaded any more, go on as they were. Their names.
     pub(super) fn keep_broken(&mut self, running: &Running) -> Vec<String> {
         let loaded = |file: &Path| {
-            self.rules.rules.iter().any(|rule| rule.file == file)
+            self.rules.rules.iter().any(|rule| *rule.file == *file)
                 || self.disabled.iter().any(|rule| rule.file == file)
         };
         let kept: Vec<_> = running
             .rules
             .iter()
             .filter(|(entry, _)| self.files.contains(&entry.rule.file) && !loaded(&entry.rule.file))
-            .filter(|(entry, _)| !self.outlets.contains_key(&entry.rule.name))
+            .filter(|(entry, _)| self.outlets.get(&entry.rule.name).is_none())
             .cloned()
             .collect();
         if kept.is_empty() {
@@ -94,8 +148,7 @@ impl Loaded {
         let mut entries = self.program.rules.clone();
         for (entry, outlet) in &kept {
             entries.push(Arc::clone(entry));
-            self.outlets
-                .insert(entry.rule.name.clone(), Arc::clone(outlet));
+            self.outlets.insert(Arc::clone(outlet));
         }
         let rules = entries
             .iter()
@@ -123,27 +176,39 @@ pub(super) fn alerter_options() -> Vec<&'static [OptionSpec]> {
 impl Loader {
     /// Loads the rules of the folders, or the one rule of `--rule`.
     pub(super) fn load(&self, generation: u64) -> Loaded {
-        let loaded = self.read(|loader| match &self.only {
-            Some(file) => loader.files(&[self.find(file)]),
-            None => loader.folders(),
+        let loaded = self.read_completing(|loader, complete| match &self.only {
+            Some(file) => loader.files_with(&[self.find(file)], complete),
+            None => loader.folders(complete),
         });
-        self.complete(loaded, generation)
+        self.join(loaded, generation)
     }
 
     /// Loads these files.
     pub(super) fn load_files(&self, files: &[PathBuf]) -> Loaded {
-        self.complete(self.read(|loader| loader.files(files)), 0)
+        let loaded = self.read_completing(|loader, complete| loader.files_with(files, complete));
+        self.join(loaded, 0)
     }
 
     /// Loads the rule of a file for a test: it may be switched off.
     pub(super) fn load_to_test(&self, file: &Path) -> Loaded {
         let file = self.find(file);
-        let mut loaded = self.complete(self.read(|loader| loader.to_test(&file)), 0);
+        let loaded = self.read_completing(|loader, complete| loader.to_test(&file, complete));
+        let mut loaded = self.join(loaded, 0);
         // Nobody is told of the errors of a test.
         if let Some(program) = Arc::get_mut(&mut loaded.program) {
             program.notices = None;
         }
         loaded
+    }
+
+    /// Reads rules, each with its alerters.
+    fn read_completing(
+        &self,
+        read: impl FnOnce(&load::Loader<'_>, load::Complete<'_, Completed>) -> load::Loaded<Completed>,
+    ) -> load::Loaded<Completed> {
+        let alike = Alike::default();
+        let complete = |rule: &_, options: &_| self.complete(rule, options, &alike);
+        self.read(|loader| read(loader, &complete))
     }
 
     pub(super) fn read<T>(&self, read: impl FnOnce(&load::Loader<'_>) -> T) -> T {
@@ -172,30 +237,19 @@ impl Loader {
             .unwrap_or_else(|| file.to_owned())
     }
 
-    /// Gives each rule its alerters; a rule whose alerters cannot be made does not run.
-    fn complete(&self, loaded: load::Loaded, generation: u64) -> Loaded {
-        let (mut problems, mut files) = (loaded.problems, loaded.files);
-        let template = |options: &Properties| {
-            let template = options.text("jinja_template_path")?;
-            Some(self.process.working_directory.join(template))
+    /// Gives a rule its alerters; a rule whose alerters cannot be made does not run.
+    fn complete(&self, rule: &Arc<Rule>, options: &Properties, alike: &Alike) -> Completed {
+        let mut problems = Vec::new();
+        let exits = self.outlet(rule, options, alike, &mut problems);
+        let said = Said {
+            template: self.template_file(options),
+            mail: mail_of(options),
+            problems,
         };
-        let mut mail = HashMap::new();
-        let (mut rules, mut program, mut outlets) = (Vec::new(), Vec::new(), Outlets::new());
-        for (file, options) in &loaded.broken {
-            let (_, found) = exits(options, &self.build(options, file), &self.process);
-            problems.extend(found.into_iter().filter(Problem::is_error));
-            files.extend(template(options));
-        }
-        for rule in loaded.rules {
-            let options = rule.properties();
-            files.extend(template(&options));
-            let Some((outlet, preparation)) = self.outlet(&rule, &options, &mut problems) else {
-                continue;
-            };
-            mail.extend(mail_of(&options));
+        let entry = exits.map(|(outlet, preparation)| {
             let outlet = Arc::new(outlet);
-            program.push(Arc::new(ProgramRule {
-                rule: Arc::clone(&rule),
+            let entry = Arc::new(ProgramRule {
+                rule: Arc::clone(rule),
                 alerters: outlet.exits.iter().map(Exit::facts).collect(),
                 enhance_first: preparation.run_enhancements_first,
                 match_in_root: preparation.include_match_in_root,
@@ -203,15 +257,49 @@ impl Loader {
                     preparation,
                     outlet: Arc::clone(&outlet),
                 }),
-            }));
-            outlets.insert(rule.name.clone(), outlet);
-            rules.push(rule);
+            });
+            (entry, outlet)
+        });
+        Completed {
+            entry,
+            said: (!said.is_nothing()).then(|| Box::new(said)),
+        }
+    }
+
+    fn template_file(&self, options: &Properties) -> Option<PathBuf> {
+        let template = options.text("jinja_template_path")?;
+        Some(self.process.working_directory.join(template))
+    }
+
+    /// All rules that can run, in their order, and what is to be said about all.
+    fn join(&self, loaded: load::Loaded<Completed>, generation: u64) -> Loaded {
+        let (mut problems, mut files) = (loaded.problems, loaded.files);
+        let mut mail = HashMap::new();
+        for (file, options) in &loaded.broken {
+            let (_, found) = exits(options, &self.build(options, file), &self.process);
+            problems.extend(found.into_iter().filter(Problem::is_error));
+            files.extend(self.template_file(options).map(Arc::from));
+        }
+        let count = loaded.rules.len();
+        let (mut rules, mut program) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        let mut outlets = Outlets::default();
+        for (rule, completed) in loaded.rules.into_iter().zip(loaded.completed) {
+            if let Some(said) = completed.said {
+                files.extend(said.template.map(Arc::from));
+                problems.extend(said.problems);
+                mail.extend(said.mail.filter(|_| completed.entry.is_some()));
+            }
+            if let Some((entry, outlet)) = completed.entry {
+                program.push(entry);
+                outlets.insert(outlet);
+                rules.push(rule);
+            }
         }
         let broken = loaded.broken.iter();
         mail.extend(broken.filter_map(|(_, options)| mail_of(options)));
         let notices = self.notices(mail, &mut problems);
         let notices = notices.map(|(notices, outlet)| {
-            outlets.insert(NOTICES.to_owned(), outlet);
+            outlets.insert(outlet);
             notices
         });
         let program = Program::new(generation, program).with_notices(notices);
@@ -231,7 +319,7 @@ impl Loader {
         let named = options.get("alert").or_else(|| options.get("type"));
         Build {
             span: named.map_or_else(Span::nowhere, |node| node.span.clone()),
-            rule_file: file.to_owned(),
+            rule_file: file.into(),
             working_directory: self.process.working_directory.clone(),
             transport: Arc::clone(&self.transport),
         }
@@ -241,17 +329,18 @@ impl Loader {
         &self,
         rule: &Arc<Rule>,
         options: &Properties,
+        alike: &Alike,
         problems: &mut Vec<Problem>,
     ) -> Option<(Outlet, Arc<Preparation>)> {
         let build = self.build(options, &rule.file);
-        let (mut exits, found) = exits(options, &build, &self.process);
+        let (mut exits, found) = exits_like(options, &build, &self.process, alike);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
-        let preparation = Preparation::new(options, &self.process)
+        let preparation = alike
+            .preparation(options, &self.process)
             .map_err(|found| problems.extend(found))
             .ok()?;
         problems.extend(preparation.warnings.iter().cloned());
-        let preparation = Arc::new(preparation);
         let mut short_links = ShortLinks::new(&preparation, &self.transport);
         if self.debug {
             exits = debug_exits(&exits, &build);

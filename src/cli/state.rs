@@ -41,7 +41,7 @@ impl Command {
         let rule = self.rule.as_ref().map(|name| {
             let file = loader.find(Path::new(name));
             let mut rules = loaded.rules.rules.iter();
-            let found = rules.find(|rule| rule.name == *name || rule.file == file);
+            let found = rules.find(|rule| rule.name == *name || *rule.file == *file);
             found.map_or_else(|| name.clone(), |rule| rule.name.clone())
         });
         let look = Look {

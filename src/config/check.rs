@@ -52,7 +52,7 @@ pub fn unknown(
             );
             continue;
         };
-        if known(name) || specs().any(|spec| spec.name == name) {
+        if specs().any(|spec| spec.name == name) || known(name) {
             continue;
         }
         let problem = Problem::warning("W0604", &key.span, format!("unknown option `{name}`"));
@@ -237,7 +237,7 @@ fn written(value: &Node) -> &str {
     value
         .span
         .file
-        .text
+        .text()
         .get(value.span.start..value.span.end)
         .unwrap_or_default()
         .trim()

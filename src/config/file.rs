@@ -10,12 +10,11 @@ use std::sync::Arc;
 /// # Errors
 /// It cannot be read, or is not UTF-8.
 pub fn read(path: &Path) -> Result<Arc<SourceFile>, Problem> {
-    let nowhere = || {
-        Span::of_file(&Arc::new(SourceFile {
-            path: path.to_owned(),
-            text: String::new(),
-        }))
-    };
+    read_shared(&path.into())
+}
+
+fn read_shared(path: &Arc<Path>) -> Result<Arc<SourceFile>, Problem> {
+    let nowhere = || Span::of_file(&Arc::new(SourceFile::new(Arc::clone(path), "")));
     let bytes = std::fs::read(path)
         .map_err(|error| Problem::error("E0101", &nowhere(), format!("cannot be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
@@ -27,15 +26,20 @@ pub fn read(path: &Path) -> Result<Arc<SourceFile>, Problem> {
         )
         .help("save the file as UTF-8")
     })?;
-    Ok(Arc::new(SourceFile {
-        path: path.to_owned(),
-        text,
-    }))
+    Ok(Arc::new(SourceFile::new(Arc::clone(path), text)))
+}
+
+/// The text of a file that was read before.
+pub(super) fn text(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
 }
 
 /// Reads a YAML file as ElastAlert does: variables put in, then PyYAML's `FullLoader`.
-pub fn read_yaml(path: &Path, environment: Environment<'_>) -> (Option<Node>, Vec<Problem>) {
-    match read(path) {
+pub fn read_yaml(
+    path: impl Into<Arc<Path>>,
+    environment: Environment<'_>,
+) -> (Option<Node>, Vec<Problem>) {
+    match read_shared(&path.into()) {
         Ok(file) => yaml::parse(&file, Some(environment)),
         Err(problem) => (None, vec![problem]),
     }
@@ -54,11 +58,7 @@ pub fn is_file(path: &Path) -> bool {
 pub fn yaml_files(folder: &Path, subfolders: bool) -> Result<Vec<PathBuf>, Problem> {
     let mut found = Vec::new();
     walk(folder, subfolders, &mut HashSet::new(), &mut found).map_err(|error| {
-        let file = SourceFile {
-            path: folder.to_owned(),
-            text: String::new(),
-        };
-        let span = Span::of_file(&Arc::new(file));
+        let span = Span::of_file(&Arc::new(SourceFile::new(folder, "")));
         Problem::error(
             "E0108",
             &span,
@@ -81,12 +81,16 @@ fn walk(
         return Ok(());
     }
     for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+        let entry = entry?;
+        let path = entry.path();
+        // Only of a link it has to be asked what it leads to.
+        let known = entry.file_type().ok().filter(|kind| !kind.is_symlink());
+        let is_file = known.map_or_else(|| path.is_file(), |kind| kind.is_file());
         let name = path
             .file_name()
             .and_then(|name| name.to_str())
             .unwrap_or_default();
-        if path.is_file() {
+        if is_file {
             if name.ends_with(".yaml") || name.ends_with(".yml") {
                 found.push(path);
             }

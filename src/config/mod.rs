@@ -21,7 +21,7 @@ pub use node::{Data, Mapping, Node};
 pub use options::{Kind, OptionSpec, TEXTS, opt};
 pub use packed::Packed;
 pub use problem::{Problem, Severity, SourceFile, Span};
-pub use properties::Properties;
+pub use properties::{Alike, Properties};
 pub use render::{Colours, render};
 pub use service::{
     AuthConfig, Credentials, DeadLetterConfig, EsConfig, HttpConfig, InputConfig, ListenConfig,

@@ -160,6 +160,14 @@ impl Node {
         }
     }
 
+    /// Whether both are keys of the same text.
+    pub fn is_same_key(&self, other: &Self) -> bool {
+        match (self.as_str(), other.as_str()) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.key_text() == other.key_text(),
+        }
+    }
+
     /// The text of a key.
     pub fn key_text(&self) -> String {
         match &self.data {

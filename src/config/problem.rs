@@ -1,15 +1,38 @@
 //! Problems found in files, with the place they were found at.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::path::Path;
+use std::sync::{Arc, LazyLock, OnceLock};
 
-/// A file's text as it was read, kept to show the lines a problem is about.
+/// A file's text as it was read, to show the lines a problem is about.
 pub struct SourceFile {
     /// The path as the user would write it.
-    pub path: PathBuf,
-    /// The text before environment variables were put in: what the user sees in an editor.
-    pub text: String,
+    pub path: Arc<Path>,
+    text: OnceLock<String>,
+}
+
+impl SourceFile {
+    /// A file with this text.
+    pub fn new(path: impl Into<Arc<Path>>, text: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            text: OnceLock::from(text.into()),
+        }
+    }
+
+    /// A file whose text was let go of: it is read once more when somebody wants to see a place in it.
+    pub fn again(path: Arc<Path>) -> Self {
+        Self {
+            path,
+            text: OnceLock::new(),
+        }
+    }
+
+    /// The text before environment variables were put in: what the user sees in an editor. Empty when the file can be read no more.
+    pub fn text(&self) -> &str {
+        let read = || super::file::text(&self.path).unwrap_or_default();
+        self.text.get_or_init(read)
+    }
 }
 
 /// Without the text: passwords may stand in it.
@@ -42,12 +65,8 @@ impl Span {
 
     /// A span in no file: for values made by the program itself.
     pub fn nowhere() -> Self {
-        static NOWHERE: LazyLock<Arc<SourceFile>> = LazyLock::new(|| {
-            Arc::new(SourceFile {
-                path: PathBuf::new(),
-                text: String::new(),
-            })
-        });
+        static NOWHERE: LazyLock<Arc<SourceFile>> =
+            LazyLock::new(|| Arc::new(SourceFile::new(Path::new(""), "")));
         Self::of_file(&NOWHERE)
     }
 
@@ -58,11 +77,12 @@ impl Span {
 
     /// Line and column of the start, both counted from 1; the column counts characters.
     pub fn line_column(&self) -> (usize, usize) {
-        let mut start = self.start.min(self.file.text.len());
-        while !self.file.text.is_char_boundary(start) {
+        let text = self.file.text();
+        let mut start = self.start.min(text.len());
+        while !text.is_char_boundary(start) {
             start -= 1;
         }
-        let (before, _) = self.file.text.split_at(start);
+        let (before, _) = text.split_at(start);
         let line = before.bytes().filter(|&b| b == b'\n').count() + 1;
         let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
         (line, column)

@@ -1,6 +1,8 @@
 //! The options of a rule or alerter, looked up by name after the tables have checked them.
 
 use super::{Data, Mapping, Node, duration};
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +13,48 @@ use std::time::Duration;
 #[derive(Clone, Default)]
 pub struct Properties {
     pub(super) own: Arc<Mapping>,
-    /// What many rules have alike; their own go before it.
-    pub(super) shared: Arc<Mapping>,
+    pub(super) alike: Arc<Alike>,
+}
+
+/// What many rules have alike.
+#[derive(Default)]
+pub struct Alike {
+    /// Options; a rule's own go before them.
+    pub options: Mapping,
     /// The names of options that texts must not show.
-    pub(super) secrets: Arc<[&'static str]>,
+    pub secrets: Vec<&'static str>,
+    /// Words that many of them write.
+    pub words: Words,
+}
+
+/// Words, each with a number.
+#[derive(Default)]
+pub struct Words {
+    list: Vec<&'static str>,
+    numbers: HashMap<&'static str, usize, FixedState>,
+}
+
+impl FromIterator<&'static str> for Words {
+    fn from_iter<I: IntoIterator<Item = &'static str>>(words: I) -> Self {
+        let mut all = Self::default();
+        for word in words {
+            let next = all.list.len();
+            if *all.numbers.entry(word).or_insert(next) == next {
+                all.list.push(word);
+            }
+        }
+        all
+    }
+}
+
+impl Words {
+    pub(super) fn word(&self, number: usize) -> Option<&'static str> {
+        self.list.get(number).copied()
+    }
+
+    pub(super) fn number(&self, word: &str) -> Option<usize> {
+        self.numbers.get(word).copied()
+    }
 }
 
 /// The names only: values may be secret.
@@ -35,26 +75,25 @@ impl Properties {
         }
     }
 
-    /// The same over others, which many rules have alike.
+    /// The same over what many rules have alike.
     #[must_use]
-    pub fn over(self, shared: Arc<Mapping>) -> Self {
-        Self { shared, ..self }
-    }
-
-    /// The same, with the names of those that texts must not show.
-    #[must_use]
-    pub fn with_secrets(self, secrets: Arc<[&'static str]>) -> Self {
-        Self { secrets, ..self }
+    pub fn over(self, alike: Arc<Alike>) -> Self {
+        Self { alike, ..self }
     }
 
     /// Whether an option is one that texts must not show.
     pub fn is_secret(&self, name: &str) -> bool {
-        self.secrets.contains(&name)
+        self.alike.secrets.contains(&name)
+    }
+
+    /// Those that it does not have alike with others.
+    pub fn own(&self) -> &Mapping {
+        &self.own
     }
 
     /// The members as they are.
     pub fn iter(&self) -> impl Iterator<Item = (&Node, &Node)> {
-        let shared = self.shared.iter().filter(|(key, _)| {
+        let shared = self.alike.options.iter().filter(|(key, _)| {
             let own = key.as_str().and_then(|name| self.own.get(name));
             own.is_none()
         });
@@ -63,21 +102,35 @@ impl Properties {
 
     /// Key and value of the option: the key's span is where it was written.
     pub fn entry(&self, name: &str) -> Option<(&Node, &Node)> {
-        self.own.entry(name).or_else(|| self.shared.entry(name))
+        let shared = || self.alike.options.entry(name);
+        self.own.entry(name).or_else(shared)
     }
 
     /// These options with others laid over them.
     #[must_use]
     pub fn overlaid(&self, over: &Mapping) -> Self {
-        let mut own = Mapping::clone(&self.own);
-        for (key, value) in over.iter() {
-            own.set(key.clone(), value.clone());
+        let mut overlaid = self.clone();
+        overlaid.lay_over(over.clone());
+        overlaid
+    }
+
+    /// Lays others over these options.
+    pub fn lay_over(&mut self, over: Mapping) {
+        let own = self.own_mut();
+        for (key, value) in over.0 {
+            own.set(key, value);
         }
-        Self {
-            own: Arc::new(own),
-            shared: Arc::clone(&self.shared),
-            secrets: Arc::clone(&self.secrets),
-        }
+    }
+
+    /// Those that it does not have alike with others, to be changed.
+    pub fn own_mut(&mut self) -> &mut Mapping {
+        Arc::make_mut(&mut self.own)
+    }
+
+    /// Whether one of these options is the rule's own, and not what it has alike with others.
+    pub fn has_own(&self, is_it: impl Fn(&str) -> bool) -> bool {
+        let mut own = self.own.iter();
+        own.any(|(key, _)| key.as_str().is_some_and(&is_it))
     }
 
     /// The node under a name, null included.

@@ -26,8 +26,8 @@ pub fn render(problem: &Problem, colours: Colours) -> String {
     let mut group = Group::with_title(title);
     let path = problem.span.path().display().to_string();
     let mut elsewhere = None;
-    if !problem.span.file.text.is_empty() {
-        let mut snippet = Snippet::source(problem.span.file.text.as_str())
+    if !problem.span.file.text().is_empty() {
+        let mut snippet = Snippet::source(problem.span.file.text())
             .path(path.as_str())
             .annotation(AnnotationKind::Primary.span(first_line(&problem.span)));
         if let Some((span, label)) = problem.related.as_deref() {
@@ -49,7 +49,7 @@ pub fn render(problem: &Problem, colours: Colours) -> String {
     }
     let mut groups = vec![group];
     if let Some((span, label, path)) = &elsewhere {
-        let snippet = Snippet::source(span.file.text.as_str())
+        let snippet = Snippet::source(span.file.text())
             .path(path.as_str())
             .annotation(AnnotationKind::Primary.span(first_line(span)));
         groups
@@ -64,7 +64,7 @@ pub fn render(problem: &Problem, colours: Colours) -> String {
 
 /// The part of a span on its first line: a caret under a whole rule shows nothing.
 fn first_line(span: &Span) -> Range<usize> {
-    let text = &span.file.text;
+    let text = span.file.text();
     let boundary = |mut at: usize| {
         at = at.min(text.len());
         while !text.is_char_boundary(at) {
@@ -82,11 +82,11 @@ fn first_line(span: &Span) -> Range<usize> {
 mod tests {
     use super::*;
     use crate::config::SourceFile;
-    use std::path::PathBuf;
+    use std::path::Path;
     use std::sync::Arc;
 
     fn span(file: &Arc<SourceFile>, part: &str) -> Span {
-        let start = file.text.find(part).unwrap();
+        let start = file.text().find(part).unwrap();
         Span {
             file: Arc::clone(file),
             start,
@@ -95,10 +95,7 @@ mod tests {
     }
 
     fn file(path: &str, text: &str) -> Arc<SourceFile> {
-        Arc::new(SourceFile {
-            path: PathBuf::from(path),
-            text: text.to_owned(),
-        })
+        Arc::new(SourceFile::new(Path::new(path), text))
     }
 
     #[test]

@@ -39,8 +39,8 @@ impl Engine {
         // (flatline has its key among what it adds.)
         let keyless =
             rule.query_key.is_none() && (rule.type_name != "flatline" || matched.added.is_empty());
-        if keyless && self.silences.is_silenced(&rule.realert_key, now) {
-            self.held_back(entry, position, rule.realert_key.clone(), out);
+        if keyless && self.silences.is_silenced(rule.realert_key(), now) {
+            self.held_back(entry, position, rule.realert_key().to_owned(), out);
             return Ok(());
         }
         let Some(mut document) = guarded(|| rule.match_document(matched))? else {
@@ -367,7 +367,7 @@ fn silence_key(rule: &Rule, document: &Document) -> String {
             })
     };
     match value {
-        Some(value) => format!("{}.{value}", rule.realert_key),
-        None => rule.realert_key.clone(),
+        Some(value) => format!("{}.{value}", rule.realert_key()),
+        None => rule.realert_key().to_owned(),
     }
 }

@@ -3,7 +3,9 @@
 use super::{NOTICES, Notices, Record, Seen};
 use crate::event::{Document, WallTime};
 use crate::rule::{Rule, RuleSet};
-use std::collections::HashMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 
 /// What the engine asks of the side that makes alerts. All of it is deterministic.
@@ -70,7 +72,8 @@ pub struct Program {
     pub rules: Vec<Arc<ProgramRule>>,
     /// How people are told of errors.
     pub notices: Option<Notices>,
-    by_name: HashMap<String, usize>,
+    /// The places in `rules`, found by name.
+    by_name: HashTable<u32>,
     /// The rules with `exponential_realert`.
     exponential: Vec<Arc<ProgramRule>>,
 }
@@ -84,14 +87,21 @@ impl std::fmt::Debug for Program {
     }
 }
 
+fn hash(name: &str) -> u64 {
+    FixedState::default().hash_one(name)
+}
+
 impl Program {
     /// These rules; their names differ.
     pub fn new(generation: u64, rules: Vec<Arc<ProgramRule>>) -> Self {
-        let by_name = rules
-            .iter()
-            .enumerate()
-            .map(|(position, entry)| (entry.rule.name.clone(), position))
-            .collect();
+        let mut by_name = HashTable::with_capacity(rules.len());
+        let hash = |position: &u32| {
+            let entry = rules.get(*position as usize);
+            hash(entry.map_or("", |entry| &entry.rule.name))
+        };
+        for (position, _) in (0..).zip(&rules) {
+            by_name.insert_unique(hash(&position), position, hash);
+        }
         let exponential = rules
             .iter()
             .filter(|entry| entry.rule.exponential_realert.is_some())
@@ -137,10 +147,10 @@ impl Program {
 
     /// A rule and its position, by name.
     pub fn find(&self, name: &str) -> Option<(usize, &ProgramRule)> {
-        let position = *self.by_name.get(name)?;
-        self.rules
-            .get(position)
-            .map(|entry| (position, entry.as_ref()))
+        let entry = |position: u32| self.rules.get(position as usize);
+        let is_it = |position: &u32| entry(*position).is_some_and(|entry| entry.rule.name == name);
+        let position = *self.by_name.find(hash(name), is_it)?;
+        Some((position as usize, entry(position)?.as_ref()))
     }
 
     /// Where each of these rules is now.
@@ -148,7 +158,7 @@ impl Program {
         rules
             .rules
             .iter()
-            .map(|rule| self.by_name.get(&rule.name).copied())
+            .map(|rule| Some(self.find(&rule.name)?.0))
             .collect()
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn forget_at<'r>(
     silence: Silence,
 ) -> WallTime {
     let quiet = rules
-        .filter(|rule| key.starts_with(&rule.realert_key))
+        .filter(|rule| key.starts_with(rule.realert_key()))
         .filter_map(|rule| {
             let limit = rule.exponential_realert?;
             Some(if limit <= rule.realert {

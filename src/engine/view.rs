@@ -93,7 +93,7 @@ impl Engine {
 
     fn silences_of(&self, entry: &ProgramRule, now: WallTime) -> Vec<(String, WallTime)> {
         let own = entry.rule.silence_key_of(None);
-        let realert_key = entry.rule.realert_key.as_str();
+        let realert_key = entry.rule.realert_key();
         let silences = self.silences(now).filter(|(key, _)| {
             let rest = key.strip_prefix(realert_key);
             *key == own || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -97,9 +97,9 @@ fn of(plan: &Plan, current: Option<&Place>) -> Vec<Anchor> {
             }
             anchors
         }
-        Plan::AtLeast { count, of: plans } => at_least(*count, plans, current),
+        Plan::AtLeast { count, of: plans } => at_least(*count as usize, plans, current),
         // At least one, whatever the document says.
-        Plan::TermsSet { of: plans, .. } => at_least(1, plans, current),
+        Plan::TermsSet(set) => at_least(1, &set.of, current),
         Plan::Leaf(leaf) => on_leaf(leaf, current),
         Plan::ByEvent(by_event) => on_event(by_event),
     }
@@ -212,7 +212,7 @@ fn on_leaf(leaf: &Leaf, current: Option<&Place>) -> Vec<Anchor> {
 }
 
 fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
-    let (place, parent, wanted_end) = match &by_event.names {
+    let (place, parent, wanted_end) = match &*by_event.names {
         Names::One { path, parent } => (
             Place::Member(path.as_str().into()),
             parent
@@ -223,7 +223,7 @@ fn on_event(by_event: &ByEvent) -> Vec<Anchor> {
         Names::Like(_) | Names::Below(_) => (Place::Event, Some(Place::Event), None),
     };
     let mut anchors = on_variants(by_event, &place, parent.as_ref(), wanted_end);
-    if let Names::Below(path) = &by_event.names {
+    if let Names::Below(path) = &*by_event.names {
         // Whatever is below it, its own name is there.
         let names: Vec<String> = path.as_str().split('.').map(str::to_owned).collect();
         let part = literal::piece_of(&names, Haystack::Event);
@@ -370,10 +370,10 @@ fn marks_for(kind: &Kind, test: &Test) -> Vec<Vec<Mark>> {
             vec![numbers.iter().copied().map(Mark::Whole).collect()]
         }
         // Other types keep steps or 16 bits, which rounding to 32 bits would tell apart.
-        (Kind::Float(Exact::Double | Exact::Float), Test::Float { lower, upper })
-            if lower == upper && lower.includes =>
+        (Kind::Float(Exact::Double | Exact::Float), Test::Float(bounds))
+            if bounds.0 == bounds.1 && bounds.0.includes =>
         {
-            vec![vec![Mark::Fraction(FractionKey::of(lower.value))]]
+            vec![vec![Mark::Fraction(FractionKey::of(bounds.0.value))]]
         }
         _ => Vec::new(),
     }
@@ -385,10 +385,10 @@ fn texts(test: &StringTest, mark: impl Fn(Box<str>) -> Mark) -> Vec<Vec<Mark>> {
         StringTest::IsOneOf(wanted) => vec![wanted.iter().cloned().map(mark).collect()],
         StringTest::IsIgnoringCase(_)
         | StringTest::StartsWith { .. }
-        | StringTest::Wildcard { .. }
-        | StringTest::Regexp { .. }
-        | StringTest::Near { .. }
-        | StringTest::Between { .. } => parts(test, Haystack::Value),
+        | StringTest::Wildcard(_)
+        | StringTest::Regexp(_)
+        | StringTest::Near(_)
+        | StringTest::Between(_) => parts(test, Haystack::Value),
     }
 }
 

@@ -201,9 +201,9 @@ fn clue(plan: &Plan, place: Place<'_>) -> Clue {
         Plan::Every(of) => many(ALL_OF.to_owned(), of),
         Plan::AtLeast { count: 1, of } => many(ANY_OF.to_owned(), of),
         Plan::AtLeast { count, of } => many(format!("at least {count} of"), of),
-        Plan::TermsSet { minimum, of } => many(
-            format!("at least as many as {:?} says of", minimum.name),
-            of,
+        Plan::TermsSet(set) => many(
+            format!("at least as many as {:?} says of", set.minimum.name),
+            &set.of,
         ),
         Plan::Not(inner) => many(NONE_OF.to_owned(), std::slice::from_ref(inner)),
         Plan::Nested { path, inner } => many(
@@ -234,7 +234,7 @@ fn on_member(by_event: &ByEvent, place: Place<'_>, matched: bool) -> Clue {
         }
         matched
     });
-    let (name, path) = match &by_event.names {
+    let (name, path) = match &*by_event.names {
         Names::One { path, parent } => (path.as_str().to_owned(), Some((path, parent))),
         Names::Like(_) | Names::Below(_) if matched => {
             let name = found.as_ref().map(|(_, name)| name.clone());

@@ -48,9 +48,9 @@ pub(super) fn pieces(test: &StringTest, haystack: Haystack) -> Option<Vec<Box<st
             .iter()
             .map(|text| piece_of(&[text.to_string()], haystack))
             .collect(),
-        StringTest::Wildcard { pattern, .. } => one(wildcard_runs(pattern)),
-        StringTest::Regexp { pattern, .. } => one(regexp_runs(pattern)?),
-        StringTest::Near { .. } | StringTest::Between { .. } => None,
+        StringTest::Wildcard(wildcard) => one(wildcard_runs(&wildcard.text)),
+        StringTest::Regexp(regexp) => one(regexp_runs(&regexp.text)?),
+        StringTest::Near(_) | StringTest::Between(_) => None,
     }
 }
 
@@ -151,10 +151,10 @@ fn regexp_runs(pattern: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::plan::Compiled;
     use super::super::regexp;
     use super::super::wildcard::Wildcard;
     use super::*;
-    use std::sync::Arc;
 
     #[track_caller]
     fn check(test: &StringTest, in_value: Option<&str>, in_event: Option<&str>) {
@@ -167,9 +167,9 @@ mod tests {
 
     #[test]
     fn longest_pieces() {
-        let wildcard = |pattern: &str| StringTest::Wildcard {
-            pattern: pattern.into(),
-            wildcard: Arc::new(Wildcard::new(pattern, false)),
+        let wildcard = |pattern: &str| {
+            let wildcard = Wildcard::new(pattern, false);
+            StringTest::Wildcard(Compiled::new(pattern, wildcard))
         };
         check(
             &wildcard(r"*\\Cmd.exe*/c?"),
@@ -179,9 +179,9 @@ mod tests {
         check(&wildcard("*a?b*"), None, None);
         check(&wildcard("*äöü*1e5*"), Some("1e5"), None);
         check(&wildcard(r"\*ab\?"), Some("*ab?"), Some("*ab?"));
-        let expression = |pattern: &str| StringTest::Regexp {
-            pattern: pattern.into(),
-            automaton: Arc::new(regexp::compile(pattern, regexp::Options::default()).unwrap()),
+        let expression = |pattern: &str| {
+            let automaton = regexp::compile(pattern, regexp::Options::default()).unwrap();
+            StringTest::Regexp(Compiled::new(pattern, automaton))
         };
         check(
             &expression(r".*Mega\.nz.+x"),

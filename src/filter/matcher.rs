@@ -38,7 +38,7 @@ impl Plan {
             Self::All => true,
             Self::None(_) => false,
             Self::Every(of) => of.iter().all(|plan| plan.matches(place)),
-            Self::AtLeast { count, of } => at_least(*count, of, place),
+            Self::AtLeast { count, of } => at_least(*count as usize, of, place),
             Self::Not(inner) => !inner.matches(place),
             Self::Leaf(leaf) => leaf.matches(place),
             Self::ByEvent(by_event) => {
@@ -53,10 +53,10 @@ impl Plan {
                     _ => Visit::Continue,
                 }) == Visit::Stop
             }
-            Self::TermsSet { minimum, of } => {
+            Self::TermsSet(set) => {
                 // Of several numbers the least counts; a document without one does not match.
                 let mut wanted: Option<i64> = None;
-                each_reading(minimum, place, &mut |reading| {
+                each_reading(&set.minimum, place, &mut |reading| {
                     if let Some(number) = reading.count() {
                         wanted = Some(wanted.map_or(number, |least| least.min(number)));
                     }
@@ -65,7 +65,7 @@ impl Plan {
                 wanted.is_some_and(|count| {
                     at_least(
                         usize::try_from(count.max(1)).unwrap_or(usize::MAX),
-                        of,
+                        &set.of,
                         place,
                     )
                 })
@@ -196,7 +196,7 @@ impl ByEvent {
         may_pass: &dyn Fn(&Value) -> bool,
         check: &mut dyn FnMut(&Plan, Place<'_>) -> bool,
     ) -> bool {
-        match &self.names {
+        match &*self.names {
             Names::One { path, parent } => {
                 let itself = self.member(path, place, &mut |variant, place| {
                     check(&variant.main, place)

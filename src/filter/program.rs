@@ -20,6 +20,9 @@ use crate::event::{Document, FieldPath, WallTime};
 use compiler::Compiler;
 use std::sync::Arc;
 
+/// From how many filters on it pays to compile them on two threads.
+const MANY: usize = 256;
+
 /// The filters of many rules, ready to decide.
 #[derive(Debug)]
 pub struct Program {
@@ -152,12 +155,22 @@ impl Program {
     /// `fields` are found beside what filters look at.
     pub fn new(filters: &[&Filter], others: &[&Filter], fields: Vec<FieldPath>) -> Self {
         let mut compiler = Compiler::default();
-        let conditions = filters
-            .iter()
-            .chain(others)
-            .map(|filter| compiler.condition(&filter.plan, None))
-            .collect();
-        let mut anchored: Vec<_> = filters.iter().map(|filter| anchors(&filter.plan)).collect();
+        let anchors_of_all = || filters.iter().map(|filter| anchors(&filter.plan)).collect();
+        let (conditions, mut anchored) = std::thread::scope(|scope| {
+            let anchored = (filters.len() >= MANY).then(|| scope.spawn(anchors_of_all));
+            let conditions = filters
+                .iter()
+                .chain(others)
+                .map(|filter| compiler.condition(&filter.plan, None))
+                .collect();
+            let anchored: Vec<_> = match anchored {
+                Some(running) => running
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                None => anchors_of_all(),
+            };
+            (conditions, anchored)
+        });
         for probe in &mut compiler.probes {
             if let Probe::Document { plan, number } = probe {
                 *number = anchored.len();
@@ -169,6 +182,9 @@ impl Program {
             anchored.append(&mut list.anchors);
         }
         let sieve = Sieve::of(&anchored, &mut |name| compiler.slot(name));
+        drop(anchored);
+        compiler.conditions.shrink_to_fit();
+        compiler.probes.shrink_to_fit();
         Self {
             projector: Projector::new(fields, &compiler.names),
             sieve,

@@ -123,9 +123,9 @@ impl Decider {
             let slots = rule.kind.fields().iter().map(&mut slot_of).collect();
             let clock = clocks
                 .iter()
-                .position(|(time, _)| *time == rule.time)
+                .position(|(time, _)| *time == *rule.time)
                 .unwrap_or_else(|| {
-                    clocks.push((rule.time.clone(), slot_of(&rule.time.path)));
+                    clocks.push((TimeField::clone(&rule.time), slot_of(&rule.time.path)));
                     clocks.len() - 1
                 });
             let inner = rule.kind.inner_filter().map(|filter| {

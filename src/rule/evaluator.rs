@@ -26,7 +26,7 @@ impl Rule {
     /// The key an operator's silence has: the rule's own, or that of one value of its `query_key`.
     pub fn silence_key_of(&self, value: Option<&str>) -> String {
         match value {
-            Some(value) => format!("{}.{value}", self.realert_key),
+            Some(value) => format!("{}.{value}", self.realert_key()),
             None => format!("{}._silence", self.name),
         }
     }

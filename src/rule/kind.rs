@@ -6,7 +6,7 @@
 use super::{Documents, Gap, Key, Place, QueryKey, TimeField, Wanted, WindowView};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
-use crate::filter::{Filter, Mapping};
+use crate::filter::{Filter, Mapping, Shared};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::any::Any;
@@ -54,6 +54,8 @@ pub struct Common {
     pub working_directory: PathBuf,
     /// How fields are typed, for types with a filter of their own.
     pub mapping: Mapping,
+    /// What such filters have alike with those of other rules.
+    pub filters: Arc<Shared>,
 }
 
 /// The half that never changes.

@@ -44,7 +44,7 @@ pub use view::{LOOKED_AT, Wanted, WindowView};
 
 use crate::config::{Packed, Properties};
 use crate::filter::Filter;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,9 +54,9 @@ pub struct Rule {
     /// Its name: unique in a rule set.
     pub name: String,
     /// The file it was loaded from.
-    pub file: PathBuf,
+    pub file: Arc<Path>,
     /// `index`, a comma-separated list of patterns.
-    pub index: IndexPattern,
+    pub index: Arc<IndexPattern>,
     /// Which events it sees.
     pub filter: Filter,
     /// The name of its type.
@@ -64,17 +64,17 @@ pub struct Rule {
     /// Its type.
     pub kind: Arc<dyn RuleType>,
     /// Its clock.
-    pub time: TimeField,
+    pub time: Arc<TimeField>,
     /// `query_key`.
     pub query_key: Option<QueryKey>,
     /// `include`: what of the event a match keeps, besides what is always kept; `None`: everything.
-    pub include: Option<Vec<String>>,
+    pub include: Option<Box<[String]>>,
     /// `realert`.
     pub realert: Duration,
     /// `exponential_realert`.
     pub exponential_realert: Option<Duration>,
-    /// `realert_key`: names the silence; default the rule's name.
-    pub realert_key: String,
+    /// `realert_key`; `None`: the rule's name.
+    pub realert_key: Option<Box<str>>,
     /// `aggregation` and what belongs to it.
     pub aggregation: Option<Box<Aggregation>>,
     /// `limit_execution`: when it runs; `None`: always.
@@ -93,6 +93,11 @@ impl Rule {
     /// Its options, unpacked: for whoever looks at several of them.
     pub fn properties(&self) -> Properties {
         self.options.unpack()
+    }
+
+    /// What the silence is named by.
+    pub fn realert_key(&self) -> &str {
+        self.realert_key.as_deref().unwrap_or(&self.name)
     }
 }
 

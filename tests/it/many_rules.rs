@@ -160,14 +160,14 @@ alert: debug
     told["bytes_per_rule"].as_u64().unwrap() * count as u64
 }
 
-/// A rule takes some four kilobytes; the bound leaves room for what an allocator does with them.
+/// A rule takes some two kilobytes; the bound leaves room for what an allocator does with them.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_rule_takes_little_memory() {
     // What is there once for all rules falls out of the difference.
     let (few, many) = (500, 2500);
     let a_rule = grown_by(many).saturating_sub(grown_by(few)) / (many - few) as u64;
-    assert!((1000..8000).contains(&a_rule), "{a_rule} bytes a rule");
+    assert!((1000..4096).contains(&a_rule), "{a_rule} bytes a rule");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn errors(path: &Path) -> Vec<Problem> {
         };
         let build = Build {
             span: Span::nowhere(),
-            rule_file: rule.file.clone(),
+            rule_file: rule.file.to_path_buf(),
             working_directory: directory.to_owned(),
             transport: Arc::new(World::new(Box::new(std::io::sink()))),
         };

@@ -193,7 +193,7 @@ fn build(properties: &Properties, build: &Build) -> Result<Built, Vec<Problem>> 
 fn authorization(properties: &Properties, build: &Build) -> Result<String, Vec<Problem>> {
     let path = text_or(properties, "jira_account_file", "");
     let path = build.rule_file.parent().unwrap_or(Path::new("")).join(path);
-    let (account, problems) = read_yaml(&path, &process_environment);
+    let (account, problems) = read_yaml(path.as_path(), &process_environment);
     let text = |name| {
         let node = account.as_ref()?.get(name)?;
         (!node.is_null()).then(|| node.key_text())

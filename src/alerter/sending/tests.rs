@@ -7,7 +7,7 @@ use crate::event::{Document, FieldPath};
 use crate::filter::{Filter, Mapping};
 use crate::rule::{Common, IndexPattern, TimeField, TimeFormat, types};
 use futures_util::future::BoxFuture;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tokio::sync::Semaphore;
 
@@ -182,21 +182,22 @@ pub(in crate::alerter) fn rule(name: &str) -> Rule {
         run_every: hour,
         working_directory: PathBuf::new(),
         mapping: Mapping::default(),
+        filters: Arc::default(),
     };
     let any = types::find("any").unwrap();
     Rule {
         name: name.to_owned(),
-        file: PathBuf::new(),
-        index: IndexPattern::new(String::new(), crate::rule::IndexStyle::Plain),
+        file: Path::new("").into(),
+        index: Arc::new(IndexPattern::new("", crate::rule::IndexStyle::Plain)),
         filter: Filter::load(&[], &Mapping::default()).unwrap(),
         type_name: "any",
         kind: (any.build)(&Properties::default(), &common).unwrap(),
-        time,
+        time: Arc::new(time),
         query_key: None,
         include: None,
         realert: hour,
         exponential_realert: None,
-        realert_key: name.to_owned(),
+        realert_key: None,
         counted: None,
         aggregation: None,
         hours: None,

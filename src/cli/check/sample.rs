@@ -228,7 +228,11 @@ fn members(object: &Document, prefix: &str, names: &mut IndexSet<String>) {
 /// Where in an option a field is named first.
 fn named(node: &Node, name: &str) -> Span {
     let span = &node.span;
-    let written = span.file.text.get(span.start..span.end).unwrap_or_default();
+    let written = span
+        .file
+        .text()
+        .get(span.start..span.end)
+        .unwrap_or_default();
     match written.find(name) {
         Some(at) => Span {
             start: span.start + at,

@@ -37,7 +37,7 @@ pub(super) struct Targets {
 pub(super) fn start(
     args: &Args,
     loader: Loader,
-    (mut running, files): (Running, Vec<PathBuf>),
+    (mut running, files): (Running, Vec<Arc<Path>>),
     targets: Targets,
 ) -> anyhow::Result<JoinHandle<()>> {
     let mut hangup = signal(SignalKind::hangup())?;
@@ -163,7 +163,7 @@ impl Watch {
     }
 
     /// Watches the files of the rules as they are now, wherever they are.
-    fn also(&mut self, files: &[PathBuf]) {
+    fn also(&mut self, files: &[Arc<Path>]) {
         let is_watched = |file: &Path| {
             let parent = file.parent();
             self.folders.iter().any(|folder| match self.mode {
@@ -239,12 +239,9 @@ impl Targets {
         crate::cli::report_rules(&loaded);
         // Deliveries of new rules find their alerters, and those of rules that go still do, whenever the engine changes over.
         let mut outlets = Outlets::clone(&self.outlets.load());
-        outlets.extend(
-            loaded
-                .outlets
-                .iter()
-                .map(|(name, outlet)| (name.clone(), Arc::clone(outlet))),
-        );
+        for outlet in loaded.outlets.iter() {
+            outlets.insert(Arc::clone(outlet));
+        }
         self.outlets.store(Arc::new(outlets));
         // The engine before the filters: a batch decided under rules it does not have yet would find nobody.
         let (done, changed_over) = oneshot::channel();

@@ -112,7 +112,7 @@ impl Command {
             let file = loader.find(Path::new(name));
             let rule = all
                 .iter()
-                .find(|rule| rule.name == *name || rule.file == file);
+                .find(|rule| rule.name == *name || *rule.file == *file);
             if rule.is_none() {
                 super::report(problems);
             }

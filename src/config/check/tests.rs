@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::{SourceFile, opt, yaml};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 const TABLE: &[OptionSpec] = &[
@@ -28,10 +28,7 @@ const TABLE: &[OptionSpec] = &[
 ];
 
 fn mapping(text: &str) -> Node {
-    let file = Arc::new(SourceFile {
-        path: PathBuf::from("r.yaml"),
-        text: text.to_owned(),
-    });
+    let file = Arc::new(SourceFile::new(Path::new("r.yaml"), text));
     let (node, problems) = yaml::parse(&file, None);
     node.unwrap_or_else(|| panic!("{problems:?}"))
 }

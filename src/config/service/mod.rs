@@ -383,10 +383,7 @@ fn set_from_environment(mapping: &mut Mapping, environment: Environment<'_>) {
             continue;
         };
         // Problems with it point at the variable.
-        let file = SourceFile {
-            path: PathBuf::from(format!("${variable}")),
-            text: String::new(),
-        };
+        let file = SourceFile::new(PathBuf::from(format!("${variable}")), "");
         let span = Span::of_file(&Arc::new(file));
         let data = if option == "use_ssl" {
             let yes = ["true", "on", "ok", "y", "yes", "1"];

@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
             self.problem(Problem::warning("W0804", &self.span(name), message));
         }
         match read(Path::new(&path)) {
-            Ok(file) => Some(file.text.trim_end_matches(['\n', '\r']).to_owned()),
+            Ok(file) => Some(file.text().trim_end_matches(['\n', '\r']).to_owned()),
             Err(problem) => {
                 let message = format!("`{from_file}`: {path} {}", problem.message);
                 self.problem(Problem::error("E0803", &self.span(&from_file), message));

@@ -1,7 +1,9 @@
 //! Merge keys and duplicate keys: PyYAML's `flatten_mapping`, then Python's dict.
 
 use crate::config::{Data, Mapping, Node, Problem, Span};
-use std::collections::HashMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::hash::BuildHasher as _;
 
 /// More duplicates than this in one object are no slips: somebody put several rules into one file.
 const MAX_SLIPS: usize = 4;
@@ -36,8 +38,8 @@ pub(super) fn unique(
     problems: &mut Vec<Problem>,
 ) -> Mapping {
     let mut out: Vec<(Node, Node)> = Vec::with_capacity(merged.len() + own.len());
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut written: HashMap<String, Span> = HashMap::new();
+    // By hash: where a key stands in `out`, and whether the object itself has it.
+    let mut places: HashTable<(u64, usize, bool)> = HashTable::with_capacity(out.capacity());
     let mut twice = Vec::new();
     let inherited = merged.len();
     for (i, (key, value)) in merged.into_iter().chain(own).enumerate() {
@@ -45,18 +47,26 @@ pub(super) fn unique(
             out.push((key, value));
             continue;
         };
-        if i >= inherited
-            && let Some(first) = written.insert(name.clone(), key.span.clone())
-        {
-            twice.push((first, key.clone()));
-        }
-        match places.get(&name).and_then(|at| out.get_mut(*at)) {
-            Some((first, slot)) => {
+        let hash = FixedState::default().hash_one(&name);
+        let same = |place: &(u64, usize, bool)| {
+            let known = out.get(place.1);
+            place.0 == hash
+                && known.and_then(|(known, _)| equality(&known.data)).as_ref() == Some(&name)
+        };
+        match places.find_mut(hash, same) {
+            Some((_, at, written)) => {
+                let Some((first, slot)) = out.get_mut(*at) else {
+                    continue;
+                };
+                if *written {
+                    twice.push((first.span.clone(), key.clone()));
+                }
+                *written |= i >= inherited;
                 first.span = key.span;
                 *slot = value;
             }
             None => {
-                places.insert(name, out.len());
+                places.insert_unique(hash, (hash, out.len(), i >= inherited), |place| place.0);
                 out.push((key, value));
             }
         }
@@ -87,8 +97,23 @@ fn report(twice: &[(Span, Node)], problems: &mut Vec<Problem>) {
     }
 }
 
-/// A text that is the same for keys that are equal in Python; `None`: no key at all.
-fn equality(data: &Data) -> Option<String> {
+/// What is the same for keys that are equal in Python.
+#[derive(PartialEq, Eq, Hash)]
+enum Equality<'a> {
+    Text(&'a str),
+    Other(String),
+}
+
+/// `None`: no key at all.
+fn equality(data: &Data) -> Option<Equality<'_>> {
+    match data {
+        Data::Str(text) => Some(Equality::Text(text)),
+        other => written(other).map(Equality::Other),
+    }
+}
+
+/// A text that is the same for keys that are equal in Python.
+fn written(data: &Data) -> Option<String> {
     Some(match data {
         Data::Null => "null".to_owned(),
         Data::Bool(b) => format!("n{}", u8::from(*b)),
@@ -102,8 +127,7 @@ fn equality(data: &Data) -> Option<String> {
         Data::Time(text) => format!("t{text}"),
         Data::Bytes(bytes) => format!("b{bytes:?}"),
         Data::Seq(items) => {
-            let parts: Option<Vec<String>> =
-                items.iter().map(|item| equality(&item.data)).collect();
+            let parts: Option<Vec<String>> = items.iter().map(|item| written(&item.data)).collect();
             format!("l{:?}", parts?)
         }
         Data::Map(_) => return None,

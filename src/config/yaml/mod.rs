@@ -26,8 +26,8 @@ pub fn parse(
     environment: Option<Environment<'_>>,
 ) -> (Option<Node>, Vec<Problem>) {
     let expanded = match environment {
-        Some(environment) => env::expand(&file.text, environment),
-        None => Expanded::verbatim(&file.text),
+        Some(environment) => env::expand(file.text(), environment),
+        None => Expanded::verbatim(file.text()),
     };
     let source = Source {
         file,

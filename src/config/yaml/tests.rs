@@ -4,14 +4,11 @@ use super::parse;
 use crate::config::{Data, Node, Problem, SourceFile};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 fn file(text: &str) -> Arc<SourceFile> {
-    Arc::new(SourceFile {
-        path: PathBuf::from("rule.yaml"),
-        text: text.to_owned(),
-    })
+    Arc::new(SourceFile::new(Path::new("rule.yaml"), text))
 }
 
 fn load(text: &str) -> (Option<Node>, Vec<Problem>) {

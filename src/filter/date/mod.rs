@@ -8,5 +8,5 @@ mod zone;
 mod zone_form;
 
 pub(super) use format::DateFormat;
-pub(super) use math::{DateExpression, Rounding};
+pub(super) use math::{DateError, DateExpression, Rounding};
 pub(super) use zone::Zone;

@@ -168,7 +168,7 @@ impl Reader {
         };
         let mut fields = Vec::new();
         for item in items {
-            let Some(text) = Scalar::of(item).map(|scalar| scalar.text()) else {
+            let Some(text) = Scalar::of(item).map(Scalar::into_text) else {
                 self.malformed(
                     item,
                     format!(
@@ -230,7 +230,7 @@ impl Reader {
             work_limit: options
                 .count("max_determinized_states", self)
                 .unwrap_or(10_000),
-            text: self.value(CLAUSE, node, text_node)?.text(),
+            text: self.value(CLAUSE, node, text_node)?.into_text(),
         };
         if multi_kind(&kind).is_none() {
             self.malformed(node, format!("[{CLAUSE}] there is no type {kind:?}"));
@@ -303,7 +303,7 @@ impl Reader {
         options.ignore(&["_name", "locale", "lowercase_expanded_terms"]);
         options.boost(self);
         options.finish(self);
-        let text = self.value(CLAUSE, node, text_node)?.text();
+        let text = self.value(CLAUSE, node, text_node)?.into_text();
         Some(Clause::SimpleQueryString(Box::new(SimpleQueryString {
             text,
             flags,

@@ -12,6 +12,7 @@ use super::fuzzy::Fuzziness;
 use super::lucene;
 use super::regexp;
 use crate::config::{Problem, Span};
+use std::borrow::Cow;
 
 pub(super) use options::Minimum;
 pub(super) use read::read;
@@ -248,12 +249,21 @@ pub(super) struct SimpleQueryString {
 
 impl Scalar {
     /// The value as Java prints it, which is what it is searched as in text.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self) -> Cow<'_, str> {
         match self {
-            Self::Text(text) | Self::BigInteger(text) => text.clone(),
-            Self::Integer(number) => number.to_string(),
-            Self::Float(number) => super::number::java_double(*number),
-            Self::Boolean(value) => value.to_string(),
+            Self::Text(text) | Self::BigInteger(text) => Cow::Borrowed(text),
+            Self::Integer(number) => number.to_string().into(),
+            Self::Float(number) => super::number::java_double(*number).into(),
+            Self::Boolean(true) => Cow::Borrowed("true"),
+            Self::Boolean(false) => Cow::Borrowed("false"),
+        }
+    }
+
+    /// The same, taken.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Text(text) | Self::BigInteger(text) => text,
+            other => other.text().into_owned(),
         }
     }
 }

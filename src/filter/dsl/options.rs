@@ -163,7 +163,7 @@ impl<'n> Options<'n> {
     }
 
     pub(super) fn text(&mut self, name: &'static str, reader: &mut Reader) -> Option<String> {
-        self.scalar(name, reader).map(|scalar| scalar.text())
+        self.scalar(name, reader).map(Scalar::into_text)
     }
 
     pub(super) fn boolean(&mut self, name: &'static str, reader: &mut Reader) -> Option<bool> {
@@ -252,7 +252,7 @@ impl<'n> Options<'n> {
 
     pub(super) fn fuzziness(&mut self, reader: &mut Reader) -> Option<Fuzziness> {
         let node = self.node("fuzziness")?;
-        let text = Scalar::of(node).map(|scalar| scalar.text());
+        let text = Scalar::of(node).map(Scalar::into_text);
         let fuzziness = text
             .filter(|text| !text.trim_start().starts_with('-'))
             .and_then(|text| Fuzziness::parse(&text));

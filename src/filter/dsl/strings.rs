@@ -48,7 +48,7 @@ impl Reader {
     pub(super) fn prefix(&mut self, node: &Node, map: &Mapping) -> Option<Clause> {
         let (field, node) = self.field("prefix", node, map)?;
         let body = self.body("prefix", &["value"], node, |_, _| {});
-        let value = self.value("prefix", node, body.value)?.text();
+        let value = self.value("prefix", node, body.value)?.into_text();
         Some(Clause::Prefix {
             field,
             value,
@@ -59,7 +59,7 @@ impl Reader {
     pub(super) fn wildcard(&mut self, node: &Node, map: &Mapping) -> Option<Clause> {
         let (field, node) = self.field("wildcard", node, map)?;
         let body = self.body("wildcard", &["value", "wildcard"], node, |_, _| {});
-        let pattern = self.value("wildcard", node, body.value)?.text();
+        let pattern = self.value("wildcard", node, body.value)?.into_text();
         Some(Clause::Wildcard {
             field,
             pattern,
@@ -87,7 +87,7 @@ impl Reader {
             }
         });
         regexp.ignore_case = body.ignore_case;
-        let pattern = self.value("regexp", node, body.value)?.text();
+        let pattern = self.value("regexp", node, body.value)?.into_text();
         Some(Clause::Regexp {
             field,
             pattern,

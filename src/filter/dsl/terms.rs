@@ -27,8 +27,8 @@ impl Reader {
             Some((node, Some(items))) if !std::ptr::eq(node, body) => {
                 let texts: Vec<String> = self
                     .values("term", items)
-                    .iter()
-                    .map(Scalar::text)
+                    .into_iter()
+                    .map(Scalar::into_text)
                     .collect();
                 Scalar::Text(format!("[{}]", texts.join(", ")))
             }
@@ -265,7 +265,7 @@ impl Reader {
         options.ignore(&["type", "_name"]);
         options.boost(self);
         options.finish(self);
-        let ids: Vec<String> = values.iter().map(Scalar::text).collect();
+        let ids: Vec<String> = values.into_iter().map(Scalar::into_text).collect();
         if ids.iter().any(String::is_empty) {
             self.malformed(node, "[ids] an id is empty");
         }

@@ -56,7 +56,11 @@ impl Hints<'_> {
     /// In double quotes YAML reads `\/` as `/`, which begins a regular expression.
     fn eaten_backslashes(&mut self, node: &Node) {
         let span = &node.span;
-        let written = span.file.text.get(span.start..span.end).unwrap_or_default();
+        let written = span
+            .file
+            .text()
+            .get(span.start..span.end)
+            .unwrap_or_default();
         let mut chars = written.chars();
         if chars.next() != Some('"') {
             return;

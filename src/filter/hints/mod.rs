@@ -226,7 +226,11 @@ fn place(clause: &Node) -> Span {
 /// Where in a node's text in the file something stands; the whole node when it is written there in another way, or more than once.
 fn within(node: &Node, part: &str) -> Span {
     let span = &node.span;
-    let written = span.file.text.get(span.start..span.end).unwrap_or_default();
+    let written = span
+        .file
+        .text()
+        .get(span.start..span.end)
+        .unwrap_or_default();
     let mut places = written.match_indices(part);
     match (places.next(), places.next()) {
         (Some((at, part)), None) if !part.is_empty() => Span {

@@ -10,8 +10,9 @@ use super::super::wildcard::Wildcard;
 use super::absent::{date_ranges, is_absent_bool};
 use super::field::{Build, Scope, Target};
 use super::ranges::{FieldError, normalized, range, term, terms};
+use super::strings::Compiled;
 use super::words::{Built, boolean, near, words};
-use super::{Plan, StringTest, Test};
+use super::{Plan, StringTest, TermsSet, Test};
 use crate::config::{Problem, Span};
 use std::sync::Arc;
 
@@ -280,10 +281,7 @@ impl Compiler {
     ) -> Built {
         let error = match (self.scope.build(target, build), target, strictness) {
             (Ok(built), _, _) => return built,
-            (Err(error), Target::Mapped(field), Strictness::Strict) => FieldError {
-                message: format!("field {:?}: {}", field.name, error.message),
-                help: error.help,
-            },
+            (Err(error), Target::Mapped(field), Strictness::Strict) => error.on(&field.name),
             (Err(_), _, Strictness::Lenient) => {
                 return Built::Plan(Plan::None("the value does not fit the field's type"));
             }
@@ -295,9 +293,11 @@ impl Compiler {
     }
 
     pub(super) fn problem(&mut self, span: &Span, error: &FieldError, code: &'static str) {
-        let mut problem = Problem::error(code, span, error.message.clone());
-        problem.help.clone_from(&error.help);
-        self.problems.push(problem);
+        let problem = Problem::error(code, span, error.message());
+        self.problems.push(match &error.help {
+            Some(help) => problem.help(help.as_ref()),
+            None => problem,
+        });
     }
 
     pub(super) fn analyzer(&mut self, name: Option<&str>, span: &Span) -> Option<Arc<Analyzer>> {
@@ -347,7 +347,7 @@ impl Compiler {
             .collect();
         match self.scope.target(minimum_field) {
             Some(Target::Mapped(minimum)) if minimum.kind.is_counted() => {
-                Plan::TermsSet { minimum, of }
+                Plan::TermsSet(Box::new(TermsSet { minimum, of }))
             }
             Some(Target::Mapped(field))
                 if field.kind != Kind::Object && field.kind != Kind::Nested =>
@@ -359,10 +359,10 @@ impl Compiler {
                 self.problem(span, &error, "E0206");
                 NOT_THERE
             }
-            Some(Target::ByEvent { .. } | Target::LikeByEvent { .. }) => Plan::TermsSet {
-                minimum: Arc::new(Field::number(minimum_field)),
-                of,
-            },
+            Some(Target::ByEvent { .. } | Target::LikeByEvent { .. }) => {
+                let minimum = Arc::new(Field::number(minimum_field));
+                Plan::TermsSet(Box::new(TermsSet { minimum, of }))
+            }
             Some(Target::Mapped(_) | Target::Unmapped(_)) | None => {
                 let error = FieldError::new(format!(
                     "the mapping has no field {minimum_field:?} for \"minimum_should_match_field\""
@@ -423,18 +423,13 @@ pub(super) fn strings_only(kind: &Kind, clause: &str) -> Result<(), FieldError> 
 
 /// A wildcard pattern, or what is simpler and does the same.
 pub(super) fn wildcard(pattern: &str, ignore_case: bool) -> StringTest {
-    StringTest::Wildcard {
-        pattern: pattern.into(),
-        wildcard: Arc::new(Wildcard::new(pattern, ignore_case)),
-    }
+    let wildcard = Wildcard::new(pattern, ignore_case);
+    StringTest::Wildcard(Compiled::new(pattern, wildcard))
 }
 
 pub(super) fn regexp(pattern: &str, options: regexp::Options) -> Result<StringTest, FieldError> {
     match regexp::compile(pattern, options) {
-        Ok(automaton) => Ok(StringTest::Regexp {
-            pattern: pattern.into(),
-            automaton: Arc::new(automaton),
-        }),
+        Ok(automaton) => Ok(StringTest::Regexp(Compiled::new(pattern, automaton))),
         Err(error) => Err(regexp_error(pattern, &error)),
     }
 }

@@ -296,7 +296,7 @@ impl Scope {
         };
         let by_event = |variants| {
             Plan::ByEvent(Arc::new(ByEvent {
-                names: names.clone(),
+                names: Arc::new(names.clone()),
                 variants,
                 mapping: Arc::clone(&self.mapping),
                 pieces: OnceLock::new(),

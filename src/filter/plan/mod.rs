@@ -23,6 +23,8 @@ pub(super) use absent::is_absent;
 pub(super) use compile::{NOT_THERE, compile, problems_beside_absent};
 pub use shared::Shared;
 pub(super) use shared::{hash_of, hash_test};
+#[cfg(test)]
+pub(super) use strings::Compiled;
 pub(super) use strings::StringTest;
 pub(super) use test::{Phrase, Test};
 
@@ -34,9 +36,9 @@ pub(super) enum Plan {
     /// No event, and why, for explanations.
     None(&'static str),
     /// All of these.
-    Every(Vec<Plan>),
+    Every(Box<[Plan]>),
     /// At least so many of these.
-    AtLeast { count: usize, of: Vec<Plan> },
+    AtLeast { count: u32, of: Box<[Plan]> },
     /// Not this.
     Not(Box<Plan>),
     /// A value of a field passes a test.
@@ -46,8 +48,18 @@ pub(super) enum Plan {
     /// An element of a nested object fulfils all of it.
     Nested { path: Box<Path>, inner: Box<Plan> },
     /// At least as many of these as a number in the document says.
-    TermsSet { minimum: Arc<Field>, of: Vec<Plan> },
+    TermsSet(Box<TermsSet>),
 }
+
+/// See [`Plan::TermsSet`].
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TermsSet {
+    pub(super) minimum: Arc<Field>,
+    pub(super) of: Box<[Plan]>,
+}
+
+/// There are many of them.
+const _: () = assert!(size_of::<Plan>() <= 24);
 
 /// A test on a field.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,7 +72,7 @@ pub(super) struct Leaf {
 #[derive(Debug, Clone)]
 pub(super) struct ByEvent {
     /// Which members of the event.
-    pub(super) names: Names,
+    pub(super) names: Arc<Names>,
     /// What to do with a member that became the candidate of that number; equal ones are one.
     pub(super) variants: Box<[Arc<Variant>]>,
     /// To tell what a member becomes.
@@ -124,8 +136,11 @@ impl Plan {
             (1, Some(only)) => only,
             (_, Some(last)) => {
                 of.push(last);
-                of.sort_by_key(Self::cost);
-                Self::AtLeast { count, of }
+                of.sort_by_cached_key(Self::cost);
+                Self::AtLeast {
+                    count: u32::try_from(count).unwrap_or(u32::MAX),
+                    of: of.into(),
+                }
             }
             (_, None) => Self::None("there is nothing to match"),
         }
@@ -146,9 +161,8 @@ impl Plan {
             (1, Some(only)) => only,
             (_, Some(last)) => {
                 flat.push(last);
-                flat.shrink_to_fit();
-                flat.sort_by_key(Self::cost);
-                Self::Every(flat)
+                flat.sort_by_cached_key(Self::cost);
+                Self::Every(flat.into())
             }
         }
     }
@@ -177,16 +191,17 @@ impl Plan {
             Self::Not(inner) => inner.cost() + 1,
             Self::ByEvent(by_event) => {
                 let dearest = by_event.variants.iter().map(|v| v.main.cost()).max();
-                let scan = if matches!(by_event.names, Names::One { .. }) {
+                let scan = if matches!(*by_event.names, Names::One { .. }) {
                     1
                 } else {
                     50
                 };
                 dearest.unwrap_or(0).saturating_mul(scan)
             }
-            Self::Every(of) | Self::AtLeast { of, .. } | Self::TermsSet { of, .. } => {
+            Self::Every(of) | Self::AtLeast { of, .. } => {
                 of.iter().map(Self::cost).sum::<usize>() + 1
             }
+            Self::TermsSet(set) => set.of.iter().map(Self::cost).sum::<usize>() + 1,
             Self::Nested { inner, .. } => inner.cost().saturating_mul(4),
         }
     }
@@ -198,13 +213,13 @@ impl Plan {
             Self::Every(of) | Self::AtLeast { of, .. } => {
                 of.iter().for_each(|plan| plan.fields(into))
             }
-            Self::TermsSet { minimum, of } => {
-                minimum.members(into);
-                of.iter().for_each(|plan| plan.fields(into));
+            Self::TermsSet(set) => {
+                set.minimum.members(into);
+                set.of.iter().for_each(|plan| plan.fields(into));
             }
             Self::Not(inner) | Self::Nested { inner, .. } => inner.fields(into),
             Self::Leaf(leaf) => leaf.field.members(into),
-            Self::ByEvent(by_event) => match &by_event.names {
+            Self::ByEvent(by_event) => match &*by_event.names {
                 Names::One { path, parent } => {
                     into.insert(path.as_str().to_owned());
                     into.extend(parent.iter().map(|(path, _)| path.as_str().to_owned()));

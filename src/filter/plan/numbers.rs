@@ -3,7 +3,7 @@
 use super::super::dsl::{Range, Scalar};
 use super::super::mapping::{Exact, Kind, Whole};
 use super::super::number::{NumberError, double, whole, whole_of_double};
-use super::ranges::{FieldError, Outcome};
+use super::ranges::{FieldError, Outcome, Reason};
 use super::test::{Bound, Test};
 
 pub(super) fn has_fraction(value: &Scalar) -> bool {
@@ -17,7 +17,7 @@ pub(super) fn has_fraction(value: &Scalar) -> bool {
 /// A value for whole numbers cut toward zero, and whether something was cut off.
 pub(super) fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), FieldError> {
     let text = match value {
-        Scalar::Float(number) => format!("{number}"),
+        Scalar::Float(number) => format!("{number}").into(),
         value => value.text(),
     };
     let read = match whole(&text) {
@@ -48,7 +48,7 @@ pub(super) fn whole_bound(of: Whole, value: &Scalar) -> Result<(i64, bool), Fiel
 /// A value for `unsigned_long` cut toward zero, and whether something was cut off.
 fn unsigned_bound(value: &Scalar) -> Result<(u64, bool), FieldError> {
     let text = match value {
-        Scalar::Float(number) => format!("{number}"),
+        Scalar::Float(number) => format!("{number}").into(),
         value => value.text(),
     };
     match whole(&text) {
@@ -96,10 +96,8 @@ pub(super) fn unsigned_range(range: &Range) -> Outcome {
 }
 
 fn not_a_number(text: &str) -> FieldError {
-    FieldError::new(format!(
-        "{text:?} is not a number, and the field holds numbers"
-    ))
-    .help("compare with a number, or use the field's text form if it has one")
+    FieldError::of(Reason::NoNumber(text.into()))
+        .help("compare with a number, or use the field's text form if it has one")
 }
 
 fn out_of_range(text: &str) -> FieldError {
@@ -212,7 +210,7 @@ pub(super) fn float_range(kind: &Kind, exact: Exact, range: &Range) -> Outcome {
             },
         };
     }
-    Ok(Test::Float { lower, upper })
+    Ok(Test::Float(Box::new((lower, upper))))
 }
 
 pub(super) fn boolean(value: &Scalar) -> Result<bool, FieldError> {

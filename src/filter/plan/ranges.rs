@@ -1,6 +1,6 @@
 //! Values and bounds in the types of fields: what a clause's text or number means there.
 
-use super::super::date::{DateExpression, DateFormat, Rounding, Zone};
+use super::super::date::{DateError, DateExpression, DateFormat, Rounding, Zone};
 use super::super::dsl::{Range, Relation, Scalar};
 use super::super::ip;
 use super::super::mapping::Kind;
@@ -8,27 +8,56 @@ use super::numbers::{
     boolean, finite, float_range, has_fraction, unsigned_range, unsigned_term, whole_bound,
     whole_range,
 };
-use super::strings::StringTest;
+use super::strings::{Between, StringTest};
 use super::test::{Bound, DateTest, RangeTest, Test};
 use crate::event::WallTime;
+use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Why a clause cannot be used on a field.
+/// Why a clause cannot be used on a field. Nobody reads it where a field may turn out to be of another type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FieldError {
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+    reason: Reason,
+    pub(super) help: Option<Cow<'static, str>>,
+}
+
+/// The most frequent ones are put into words only when they are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reason {
+    Text(Cow<'static, str>),
+    NoNumber(Box<str>),
+    NoDate(DateError),
 }
 
 impl FieldError {
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(Reason::Text(message.into()))
+    }
+
+    pub(super) fn of(reason: Reason) -> Self {
+        Self { reason, help: None }
+    }
+
+    /// The same, said of a field.
+    pub(super) fn on(self, field: &str) -> Self {
+        let message = format!("field {field:?}: {}", self.message());
         Self {
-            message: message.into(),
-            help: None,
+            reason: Reason::Text(message.into()),
+            ..self
         }
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn message(&self) -> Cow<'_, str> {
+        match &self.reason {
+            Reason::Text(message) => Cow::Borrowed(message),
+            Reason::NoNumber(text) => {
+                format!("{text:?} is not a number, and the field holds numbers").into()
+            }
+            Reason::NoDate(error) => error.to_string().into(),
+        }
+    }
+
+    pub(super) fn help(mut self, help: impl Into<Cow<'static, str>>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -76,10 +105,7 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
                 value,
                 includes: true,
             };
-            Ok(Test::Float {
-                lower: bound,
-                upper: bound,
-            })
+            Ok(Test::Float(Box::new((bound, bound))))
         }
         Kind::Boolean => {
             let value = i64::from(boolean(value)?);
@@ -88,10 +114,15 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
                 last: value,
             })
         }
-        Kind::Date(_) | Kind::DateNanos(_) => range(kind, &exactly(value), &Zone::UTC),
+        Kind::Date(format) | Kind::DateNanos(format) => {
+            // Most texts are no dates.
+            DateExpression::parse(&value.text(), format, Rounding::Down, &Zone::UTC)
+                .map_err(not_a_date)?;
+            range(kind, &exactly(value), &Zone::UTC)
+        }
         Kind::Ip => {
             let (first, last) = ip::range(&value.text()).map_err(not_an_address)?;
-            Ok(Test::Ip { first, last })
+            Ok(Test::Ip(Box::new((first, last))))
         }
         Kind::Range(inner) => {
             if matches!(**inner, Kind::Whole { .. }) && has_fraction(value) {
@@ -105,10 +136,7 @@ pub(super) fn term(kind: &Kind, value: &Scalar, ignore_case: bool) -> Outcome {
                     let address = ip::address(&value.text()).ok_or_else(|| {
                         not_an_address(format!("{:?} is not an IP address", value.text()))
                     })?;
-                    Test::Ip {
-                        first: address,
-                        last: address,
-                    }
+                    Test::Ip(Box::new((address, address)))
                 }
                 Kind::Date(_) | Kind::DateNanos(_) => {
                     return self::range(kind, &exactly(value), &Zone::UTC);
@@ -175,7 +203,7 @@ pub(super) fn any_of(mut tests: Vec<Test>) -> Test {
         if let Some(numbers) = numbers {
             return Test::WholeOneOf(Arc::new(numbers.into_iter().collect()));
         }
-        return Test::AnyOf(tests);
+        return Test::AnyOf(tests.into());
     }
     tests
         .pop()
@@ -190,10 +218,10 @@ pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
                 let text = normalized(kind, &value.as_ref()?.text());
                 Some((text.into(), includes))
             };
-            Ok(Test::Term(StringTest::Between {
+            Ok(Test::Term(StringTest::Between(Box::new(Between {
                 lower: bound(&range.lower, range.includes_lower),
                 upper: bound(&range.upper, range.includes_upper),
-            }))
+            }))))
         }
         Kind::Whole { whole, .. } => whole_range(*whole, range),
         Kind::UnsignedLong { .. } => unsigned_range(range),
@@ -240,8 +268,8 @@ pub(super) fn range(kind: &Kind, range: &Range, zone: &Zone) -> Outcome {
                     let (first, last) = test.bounds(WallTime(0));
                     first > last && !test.is_relative()
                 }
-                Test::Float { lower, upper } => lower.value > upper.value,
-                Test::Ip { first, last } => first > last,
+                Test::Float(bounds) => bounds.0.value > bounds.1.value,
+                Test::Ip(span) => span.0 > span.1,
                 _ => false,
             };
             if upside_down {
@@ -286,16 +314,11 @@ fn date_range(
     let format = own.as_ref().unwrap_or(format);
     let own_zone = range.time_zone.as_deref().and_then(Zone::parse);
     let zone = own_zone.as_ref().unwrap_or(zone);
-    let read = |value: &Option<Scalar>, rounding, includes| {
-        match value {
+    let read = |value: &Option<Scalar>, rounding, includes| match value {
         None => Ok(None),
         Some(value) => DateExpression::parse(&value.text(), format, rounding, zone)
             .map(|expression| Some((expression, includes)))
-            .map_err(|error| {
-                FieldError::new(error.to_string())
-                    .help("write dates as 2024-05-05T10:00:00Z, epoch milliseconds or date math, or give \"format\"")
-            }),
-    }
+            .map_err(not_a_date),
     };
     let lower_rounding = if range.includes_lower {
         Rounding::Down
@@ -326,6 +349,12 @@ fn date_range(
     })
 }
 
+fn not_a_date(error: DateError) -> FieldError {
+    FieldError::of(Reason::NoDate(error)).help(
+        "write dates as 2024-05-05T10:00:00Z, epoch milliseconds or date math, or give \"format\"",
+    )
+}
+
 fn not_an_address(message: String) -> FieldError {
     FieldError::new(message).help("ip fields take addresses and CIDR blocks such as 10.0.0.0/8")
 }
@@ -350,5 +379,5 @@ fn ip_range(range: &Range) -> Outcome {
             None => return nothing,
         }
     }
-    Ok(Test::Ip { first, last })
+    Ok(Test::Ip(Box::new((first, last))))
 }

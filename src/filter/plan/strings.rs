@@ -17,23 +17,33 @@ pub(in crate::filter) enum StringTest {
         start: Box<str>,
         ignore_case: bool,
     },
-    Wildcard {
-        pattern: Box<str>,
-        wildcard: Arc<Wildcard>,
-    },
-    Regexp {
-        pattern: Box<str>,
-        automaton: Arc<Automaton>,
-    },
-    Near {
-        term: Box<str>,
-        fuzzy: Arc<Fuzzy>,
-    },
+    Wildcard(Arc<Compiled<Wildcard>>),
+    Regexp(Arc<Compiled<Automaton>>),
+    Near(Arc<Compiled<Fuzzy>>),
     /// By the order of UTF-8 bytes.
-    Between {
-        lower: Option<(Box<str>, bool)>,
-        upper: Option<(Box<str>, bool)>,
-    },
+    Between(Box<Between>),
+}
+
+/// What is looked for, and what finds it.
+#[derive(Debug, PartialEq)]
+pub(in crate::filter) struct Compiled<T> {
+    /// As it was written.
+    pub(in crate::filter) text: Box<str>,
+    pub(in crate::filter) finds: T,
+}
+
+impl<T> Compiled<T> {
+    pub(in crate::filter) fn new(text: &str, finds: T) -> Arc<Self> {
+        let text = text.into();
+        Arc::new(Self { text, finds })
+    }
+}
+
+/// Bounds, and whether they are included.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::filter) struct Between {
+    pub(in crate::filter) lower: Option<(Box<str>, bool)>,
+    pub(in crate::filter) upper: Option<(Box<str>, bool)>,
 }
 
 impl StringTest {
@@ -54,10 +64,11 @@ impl StringTest {
                 .as_bytes()
                 .get(..start.len())
                 .is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())),
-            Self::Wildcard { wildcard, .. } => wildcard.matches(term),
-            Self::Regexp { automaton, .. } => automaton.matches(term),
-            Self::Near { fuzzy, .. } => fuzzy.matches(term),
-            Self::Between { lower, upper } => {
+            Self::Wildcard(wildcard) => wildcard.finds.matches(term),
+            Self::Regexp(regexp) => regexp.finds.matches(term),
+            Self::Near(near) => near.finds.matches(term),
+            Self::Between(between) => {
+                let Between { lower, upper } = &**between;
                 let above = lower.as_ref().is_none_or(|(bound, includes)| {
                     if *includes {
                         **bound <= *term
@@ -79,16 +90,16 @@ impl StringTest {
 
     /// Whether it is a regular expression that every term passes.
     pub(super) fn passes_all(&self) -> bool {
-        matches!(self, Self::Regexp { automaton, .. } if automaton.matches_all())
+        matches!(self, Self::Regexp(regexp) if regexp.finds.matches_all())
     }
 
     pub(super) fn cost(&self) -> usize {
         match self {
             Self::Is(_) | Self::IsOneOf(_) => 1,
-            Self::IsIgnoringCase(_) | Self::StartsWith { .. } | Self::Between { .. } => 2,
-            Self::Wildcard { .. } => 6,
-            Self::Regexp { .. } => 12,
-            Self::Near { .. } => 20,
+            Self::IsIgnoringCase(_) | Self::StartsWith { .. } | Self::Between(_) => 2,
+            Self::Wildcard(_) => 6,
+            Self::Regexp(_) => 12,
+            Self::Near(_) => 20,
         }
     }
 }
@@ -113,10 +124,11 @@ impl fmt::Display for StringTest {
             Self::StartsWith { start, ignore_case } => {
                 write!(f, "begins with {start:?}{}", case(*ignore_case))
             }
-            Self::Wildcard { pattern, .. } => write!(f, "is like {pattern:?}"),
-            Self::Regexp { pattern, .. } => write!(f, "matches /{pattern}/"),
-            Self::Near { term, .. } => write!(f, "is near {term:?}"),
-            Self::Between { lower, upper } => {
+            Self::Wildcard(wildcard) => write!(f, "is like {:?}", wildcard.text),
+            Self::Regexp(regexp) => write!(f, "matches /{}/", regexp.text),
+            Self::Near(near) => write!(f, "is near {:?}", near.text),
+            Self::Between(between) => {
+                let Between { lower, upper } = &**between;
                 let mut joint = "";
                 if let Some((bound, includes)) = lower {
                     write!(f, "{} {bound:?}", if *includes { ">=" } else { ">" })?;

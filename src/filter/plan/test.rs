@@ -29,22 +29,20 @@ pub(in crate::filter) enum Test {
         first: u64,
         last: u64,
     },
-    Float {
-        lower: Bound,
-        upper: Bound,
-    },
+    Float(Box<(Bound, Bound)>),
     Date(Arc<DateTest>),
-    Ip {
-        first: u128,
-        last: u128,
-    },
+    /// Both bounds included.
+    Ip(Box<(u128, u128)>),
     /// How a range in the document lies to another.
     Range(Arc<RangeTest>),
     /// One of several.
-    AnyOf(Vec<Test>),
+    AnyOf(Box<[Test]>),
     /// Nothing passes, and why.
     Never(&'static str),
 }
+
+/// There are many of them.
+const _: () = assert!(size_of::<Test>() <= 24);
 
 /// A bound of floating-point numbers.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -138,14 +136,15 @@ impl Test {
             (Self::Unsigned { first, last }, Reading::Unsigned(value)) => {
                 (first..=last).contains(&value)
             }
-            (Self::Float { lower, upper }, Reading::Float(value)) => {
+            (Self::Float(bounds), Reading::Float(value)) => {
+                let (lower, upper) = &**bounds;
                 lower.lets(*value, Ordering::Greater) && upper.lets(*value, Ordering::Less)
             }
             (Self::Date(test), Reading::Date(value)) => {
                 let (first, last) = test.bounds(now);
                 (first..=last).contains(&i128::from(*value))
             }
-            (Self::Ip { first, last }, Reading::Ip(value)) => (first..=last).contains(&value),
+            (Self::Ip(span), Reading::Ip(value)) => (span.0..=span.1).contains(value),
             (Self::Range(test), reading) => test.passes(reading, now),
             _ => false,
         }
@@ -158,9 +157,9 @@ impl Test {
             | Self::Whole { .. }
             | Self::WholeOneOf(_)
             | Self::Unsigned { .. }
-            | Self::Float { .. } => 1,
+            | Self::Float(_) => 1,
             Self::Term(test) => test.cost(),
-            Self::Ip { .. } | Self::Date(_) | Self::Range(_) => 3,
+            Self::Ip(_) | Self::Date(_) | Self::Range(_) => 3,
             Self::Phrase(_) => 4,
             Self::AnyOf(tests) => tests.iter().map(Self::cost).sum(),
         }
@@ -177,7 +176,8 @@ impl RangeTest {
                 &(i128::from(span.first), i128::from(span.last)),
                 &test.bounds(now),
             ),
-            (Test::Float { lower, upper }, Reading::Floats(first, last)) => {
+            (Test::Float(bounds), Reading::Floats(first, last)) => {
+                let (lower, upper) = &**bounds;
                 let low = if lower.includes {
                     lower.value
                 } else {
@@ -190,9 +190,7 @@ impl RangeTest {
                 };
                 self.lies(&(*first, *last), &(low, high))
             }
-            (Test::Ip { first, last }, Reading::Ips(from, to)) => {
-                self.lies(&(*from, *to), &(*first, *last))
-            }
+            (Test::Ip(span), Reading::Ips(from, to)) => self.lies(&(*from, *to), span),
             (Test::AnyOf(others), reading) => others.iter().any(|other| {
                 let test = Self {
                     relation: self.relation,
@@ -252,10 +250,11 @@ impl fmt::Display for Test {
             }
             Self::Unsigned { first, last } if first == last => write!(f, "is {first}"),
             Self::Unsigned { first, last } => write!(f, "is from {first} to {last}"),
-            Self::Float { lower, upper } if lower.value.to_bits() == upper.value.to_bits() => {
-                write!(f, "is {}", lower.value)
+            Self::Float(bounds) if bounds.0.value.to_bits() == bounds.1.value.to_bits() => {
+                write!(f, "is {}", bounds.0.value)
             }
-            Self::Float { lower, upper } => {
+            Self::Float(bounds) => {
+                let (lower, upper) = &**bounds;
                 let mut joint = "";
                 if lower.value.is_finite() {
                     write!(
@@ -277,7 +276,8 @@ impl fmt::Display for Test {
                 Ok(())
             }
             Self::Date(test) => write!(f, "is a date {}", test.written),
-            Self::Ip { first, last } => {
+            Self::Ip(span) => {
+                let (first, last) = &**span;
                 use super::super::ip::text;
                 if first == last {
                     write!(f, "is {}", text(*first))

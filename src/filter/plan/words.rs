@@ -5,6 +5,7 @@ use super::super::dsl::{FuzzyOptions, MatchMode, MatchOptions, Minimum, Operator
 use super::super::fuzzy::Fuzzy;
 use super::super::mapping::{Field, Kind};
 use super::ranges::{FieldError, normalized, term};
+use super::strings::Compiled;
 use super::{Phrase, Plan, StringTest, Test};
 use std::sync::Arc;
 
@@ -138,7 +139,7 @@ fn whole_value(
     if options.fuzzy.is_some() && mode != MatchMode::Phrase {
         return Err(no_typing_errors(field));
     }
-    let text = Scalar::Text(value.text());
+    let text = Scalar::Text(value.text().into_owned());
     let value = if matches!(kind, Kind::Date(_) | Kind::DateNanos(_)) {
         &text
     } else {
@@ -196,15 +197,8 @@ pub(super) fn near(text: &str, options: FuzzyOptions) -> StringTest {
     if edits == 0 {
         return StringTest::Is(text.into());
     }
-    StringTest::Near {
-        term: text.into(),
-        fuzzy: Arc::new(Fuzzy::new(
-            text,
-            edits,
-            prefix_length,
-            options.transpositions,
-        )),
-    }
+    let fuzzy = Fuzzy::new(text, edits, prefix_length, options.transpositions);
+    StringTest::Near(Compiled::new(text, fuzzy))
 }
 
 /// The words of a text on a field.

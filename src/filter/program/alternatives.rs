@@ -23,7 +23,7 @@ fn look_at_same(one: &Plan, other: &Plan) -> bool {
     match (one, other) {
         (Plan::Leaf(one), Plan::Leaf(other)) => Arc::ptr_eq(&one.field, &other.field),
         (Plan::ByEvent(one), Plan::ByEvent(other)) => {
-            matches!(one.names, Names::One { .. })
+            matches!(*one.names, Names::One { .. })
                 && one.names == other.names
                 && one.mapping.types_like(&other.mapping)
         }
@@ -58,7 +58,7 @@ fn join<'p>(group: &[&'p Plan]) -> Cow<'p, Plan> {
                 Arc::new(any_variant(&variants.map(Arc::as_ref).collect::<Vec<_>>()))
             };
             Cow::Owned(Plan::ByEvent(Arc::new(ByEvent {
-                names: first.names.clone(),
+                names: Arc::clone(&first.names),
                 variants: (0..first.variants.len()).map(variant).collect(),
                 mapping: Arc::clone(&first.mapping),
                 pieces: OnceLock::new(),

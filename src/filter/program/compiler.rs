@@ -7,7 +7,8 @@ use crate::filter::mapping::{Kind, Source};
 use crate::filter::plan::{ByEvent, Leaf, Names, Plan, Variant, hash_of, hash_test};
 use crate::filter::values::Path;
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::hash_table::Entry;
+use hashbrown::{HashMap, HashTable};
 use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ pub(super) struct Compiler {
     pub(super) names: Vec<String>,
     slots: HashMap<String, usize, FixedState>,
     pub(super) conditions: Vec<Condition>,
-    known: HashMap<Condition, ConditionId, FixedState>,
+    /// The conditions, found by what they are.
+    known: HashTable<ConditionId>,
     pub(super) probes: Vec<Probe>,
     /// By hash: the probes that may be equal.
     known_probes: HashMap<u64, Vec<usize>, FixedState>,
@@ -44,13 +46,20 @@ impl Compiler {
     }
 
     fn intern(&mut self, condition: Condition) -> ConditionId {
-        if let Some(&known) = self.known.get(&condition) {
-            return known;
+        let hashes = FixedState::default();
+        let conditions = &self.conditions;
+        let condition_of = |id: &ConditionId| conditions.get(id.0 as usize);
+        let same = |id: &ConditionId| condition_of(id) == Some(&condition);
+        let again = |id: &ConditionId| hashes.hash_one(condition_of(id).unwrap_or(&condition));
+        match self.known.entry(hashes.hash_one(&condition), same, again) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(vacant) => {
+                let id = ConditionId(u32::try_from(conditions.len()).unwrap_or(u32::MAX));
+                vacant.insert(id);
+                self.conditions.push(condition);
+                id
+            }
         }
-        let id = ConditionId(u32::try_from(self.conditions.len()).unwrap_or(u32::MAX));
-        self.conditions.push(condition.clone());
-        self.known.insert(condition, id);
-        id
     }
 
     /// The condition for a plan; `current` is the slot of the member that is being typed by its own value.
@@ -76,12 +85,14 @@ impl Compiler {
                     Condition::AtLeast(1, conditions.collect())
                 }
             },
-            Plan::AtLeast { count, of } => Condition::AtLeast(*count, self.each(of, current)),
+            Plan::AtLeast { count, of } => {
+                Condition::AtLeast(*count as usize, self.each(of, current))
+            }
             Plan::Not(inner) => Condition::Not(self.condition(inner, current)),
             Plan::Leaf(leaf) => self.leaf(leaf, current),
             Plan::ByEvent(by_event) => return self.by_event(by_event),
             // Not projectable, see above.
-            Plan::Nested { .. } | Plan::TermsSet { .. } => Condition::Never,
+            Plan::Nested { .. } | Plan::TermsSet(_) => Condition::Never,
         };
         self.intern(condition)
     }
@@ -179,7 +190,7 @@ impl Compiler {
     }
 
     fn by_event(&mut self, by_event: &Arc<ByEvent>) -> ConditionId {
-        let Names::One { path, parent } = &by_event.names else {
+        let Names::One { path, parent } = &*by_event.names else {
             // Not projectable.
             return self.intern(Condition::Never);
         };
@@ -260,9 +271,9 @@ fn is_projectable(plan: &Plan) -> bool {
                 let sub_fields = variant.sub_fields.iter().map(|(_, plan)| plan);
                 std::iter::once(&variant.main).chain(sub_fields)
             });
-            matches!(by_event.names, Names::One { .. }) && plans.all(is_all_projectable)
+            matches!(*by_event.names, Names::One { .. }) && plans.all(is_all_projectable)
         }
-        Plan::Nested { .. } | Plan::TermsSet { .. } => false,
+        Plan::Nested { .. } | Plan::TermsSet(_) => false,
     }
 }
 

@@ -7,33 +7,36 @@ use super::{
 };
 use crate::config::service::options::{ELASTICSEARCH, SERVICE};
 use crate::config::{
-    Data, Mapping, Node, OptionSpec, Packed, Problem, Properties, Span, check, duration, opt,
-    without_effect,
+    Alike, Data, Mapping, Node, OptionSpec, Packed, Problem, Properties, Span, check, duration,
+    opt, without_effect,
 };
 use crate::event::python;
 use crate::filter::{self, Filter, Mapping as FieldTypes};
 use crate::rule::time_field::{self, TimeField};
+use crate::rule::types::RULE_TYPES;
 use crate::rule::{
     Aggregation, Common, Counted, Due, Hours, IndexPattern, IndexStyle, Outside, QueryKey, Rule,
     RuleTypeEntry, Schedule,
 };
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Builds a rule. One that cannot run comes with an error, and its options.
+/// Builds a rule, and gives its options with it. One that cannot run comes with an error, and its options.
 pub(super) fn build(
     loader: &Loader<'_>,
-    path: &Path,
-    written: &Written,
+    path: &Arc<Path>,
+    written: Written,
     common: &ForAll,
-) -> (Result<Rule, Properties>, Vec<Problem>) {
+) -> (Result<(Rule, Properties), Properties>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let complete = complete(path, &written.options, &common.defaults);
-    let place = written
-        .options
-        .get("type")
-        .map_or(&written.place, |node| &node.span);
+    let mut options = written.options;
+    add_name(path, &mut options, &common.alike.options);
+    let complete = Properties::new(options).over(Arc::clone(&common.alike));
+    let written_type = complete.own().get("type");
+    let place = written_type.map_or(written.place, |node| node.span.clone());
     let entry = match complete.get("type").map(rule_type::find) {
         Some(Ok(entry)) => Some(entry),
         Some(Err(problem)) if problem.span.end > problem.span.start => {
@@ -45,57 +48,75 @@ pub(super) fn build(
     let own: &[OptionSpec] = entry.map_or(&[], |entry| entry.options);
     let mut tables = vec![own, OPTIONS, time_field::OPTIONS];
     tables.extend(loader.text_options);
-    problems.extend(check(|name| complete.get(name), place, &tables));
-    problems.extend(check(
-        |name| written.options.get(name),
-        place,
-        &[OF_SERVICE, ELASTICSEARCH],
-    ));
+    problems.extend(compare(&complete, &place, &tables));
     tables.extend([SERVICE, ELASTICSEARCH]);
     tables.extend(loader.alerter_options);
-    problems.extend(without_effect(&written.options, &tables));
+    problems.extend(without_effect(complete.own(), &tables));
     if let Some(entry) = entry {
-        problems.extend(known::check(&written.options, &complete, &tables, entry));
+        problems.extend(known::check(&complete, &tables, entry));
     }
     let is_text = |name: &str| {
         let tables = loader.text_options.iter().copied();
         tables.flatten().any(|option| option.name == name)
     };
-    let secret = |name: &str| common.secrets.contains(&name);
-    let mut own = references::resolve(&complete, is_text, secret);
-    own.0.retain(|(key, _)| {
-        let name = key.as_str().unwrap_or_default();
-        let default = common.defaults.get(name);
-        written.options.get(name).is_some() || default.is_none_or(references::are_in)
-    });
-    let properties = Properties::new(own)
-        .over(Arc::clone(&common.defaults))
-        .with_secrets(Arc::clone(&common.secrets));
+    let properties = references::resolve(complete, &common.referring, is_text);
     let mut builder = Builder {
         loader,
         common,
         properties,
-        place: place.clone(),
+        place,
         problems,
     };
     let rule = entry.and_then(|entry| builder.rule(path, entry));
-    let mut problems = std::mem::take(&mut builder.problems);
-    problems.sort_by_key(|problem| (problem.span.path() != path, problem.span.start));
+    let Builder {
+        mut problems,
+        properties,
+        ..
+    } = builder;
+    problems.sort_by_key(|problem| (problem.span.path() != &**path, problem.span.start));
     let failed = problems.iter().any(Problem::is_error);
     match rule.filter(|_| !failed) {
-        Some(rule) => (Ok(rule), problems),
-        None => (Err(builder.properties), problems),
+        Some(rule) => (Ok((rule, properties)), problems),
+        None => (Err(properties), problems),
     }
 }
 
 /// What is the same for all rules of a load.
 pub(super) struct ForAll {
-    /// The options of alerters and of the service that hold secrets: whoever gets alerts need not know them.
-    secrets: Arc<[&'static str]>,
-    /// What rules lack: from the configuration, then ElastAlert's defaults for what texts can print.
-    defaults: Arc<Mapping>,
+    /// What rules lack: from the configuration, then ElastAlert's defaults for what texts can print. The options of alerters and of the service that hold
+    /// secrets: whoever gets alerts need not know them.
+    alike: Arc<Alike>,
+    /// Of the defaults those that stand for other options.
+    referring: Vec<(Node, Node)>,
     /// What their filters have alike.
-    filters: filter::Shared,
+    filters: Arc<filter::Shared>,
+    clocks: Once<TimeField>,
+    indices: Once<IndexPattern>,
+}
+
+/// Values of which many rules have the same, each kept once.
+struct Once<T>(Mutex<Vec<Arc<T>>>);
+
+impl<T: PartialEq> Once<T> {
+    /// Looking through more of them costs more than it saves.
+    const MOST: usize = 64;
+
+    fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn one(&self, value: T) -> Arc<T> {
+        // Nothing is left half done by a thread that panics.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = known.iter().find(|known| ***known == value) {
+            return Arc::clone(same);
+        }
+        let value = Arc::new(value);
+        if known.len() < Self::MOST {
+            known.push(Arc::clone(&value));
+        }
+        value
+    }
 }
 
 impl ForAll {
@@ -103,6 +124,15 @@ impl ForAll {
         let tables = [SERVICE, ELASTICSEARCH].into_iter();
         let tables = tables.chain(loader.text_options.iter().copied());
         let tables = tables.chain(loader.alerter_options.iter().copied());
+        let types = RULE_TYPES.iter();
+        let others = types.clone().map(|entry| entry.options);
+        let others = others.chain([OPTIONS, time_field::OPTIONS]);
+        let names = others.chain(tables.clone()).flatten();
+        let names = names.map(|option| option.name);
+        let words = WORDS
+            .into_iter()
+            .chain(types.map(|entry| entry.name))
+            .chain(names);
         let secrets = tables.flatten().filter(|option| option.secret);
         let configured = loader.service.properties.iter();
         let mut defaults: Vec<(Node, Node)> = configured
@@ -128,28 +158,57 @@ impl ForAll {
                 defaults.push((Node::text(name, &nowhere), Node { data, span }));
             }
         }
+        let referring = defaults.iter();
+        let referring = referring.filter(|(_, value)| references::are_in(value));
         Self {
-            secrets: secrets.map(|option| option.name).collect(),
-            defaults: Arc::new(Mapping(defaults)),
-            filters: filter::Shared::default(),
+            referring: referring.cloned().collect(),
+            alike: Arc::new(Alike {
+                options: Mapping(defaults),
+                secrets: secrets.map(|option| option.name).collect(),
+                words: words.collect(),
+            }),
+            filters: Arc::default(),
+            clocks: Once::new(),
+            indices: Once::new(),
         }
     }
 }
 
-/// The rule's options with what they lack.
-fn complete(path: &Path, own: &Mapping, defaults: &Mapping) -> Mapping {
-    let mut complete = own.clone();
-    let lacks = |name: &str| own.get(name).is_none();
-    if lacks("name") && defaults.get("name").is_none() {
+/// What rules write beside the names of options and rule types.
+const WORDS: [&str; 12] = [
+    "bool",
+    "days",
+    "debug",
+    "hours",
+    "minutes",
+    "must",
+    "must_not",
+    "query",
+    "query_string",
+    "seconds",
+    "term",
+    "terms",
+];
+
+/// Compares options with the tables they have to suit.
+fn compare(options: &Properties, place: &Span, tables: &[&[OptionSpec]]) -> Vec<Problem> {
+    let members = options.iter();
+    let by_name = members.filter_map(|(key, value)| Some((key.as_str()?, value)));
+    let by_name: HashMap<&str, &Node, FixedState> = by_name.collect();
+    let named = |name: &str| by_name.get(name).copied();
+    let own = |name: &str| named(name).and_then(|_| options.own().get(name));
+    let mut problems = check(named, place, tables);
+    problems.extend(check(own, place, &[OF_SERVICE, ELASTICSEARCH]));
+    problems
+}
+
+/// A rule without a name is called after its file.
+fn add_name(path: &Path, own: &mut Mapping, defaults: &Mapping) {
+    if own.get("name").is_none() && defaults.get("name").is_none() {
         let nowhere = Span::nowhere();
         let name = Node::text(default_name(path), &nowhere);
-        complete.0.push((Node::text("name", &nowhere), name));
+        own.0.push((Node::text("name", &nowhere), name));
     }
-    let defaults = defaults.iter();
-    let lacking = defaults.filter(|(key, _)| key.as_str().is_some_and(lacks));
-    let lacking = lacking.map(|(key, value)| (key.clone(), value.clone()));
-    complete.0.extend(lacking);
-    complete
 }
 
 /// What ElastAlert works out for the rule beside its options: texts can print it.
@@ -215,7 +274,7 @@ impl Builder<'_> {
     }
 
     /// Builds what can be built, so that as many problems as possible are found; the caller drops a rule with errors.
-    fn rule(&mut self, path: &Path, entry: &'static RuleTypeEntry) -> Option<Rule> {
+    fn rule(&mut self, path: &Arc<Path>, entry: &'static RuleTypeEntry) -> Option<Rule> {
         let service = self.loader.service;
         let time = TimeField::load(&self.properties)
             .map_err(|found| self.problems.extend(found))
@@ -257,40 +316,42 @@ impl Builder<'_> {
             run_every: service.run_every,
             working_directory: self.loader.working_directory.to_owned(),
             mapping,
+            filters: Arc::clone(&self.common.filters),
         };
         let kind = (entry.build)(&self.properties, &common);
         let kind = kind.map_err(|found| self.add_new(found)).ok()?;
         self.problems
             .extend((entry.advice)(&self.properties, &common));
         let realert = self.realert();
-        Some(Rule {
-            file: path.to_owned(),
-            index,
-            filter: filter?,
+        let filter = filter?;
+        let state_fingerprint = fingerprint::of(&self.properties, entry);
+        let worked_out = worked_out(&self.properties, path, realert, list_clause);
+        let properties = &self.properties;
+        let include = properties.get("include");
+        let rule = Rule {
+            file: Arc::clone(path),
+            index: self.common.indices.one(index),
+            filter,
             type_name: entry.name,
             kind,
-            time: common.time,
+            time: self.common.clocks.one(common.time),
             query_key: common.query_key,
-            include: self
-                .properties
-                .get("include")
-                .map(|_| self.properties.texts("include")),
+            include: include.map(|_| properties.texts("include").into()),
             realert,
-            exponential_realert: self.properties.duration("exponential_realert"),
-            realert_key: self
-                .properties
-                .text("realert_key")
-                .unwrap_or_else(|| name.clone()),
-            counted: Counted::of(&self.properties, aggregation.as_ref()).map(Box::new),
+            exponential_realert: properties.duration("exponential_realert"),
+            realert_key: properties.text("realert_key").map(Into::into),
+            counted: Counted::of(properties, aggregation.as_ref()).map(Box::new),
             aggregation: aggregation.map(Box::new),
             hours,
             alert_time_limit: service.alert_time_limit,
-            state_fingerprint: fingerprint::of(&self.properties, entry),
+            state_fingerprint,
             name,
-            options: Packed::new(
-                &self.properties,
-                &worked_out(&self.properties, path, realert, list_clause),
-            ),
+            options: Packed::default(),
+        };
+        self.properties.lay_over(worked_out);
+        Some(Rule {
+            options: Packed::new(&self.properties),
+            ..rule
         })
     }
 

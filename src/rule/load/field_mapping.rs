@@ -45,7 +45,7 @@ fn from_file(loader: &Loader<'_>, node: &Node, file: &str) -> Result<Mapping, Ve
             "`mapping` takes dynamic, logstash, elasticsearch, a file or {properties: …}",
         )]);
     };
-    let (read, mut problems) = read_yaml(path, loader.environment);
+    let (read, mut problems) = read_yaml(path.as_path(), loader.environment);
     problems.retain(Problem::is_error);
     match read {
         Some(read) if problems.is_empty() => Mapping::explicit(inside(&read)),

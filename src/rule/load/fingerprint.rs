@@ -4,7 +4,9 @@ use crate::config::Properties;
 use crate::rule::fnv::Fnv;
 use crate::rule::types::RULE_TYPES;
 use crate::rule::{Rule, RuleTypeEntry, time_field};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::io::Write as _;
+use std::sync::LazyLock;
 
 /// What a rule's state depends on, beside the options of its type and of its clock.
 const COMMON: [&str; 5] = ["type", "filter", "query_key", "timeframe", "buffer_time"];
@@ -12,7 +14,12 @@ const COMMON: [&str; 5] = ["type", "filter", "query_key", "timeframe", "buffer_t
 /// Options that came when there were stores already: a rule without them means what it meant before.
 const LATER: [&str; 1] = ["cardinality_sketch"];
 
-/// The options that shape what a rule of this type remembers.
+/// By rule type: the options that shape what a rule remembers.
+static SHAPING: LazyLock<HashMap<&'static str, BTreeSet<&'static str>>> = LazyLock::new(|| {
+    let types = RULE_TYPES.iter();
+    types.map(|entry| (entry.name, shaping(entry))).collect()
+});
+
 fn shaping(entry: &RuleTypeEntry) -> BTreeSet<&'static str> {
     let of_type = entry.options.iter();
     of_type
@@ -26,13 +33,17 @@ fn shaping(entry: &RuleTypeEntry) -> BTreeSet<&'static str> {
 /// A hash over what a rule's state depends on.
 pub(super) fn of(properties: &Properties, entry: &RuleTypeEntry) -> u64 {
     let mut hash = Fnv::default();
-    for name in shaping(entry) {
+    let mut text = Vec::new();
+    for name in SHAPING.get(entry.name).into_iter().flatten() {
         let value = properties.value(name);
-        if value.is_none() && LATER.contains(&name) {
+        if value.is_none() && LATER.contains(name) {
             continue;
         }
-        let value = value.unwrap_or_default();
-        hash.write(format!("{name}={value}\n").as_bytes());
+        text.clear();
+        let _infallible = write!(text, "{name}=");
+        let _infallible = serde_json::to_writer(&mut text, &value.unwrap_or_default());
+        text.push(b'\n');
+        hash.write(&text);
     }
     hash.value()
 }
@@ -88,8 +99,8 @@ impl Rule {
                 Edit::Words(edited)
             };
         }
-        let shaping = entry.map(|entry| shaping(entry)).unwrap_or_default();
-        edited.retain(|name| shaping.contains(name.as_str()));
+        let shaping = SHAPING.get(self.type_name);
+        edited.retain(|name| shaping.is_some_and(|names| names.contains(name.as_str())));
         Edit::Shape(edited)
     }
 }

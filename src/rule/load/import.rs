@@ -1,7 +1,8 @@
 //! Rule files and what they import.
 
 use crate::config::{Data, Environment, Mapping, Node, Problem, Span, read_yaml};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// A rule's options as written, imports included.
 pub(super) struct Written {
@@ -15,17 +16,17 @@ pub(super) struct Written {
 ///
 /// A file's own options win over imported ones, later imports over earlier ones; `filter` lists add up, the imported clauses first.
 pub(super) fn read(
-    path: &Path,
+    path: &Arc<Path>,
     environment: Environment<'_>,
     problems: &mut Vec<Problem>,
-    files: &mut Vec<PathBuf>,
+    files: &mut Vec<Arc<Path>>,
 ) -> Option<Written> {
     let mut reader = Reader {
         root: path,
         environment,
         problems,
         files,
-        chain: vec![path.to_owned()],
+        chain: vec![Arc::clone(path)],
         options: Mapping::default(),
     };
     let node = reader.file(path)?;
@@ -44,17 +45,17 @@ struct Reader<'a> {
     root: &'a Path,
     environment: Environment<'a>,
     problems: &'a mut Vec<Problem>,
-    files: &'a mut Vec<PathBuf>,
+    files: &'a mut Vec<Arc<Path>>,
     /// The files that are being read, each imported by the one before.
-    chain: Vec<PathBuf>,
+    chain: Vec<Arc<Path>>,
     /// What was found so far: it wins over what comes later.
     options: Mapping,
 }
 
 impl Reader<'_> {
-    fn file(&mut self, path: &Path) -> Option<Node> {
-        self.files.push(path.to_owned());
-        let (node, problems) = read_yaml(path, self.environment);
+    fn file(&mut self, path: &Arc<Path>) -> Option<Node> {
+        self.files.push(Arc::clone(path));
+        let (node, problems) = read_yaml(Arc::clone(path), self.environment);
         self.problems.extend(problems);
         let node = node?;
         if node.as_map().is_none() {
@@ -72,15 +73,14 @@ impl Reader<'_> {
         };
         let imports = take(&mut loaded, "import");
         for (key, value) in loaded.0 {
-            let name = key.key_text();
             match self
                 .options
                 .0
                 .iter_mut()
-                .find(|(known, _)| known.key_text() == name)
+                .find(|(known, _)| known.is_same_key(&key))
             {
                 None => self.options.0.push((key, value)),
-                Some((_, known)) if name == "filter" => add_clauses(known, value),
+                Some((_, known)) if key.as_str() == Some("filter") => add_clauses(known, value),
                 Some(_) => {}
             }
         }
@@ -118,7 +118,8 @@ impl Reader<'_> {
         let beside = |file: &Path| file.parent().unwrap_or(Path::new("")).join(written);
         // ElastAlert looks beside the rule, also for what an imported file imports; beside that file is what most people expect.
         let candidates = [beside(self.root), beside(from)];
-        let Some(path) = candidates.iter().find(|path| crate::config::is_file(path)) else {
+        let found = candidates.iter().find(|path| crate::config::is_file(path));
+        let Some(path) = found.map(|path| Arc::from(path.as_path())) else {
             let tried = candidates
                 .first()
                 .map(|path| path.display().to_string())
@@ -133,16 +134,16 @@ impl Reader<'_> {
             );
             return None;
         };
-        if self.chain.contains(path) {
+        if self.chain.contains(&path) {
             let message = format!("{} imports itself", path.display());
             self.problems.push(
                 Problem::error("E0703", &import.span, message).help("remove one of the imports"),
             );
             return None;
         }
-        let node = self.file(path)?;
-        self.chain.push(path.clone());
-        self.merge(path, node)?;
+        let node = self.file(&path)?;
+        self.chain.push(Arc::clone(&path));
+        self.merge(&path, node)?;
         self.chain.pop();
         Some(())
     }

@@ -1,22 +1,22 @@
 //! Which options a rule may have, and what is said of others.
 
 use super::options::is_named_by_user;
-use crate::config::{Mapping, Node, OptionSpec, Problem, unknown};
+use crate::config::{Mapping, Node, OptionSpec, Problem, Properties, unknown};
 use crate::rule::RuleTypeEntry;
 use crate::rule::types::RULE_TYPES;
 use serde_json::Value;
 
-/// Warns of options that are misspelt, of another rule type, or not there yet. `complete` has the configuration's defaults too.
+/// Warns of options that are misspelt, of another rule type, or not there yet.
 pub(super) fn check(
-    written: &Mapping,
-    complete: &Mapping,
+    options: &Properties,
     tables: &[&[OptionSpec]],
     entry: &RuleTypeEntry,
 ) -> Vec<Problem> {
+    let written = options.own();
     let mut problems = of_other_types(written, tables, entry.name);
     let types = RULE_TYPES.iter().map(|entry| entry.options);
     let tables: Vec<&[OptionSpec]> = tables.iter().copied().chain(types).collect();
-    let known = |name: &str| is_named_by_user(name) || is_named(complete, name);
+    let known = |name: &str| is_named_by_user(name) || is_named(options, name);
     problems.extend(unknown(written, &tables, &known));
     problems
 }
@@ -42,7 +42,7 @@ fn of_other_types(options: &Mapping, tables: &[&[OptionSpec]], type_name: &str) 
 }
 
 /// Whether the rule's texts name one of its options: people put their own there for that.
-fn is_named(options: &Mapping, name: &str) -> bool {
+fn is_named(options: &Properties, name: &str) -> bool {
     let named = |list: &str| {
         let items = options.get(list).map(Node::to_value);
         match items {

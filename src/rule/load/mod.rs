@@ -23,7 +23,11 @@ use crate::config::{
 };
 use crate::event::python;
 use crate::filter::Mapping;
-use std::collections::{HashMap, HashSet};
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use std::collections::HashSet;
+use std::hash::BuildHasher as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,11 +49,16 @@ pub struct Loader<'a> {
     pub alerter_options: &'a [&'a [OptionSpec]],
 }
 
+/// What else is made of a rule while its options are at hand; on all processors.
+pub type Complete<'a, T> = &'a (dyn Fn(&Arc<Rule>, &Properties) -> T + Sync);
+
 /// Rules, and what is to be said about them.
-#[derive(Debug, Default)]
-pub struct Loaded {
+#[derive(Debug)]
+pub struct Loaded<T = ()> {
     /// The rules that can run, in the order of their files' names.
     pub rules: Vec<Arc<Rule>>,
+    /// What was made of each.
+    pub completed: Vec<T>,
     /// Rules with `is_enabled: false`.
     pub disabled: Vec<Disabled>,
     /// Everything wrong or worth knowing; a rule with an error is not among the rules.
@@ -57,7 +66,20 @@ pub struct Loaded {
     /// The files of rules that cannot run, with their options: what else is wrong with those can still be said.
     pub broken: Vec<(PathBuf, Properties)>,
     /// Every file that was read or should have been: rules, imports, lists.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<Arc<Path>>,
+}
+
+impl<T> Default for Loaded<T> {
+    fn default() -> Self {
+        Self {
+            rules: Vec::new(),
+            completed: Vec::new(),
+            disabled: Vec::new(),
+            problems: Vec::new(),
+            broken: Vec::new(),
+            files: Vec::new(),
+        }
+    }
 }
 
 /// A rule that is switched off.
@@ -78,7 +100,7 @@ enum SwitchedOff {
 
 impl Loader<'_> {
     /// Loads the rules of the configured folders.
-    pub fn folders(&self) -> Loaded {
+    pub fn folders<T: Send>(&self, complete: Complete<'_, T>) -> Loaded<T> {
         let (mut files, mut problems) = (Vec::new(), Vec::new());
         for folder in &self.service.rules_folders {
             match yaml_files(folder, self.service.scan_subdirectories) {
@@ -86,7 +108,7 @@ impl Loader<'_> {
                 Err(problem) => problems.push(problem),
             }
         }
-        let mut loaded = self.files(&files);
+        let mut loaded = self.files_with(&files, complete);
         problems.append(&mut loaded.problems);
         loaded.problems = problems;
         loaded
@@ -94,12 +116,17 @@ impl Loader<'_> {
 
     /// Loads rule files, whatever their names end in.
     pub fn files(&self, files: &[PathBuf]) -> Loaded {
-        self.each(files, SwitchedOff::Disabled)
+        self.files_with(files, &|_, _| ())
+    }
+
+    /// The same, and makes something of each rule.
+    pub fn files_with<T: Send>(&self, files: &[PathBuf], complete: Complete<'_, T>) -> Loaded<T> {
+        self.each(files, SwitchedOff::Disabled, complete)
     }
 
     /// Loads one rule file, also when `is_enabled` says that it is not to run.
-    pub fn to_test(&self, file: &Path) -> Loaded {
-        self.each(&[file.to_owned()], SwitchedOff::Loaded)
+    pub fn to_test<T: Send>(&self, file: &Path, complete: Complete<'_, T>) -> Loaded<T> {
+        self.each(&[file.to_owned()], SwitchedOff::Loaded, complete)
     }
 
     /// A rule that no event reaches, for alerts of the program itself: with these options beside those of the configuration.
@@ -110,22 +137,39 @@ impl Loader<'_> {
             options,
             place: place.unwrap_or_else(Span::nowhere),
         };
-        let file = self.service.file.clone().unwrap_or_default();
-        let (rule, mut problems) = build::build(self, &file, &written, &build::ForAll::of(self));
+        let file = self.service.file.as_deref().unwrap_or(Path::new("")).into();
+        let (rule, mut problems) = build::build(self, &file, written, &build::ForAll::of(self));
         problems.retain(Problem::is_error);
-        (rule.ok(), problems)
+        (rule.ok().map(|(rule, _)| rule), problems)
     }
 
     /// Loads files on all processors; what is said of them is in the files' order all the same.
-    fn each(&self, files: &[PathBuf], switched_off: SwitchedOff) -> Loaded {
+    fn each<T: Send>(
+        &self,
+        files: &[PathBuf],
+        switched_off: SwitchedOff,
+        complete: Complete<'_, T>,
+    ) -> Loaded<T> {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         let part = files.len().div_ceil(threads).max(1);
         let common = build::ForAll::of(self);
-        let load = |files: &[PathBuf]| -> (Vec<FromFile>, Vec<PathBuf>) {
+        let load = |files: &[PathBuf]| -> (Vec<FromFile<T>>, Vec<Arc<Path>>) {
             let mut read = Vec::with_capacity(files.len());
             let loaded = files
                 .iter()
-                .map(|file| self.file(file, switched_off, &common, &mut read))
+                .map(|file| {
+                    let (content, problems) = self.file(file, switched_off, &common, &mut read);
+                    let content = match content {
+                        Content::Rule((rule, properties)) => {
+                            let completed = complete(&rule, &properties);
+                            Content::Rule((rule, completed))
+                        }
+                        Content::Broken(properties) => Content::Broken(properties),
+                        Content::Disabled(name) => Content::Disabled(name),
+                        Content::Nothing => Content::Nothing,
+                    };
+                    FromFile { content, problems }
+                })
                 .collect();
             (loaded, read)
         };
@@ -140,8 +184,13 @@ impl Loader<'_> {
             }
             done
         });
-        let mut loaded = Loaded::default();
-        let mut names = HashMap::new();
+        let mut loaded = Loaded {
+            rules: Vec::with_capacity(files.len()),
+            completed: Vec::with_capacity(files.len()),
+            files: Vec::with_capacity(files.len()),
+            ..Loaded::default()
+        };
+        let mut names = HashTable::new();
         let mut paths = files.iter();
         for (from_files, read) in parts {
             loaded.files.extend(read);
@@ -164,45 +213,44 @@ impl Loader<'_> {
         path: &Path,
         switched_off: SwitchedOff,
         common: &build::ForAll,
-        files: &mut Vec<PathBuf>,
-    ) -> FromFile {
+        files: &mut Vec<Arc<Path>>,
+    ) -> (Content<Properties>, Vec<Problem>) {
+        let path: Arc<Path> = path.into();
         let mut problems = Vec::new();
-        let mut content = Content::Nothing;
-        if let Some(written) = import::read(path, self.environment, &mut problems, files) {
-            files.extend(types::list_files(&written.options, self.working_directory));
-            let name = disabled(&written.options, path);
-            content = match name.filter(|_| switched_off == SwitchedOff::Disabled) {
-                Some(name) => Content::Disabled(name),
-                None => {
-                    let (rule, found) = build::build(self, path, &written, common);
-                    problems.extend(found);
-                    match rule {
-                        // A test runs at any hour, as elastalert-test-rule does.
-                        Ok(rule) if switched_off == SwitchedOff::Loaded => {
-                            Content::Rule(Arc::new(Rule {
-                                hours: None,
-                                ..rule
-                            }))
-                        }
-                        Ok(rule) => Content::Rule(Arc::new(rule)),
-                        Err(options) => Content::Broken(options),
-                    }
-                }
-            };
+        let Some(written) = import::read(&path, self.environment, &mut problems, files) else {
+            return (Content::Nothing, problems);
+        };
+        let lists = types::list_files(&written.options, self.working_directory);
+        files.extend(lists.into_iter().map(Arc::from));
+        let name = disabled(&written.options, &path);
+        if let Some(name) = name.filter(|_| switched_off == SwitchedOff::Disabled) {
+            return (Content::Disabled(name), problems);
         }
-        FromFile { content, problems }
+        let (rule, found) = build::build(self, &path, written, common);
+        problems.extend(found);
+        let content = match rule {
+            Ok((mut rule, properties)) => {
+                if switched_off == SwitchedOff::Loaded {
+                    // A test runs at any hour, as elastalert-test-rule does.
+                    rule.hours = None;
+                }
+                Content::Rule((Arc::new(rule), properties))
+            }
+            Err(options) => Content::Broken(options),
+        };
+        (content, problems)
     }
 }
 
 /// What was read from a rule file.
-struct FromFile {
-    content: Content,
+struct FromFile<T> {
+    content: Content<T>,
     problems: Vec<Problem>,
 }
 
 /// What a rule file holds.
-enum Content {
-    Rule(Arc<Rule>),
+enum Content<T> {
+    Rule((Arc<Rule>, T)),
     /// A rule that cannot run.
     Broken(Properties),
     /// A rule that is switched off, by name.
@@ -211,11 +259,11 @@ enum Content {
     Nothing,
 }
 
-impl Loaded {
-    /// Adds what a file holds; `names` are those of the rules so far, with their places in the list.
-    fn add(&mut self, path: &Path, from_file: FromFile, names: &mut HashMap<String, usize>) {
+impl<T> Loaded<T> {
+    /// Adds what a file holds; `names` are the places of the rules so far in the list, by name.
+    fn add(&mut self, path: &Path, from_file: FromFile<T>, names: &mut HashTable<usize>) {
         self.problems.extend(from_file.problems);
-        let rule = match from_file.content {
+        let (rule, completed) = match from_file.content {
             Content::Rule(rule) => rule,
             Content::Broken(options) => return self.broken.push((path.to_owned(), options)),
             Content::Disabled(name) => {
@@ -224,8 +272,14 @@ impl Loaded {
             }
             Content::Nothing => return,
         };
-        let known = names.get(&rule.name).and_then(|at| self.rules.get(*at));
-        if let Some(other) = known {
+        let hashes = FixedState::default();
+        let name_of = |at: &usize| self.rules.get(*at).map_or("", |rule| rule.name.as_str());
+        let hash = |at: &usize| hashes.hash_one(name_of(at));
+        let own = hashes.hash_one(rule.name.as_str());
+        let entry = names.entry(own, |at| name_of(at) == rule.name, hash);
+        if let Entry::Occupied(known) = &entry
+            && let Some(other) = self.rules.get(*known.get())
+        {
             let message = format!("two rules are called `{}`", rule.name);
             let problem = Problem::error("E0704", &name_place(&rule), message)
                 .related(&name_place(other), "the other one is here, and runs")
@@ -233,8 +287,9 @@ impl Loaded {
             self.problems.push(problem);
             return;
         }
-        names.insert(rule.name.clone(), self.rules.len());
+        entry.insert(self.rules.len());
         self.rules.push(rule);
+        self.completed.push(completed);
     }
 }
 

@@ -48,7 +48,7 @@ impl Folder {
             text_options: &[TEXTS],
             alerter_options: &[ALERTERS],
         }
-        .folders()
+        .folders(&|_, _| ())
     }
 
     /// The problems, with the folder's own name taken out.
@@ -103,7 +103,7 @@ smtp_host: \"127.0.0.1\"
     assert_eq!(rule.name, "Attack to WWW.BLUECORE.NET");
     assert_eq!(rule.type_name, "blacklist");
     assert_eq!(rule.realert, Duration::from_secs(60));
-    assert_eq!(rule.realert_key, rule.name);
+    assert_eq!(rule.realert_key(), rule.name);
     assert_eq!(rule.alert_time_limit, Duration::from_secs(3600));
     assert!(rule.index.matches("log-virocana-asm") && !rule.index.matches("log"));
     assert_eq!(rule.properties().text("priority").as_deref(), Some("2"));
@@ -532,10 +532,7 @@ fn a_problem_in_the_configuration_is_said_once() {
             "config.yml:1:10: error[E0601]: `realert` takes an object such as {minutes: 5}, found text `5m` (write realert: {minutes: 5})"
         ]
     );
-    let source = SourceFile {
-        path: "config.yml".into(),
-        text: "realert: 5m\n".to_owned(),
-    };
+    let source = SourceFile::new(Path::new("config.yml"), "realert: 5m\n");
     assert_eq!(
         format!("{source:?}"),
         "\"config.yml\"",

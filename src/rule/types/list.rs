@@ -50,7 +50,7 @@ pub(super) fn entries(
                 };
                 match read(&working_directory.join(path)) {
                     Ok(list) => {
-                        entries.extend(list.text.lines().map(|line| line.trim_end().to_owned()))
+                        entries.extend(list.text().lines().map(|line| line.trim_end().to_owned()))
                     }
                     Err(problem) => {
                         let message = format!("the list {path} {}", problem.message);

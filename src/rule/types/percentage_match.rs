@@ -66,10 +66,12 @@ fn build(properties: &Properties, common: &Common) -> Built {
         let message = "percentage_match needs match_bucket_filter: a list of clauses, like filter";
         return Err(vec![Problem::error("E0435", &common.span, message)]);
     };
+    let mut filter = Filter::load(clauses, &common.mapping)?;
+    filter.share(&common.filters);
     let plan = Plan::load(properties, common, MetricKind::Matches, None)?;
     Ok(Arc::new(PercentageMatch(Arc::new(Settings {
         plan: Arc::new(plan),
-        filter: Filter::load(clauses, &common.mapping)?,
+        filter,
         bounds: Bounds::load(properties, common, ["min_percentage", "max_percentage"])?,
         min_denominator: properties.int("min_denominator").unwrap_or(0),
         format: NumberFormat::load(properties, "percentage_format_string")?,

@@ -13,16 +13,14 @@ use crate::rule::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::Arc;
 
 const SECOND: i64 = 1_000_000;
 
 #[track_caller]
 fn build(options: &str) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
-    let file = Arc::new(SourceFile {
-        path: "rule.yaml".into(),
-        text: options.to_owned(),
-    });
+    let file = Arc::new(SourceFile::new(Path::new("rule.yaml"), options));
     let node = yaml::parse(&file, None).0.unwrap();
     let properties = Properties::new(node.as_map().unwrap().clone());
     let entry = find(&properties.text("type").unwrap()).unwrap();
@@ -41,6 +39,7 @@ fn build(options: &str) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
         run_every: Duration::from_secs(10),
         working_directory: ".".into(),
         mapping: Mapping::default(),
+        filters: Arc::default(),
     };
     (entry.build)(&properties, &common)
 }

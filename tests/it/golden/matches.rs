@@ -123,10 +123,7 @@ const MAPPING: &str = r#"{"dynamic_templates": [
     {"floats": {"match_mapping_type": "double", "mapping": {"type": "double"}}}]}"#;
 
 fn mapping() -> Mapping {
-    let source = SourceFile {
-        path: "mapping".into(),
-        text: MAPPING.to_owned(),
-    };
+    let source = SourceFile::new(Path::new("mapping"), MAPPING);
     Mapping::explicit(&yaml::parse(&Arc::new(source), None).0.unwrap()).unwrap()
 }
 

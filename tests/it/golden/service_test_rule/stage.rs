@@ -152,10 +152,7 @@ impl Source for Documents {
 
 /// A clause of a query; JSON is YAML too.
 fn filter(clause: &Value) -> Filter {
-    let file = Arc::new(SourceFile {
-        path: "query".into(),
-        text: clause.to_string(),
-    });
+    let file = Arc::new(SourceFile::new(Path::new("query"), clause.to_string()));
     let (node, _) = yaml::parse(&file, None);
     Filter::load(&[node.unwrap()], &Mapping::default()).unwrap()
 }
