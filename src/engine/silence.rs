@@ -1,7 +1,7 @@
 //! Silences: `realert`, `exponential_realert`, and those an operator sets.
 
 use crate::event::WallTime;
-use crate::rule::Rule;
+use crate::rule::{Part, Rule};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -42,15 +42,19 @@ impl Silences {
         self.forget.insert((forget_at, key));
     }
 
-    /// Forgets what no longer matters.
-    pub(super) fn forget(&mut self, now: WallTime) {
-        while let Some((at, _)) = self.forget.first()
-            && *at < now
-        {
+    /// Forgets what no longer matters, as far as there is room. Whether that is all.
+    pub(super) fn forget(&mut self, now: WallTime, part: &mut Part) -> bool {
+        while part.has_room() {
+            let next = self.forget.first().filter(|(at, _)| *at < now);
+            if next.is_none() {
+                return true;
+            }
             if let Some((_, key)) = self.forget.pop_first() {
                 self.by_key.remove(&key);
             }
+            part.act(1);
         }
+        false
     }
 
     /// Every silence with its key and the time it may be forgotten, in that order.

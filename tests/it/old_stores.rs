@@ -102,6 +102,7 @@ impl Recovery for Reader {
             add_metadata: false,
             replace_dots: false,
             most_kept: u64::MAX,
+            tick_part: u64::MAX,
             instance: "test".to_owned(),
         };
         let program = Arc::clone(&self.program);

@@ -93,6 +93,9 @@ pub(super) fn open(
     })
 }
 
+/// About two milliseconds.
+const TICK_PART: u64 = 4096;
+
 /// The engine's options, as configured. `instance` makes its ids differ from those of other stores.
 pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
     Options {
@@ -104,6 +107,7 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         add_metadata: config.add_metadata_alert,
         replace_dots: config.replace_dots_in_field_names,
         most_kept: config.store_limits.max_kept as u64,
+        tick_part: TICK_PART,
         instance,
     }
 }

@@ -9,10 +9,12 @@ use super::source::time_document;
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, Fields};
+use crate::rule::part::{Part, cost};
 use crate::rule::window::Window;
 use crate::rule::{
     Common, Gap, Hit, Key, LOOKED_AT, QueryKey, Sample, StateSize, Wanted, WindowView,
 };
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -216,6 +218,16 @@ pub(super) struct Aggregation {
     future: Window<Event>,
     now: Option<EventTime>,
     groups: Groups,
+    tick: Option<Tick>,
+}
+
+/// A tick that is not over.
+struct Tick {
+    now: EventTime,
+    /// The groups to look at, once the window has moved on.
+    groups: Option<std::vec::IntoIter<GroupId>>,
+    /// Those of them that have not been looked at, and their places among them: from the first event on that comes meanwhile.
+    left: Option<HashMap<GroupId, usize>>,
 }
 
 /// An event's innermost groups, and what it contributes to them. Windows are long, and most events have one group and at most one number.
@@ -278,26 +290,42 @@ impl Aggregation {
             future: Window::default(),
             now: None,
             groups: plan.groups(),
+            tick: None,
         }
     }
 
     /// Time passed: events come in from the future, and old ones leave. Time never runs backwards here; the time it is.
     pub(super) fn advance(&mut self, now: EventTime) -> EventTime {
+        let now = self.move_on(now);
+        self.let_through(now, &mut Part::whole());
+        now
+    }
+
+    fn move_on(&mut self, now: EventTime) -> EventTime {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
+        now
+    }
+
+    /// Lets events in and out as the time says; whether all are through.
+    fn let_through(&mut self, now: EventTime, part: &mut Part) -> bool {
         let span = self.plan.span(now);
         let (last, gone) = (EventTime(span.to - 1), EventTime(span.from - 1));
-        while let Some(event) = self.future.pop_older(last, Duration::ZERO) {
-            let what = &event.what;
-            self.groups.enter(what.groups(), &what.contribution());
-            self.events.insert(event.time, event.what);
+        while part.has_room() {
+            if let Some(event) = self.future.pop_older(last, Duration::ZERO) {
+                let what = &event.what;
+                self.groups.enter(what.groups(), &what.contribution());
+                self.events.insert(event.time, event.what);
+            } else if let Some(event) = self.events.pop_older(gone, Duration::ZERO) {
+                let what = &event.what;
+                self.groups.leave(what.groups(), &what.contribution());
+                self.groups.release(what.groups());
+            } else {
+                return true;
+            }
+            part.act(cost::FIND);
         }
-        while let Some(event) = self.events.pop_older(gone, Duration::ZERO) {
-            let what = &event.what;
-            self.groups.leave(what.groups(), &what.contribution());
-            self.groups.release(what.groups());
-        }
-        now
+        false
     }
 
     /// Counts an event in.
@@ -344,11 +372,92 @@ impl Aggregation {
         None
     }
 
-    /// Evaluates every group that is looked at.
-    pub(super) fn tick(&mut self, now: EventTime) -> Vec<Evaluated> {
-        self.advance(now);
-        let groups = self.groups.looked_at().into_iter();
-        groups.filter_map(|id| self.evaluate(id, now)).collect()
+    /// Begins a tick, which evaluates every group that is looked at.
+    pub(super) fn begin_tick(&mut self, now: EventTime) {
+        self.move_on(now);
+        self.tick = Some(Tick {
+            now,
+            groups: None,
+            left: None,
+        });
+    }
+
+    /// The time of the tick under way.
+    pub(super) fn ticking(&self) -> Option<EventTime> {
+        self.tick.as_ref().map(|tick| tick.now)
+    }
+
+    /// The next group of the tick under way, as far as there is room. After the last the tick is over.
+    pub(super) fn next(&mut self, part: &mut Part) -> Option<Evaluated> {
+        if !self.find_groups(part) {
+            return None;
+        }
+        while part.has_room() {
+            let tick = self.tick.as_mut()?;
+            let Some(id) = tick.groups.as_mut().and_then(Iterator::next) else {
+                self.tick = None;
+                return None;
+            };
+            part.act(cost::LOOK);
+            let is_left = tick
+                .left
+                .as_mut()
+                .is_none_or(|left| left.remove(&id).is_some());
+            let now = tick.now;
+            if let Some(group) = self.evaluate(id, now).filter(|_| is_left) {
+                return Some(group);
+            }
+        }
+        None
+    }
+
+    /// Finds the groups that the tick under way looks at; whether there was room for that.
+    fn find_groups(&mut self, part: &mut Part) -> bool {
+        let (Some(Tick { groups: None, .. }), Some(now)) = (&self.tick, self.now) else {
+            return true;
+        };
+        if !self.let_through(now, part) {
+            return false;
+        }
+        let groups = self.groups.looked_at();
+        part.act(cost::FIND + u64::try_from(groups.len() / 16).unwrap_or(0));
+        if let Some(tick) = &mut self.tick {
+            tick.groups = Some(groups.into_iter());
+        }
+        true
+    }
+
+    /// Before an event: the groups that it will change, and the time until then, where the tick under way has not looked at them.
+    pub(super) fn settle(&mut self, hit: &Hit, now: EventTime) -> Vec<Evaluated> {
+        self.find_groups(&mut Part::whole());
+        let Some(tick) = &mut self.tick else {
+            return Vec::new();
+        };
+        let groups = tick.groups.iter().flat_map(|groups| groups.as_slice());
+        let left = tick
+            .left
+            .get_or_insert_with(|| groups.copied().zip(0..).collect());
+        let span = self
+            .plan
+            .span(self.now.map_or(now, |before| before.max(now)));
+        let comes = self.future.iter().take_while(|item| item.time.0 < span.to);
+        let goes = self
+            .events
+            .iter()
+            .take_while(|item| item.time.0 < span.from);
+        let (paths, _) = self.plan.read(&hit.sample);
+        let own = paths.iter().filter_map(|path| self.groups.known(path));
+        let changed = comes
+            .chain(goes)
+            .flat_map(|item| item.what.groups().iter().copied());
+        let mut due: Vec<(usize, GroupId)> = changed
+            .chain(own)
+            .filter_map(|id| Some((left.remove(&id)?, id)))
+            .collect();
+        due.sort_unstable();
+        let now = tick.now;
+        let due = due.into_iter();
+        due.filter_map(|(_, id)| self.evaluate(id, now)).collect()
     }
 
     pub(super) fn plan(&self) -> &Plan {
