@@ -111,7 +111,7 @@ impl Engine {
                 None => self.silences.forget(ticking.now, &mut piece),
             };
             let followed = out.records.len().saturating_sub(records) as u64;
-            left = left.saturating_sub(piece.used() + RULE + followed * RECORD);
+            left = left.saturating_sub(piece.used() + followed * RECORD);
             acts += piece.acted();
             if is_over {
                 acts = 0;
@@ -163,6 +163,7 @@ impl Engine {
         }
         let mut matches = Vec::new();
         let told = self.show_tick(position, part, &mut matches, Evaluator::go_on);
+        part.spend(RULE);
         let told = self.found(entry, position, told, &mut matches, out);
         if told != Some(true) {
             // A rule that failed rests before this tick is over: its interval goes on, as for whoever reads the journal.

@@ -364,7 +364,8 @@ impl RuleState for State {
     }
 
     fn settle(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
-        let Some(now) = self.due.ticking() else {
+        // Without a minimum no key waits for a tick.
+        let Some(now) = self.due.ticking().filter(|_| self.settings.min.is_some()) else {
             return;
         };
         let now = Timestamp {
@@ -377,7 +378,7 @@ impl RuleState for State {
         {
             self.look(slot, now, out);
         }
-        if self.may_clean(hit, slot) {
+        if !hit.sample.values.is_empty() && self.may_clean(hit, slot) {
             self.clean(now, &mut Part::whole(), out);
         }
     }
