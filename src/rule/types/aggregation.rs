@@ -3,6 +3,8 @@
 //! ElastAlert asks Elasticsearch for metrics over its polling window. Here the window is kept: it is evaluated for an event's own groups when the event
 //! arrives, and for all groups at ticks. With `bucket_interval` only ticks evaluate, and other spans, see [`super::buckets`].
 
+mod ticks;
+
 use super::groups::{GroupId, Groups, Limits, Path, paths};
 use super::metric::{Contribution, MetricKind};
 use super::source::time_document;
@@ -14,12 +16,12 @@ use crate::rule::window::Window;
 use crate::rule::{
     Common, Gap, Hit, Key, LOOKED_AT, QueryKey, Sample, StateSize, Wanted, WindowView,
 };
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+use ticks::Tick;
 
 pub(super) const BUFFER_TIME: OptionSpec = opt("buffer_time")
     .duration()
@@ -221,15 +223,6 @@ pub(super) struct Aggregation {
     tick: Option<Tick>,
 }
 
-/// A tick that is not over.
-struct Tick {
-    now: EventTime,
-    /// The groups to look at, once the window has moved on.
-    groups: Option<std::vec::IntoIter<GroupId>>,
-    /// Those of them that have not been looked at, and their places among them: from the first event on that comes meanwhile.
-    left: Option<HashMap<GroupId, usize>>,
-}
-
 /// An event's innermost groups, and what it contributes to them. Windows are long, and most events have one group and at most one number.
 pub(super) enum Event {
     Nothing(GroupId),
@@ -372,105 +365,14 @@ impl Aggregation {
         None
     }
 
-    /// Begins a tick, which evaluates every group that is looked at.
-    pub(super) fn begin_tick(&mut self, now: EventTime) {
-        self.move_on(now);
-        self.tick = Some(Tick {
-            now,
-            groups: None,
-            left: None,
-        });
-    }
-
-    /// The time of the tick under way.
-    pub(super) fn ticking(&self) -> Option<EventTime> {
-        self.tick.as_ref().map(|tick| tick.now)
-    }
-
-    /// The next group of the tick under way, as far as there is room. After the last the tick is over.
-    pub(super) fn next(&mut self, part: &mut Part) -> Option<Evaluated> {
-        if !self.find_groups(part) {
-            return None;
-        }
-        while part.has_room() {
-            let tick = self.tick.as_mut()?;
-            let Some(id) = tick.groups.as_mut().and_then(Iterator::next) else {
-                self.tick = None;
-                return None;
-            };
-            part.act(cost::LOOK);
-            let is_left = tick
-                .left
-                .as_mut()
-                .is_none_or(|left| left.remove(&id).is_some());
-            let now = tick.now;
-            if let Some(group) = self.evaluate(id, now).filter(|_| is_left) {
-                return Some(group);
-            }
-        }
-        None
-    }
-
-    /// Finds the groups that the tick under way looks at; whether there was room for that.
-    fn find_groups(&mut self, part: &mut Part) -> bool {
-        let (Some(Tick { groups: None, .. }), Some(now)) = (&self.tick, self.now) else {
-            return true;
-        };
-        if !self.let_through(now, part) {
-            return false;
-        }
-        let groups = self.groups.looked_at();
-        part.act(cost::FIND + u64::try_from(groups.len() / 16).unwrap_or(0));
-        if let Some(tick) = &mut self.tick {
-            tick.groups = Some(groups.into_iter());
-        }
-        true
-    }
-
-    /// Before an event: the groups that it will change, and the time until then, where the tick under way has not looked at them.
-    pub(super) fn settle(&mut self, hit: &Hit, now: EventTime) -> Vec<Evaluated> {
-        self.find_groups(&mut Part::whole());
-        let Some(tick) = &mut self.tick else {
-            return Vec::new();
-        };
-        let groups = tick.groups.iter().flat_map(|groups| groups.as_slice());
-        let left = tick
-            .left
-            .get_or_insert_with(|| groups.copied().zip(0..).collect());
-        let span = self
-            .plan
-            .span(self.now.map_or(now, |before| before.max(now)));
-        let comes = self.future.iter().take_while(|item| item.time.0 < span.to);
-        let goes = self
-            .events
-            .iter()
-            .take_while(|item| item.time.0 < span.from);
-        let (paths, _) = self.plan.read(&hit.sample);
-        let own = paths.iter().filter_map(|path| self.groups.known(path));
-        let changed = comes
-            .chain(goes)
-            .flat_map(|item| item.what.groups().iter().copied());
-        let mut due: Vec<(usize, GroupId)> = changed
-            .chain(own)
-            .filter_map(|id| Some((left.remove(&id)?, id)))
-            .collect();
-        due.sort_unstable();
-        let now = tick.now;
-        let due = due.into_iter();
-        due.filter_map(|(_, id)| self.evaluate(id, now)).collect()
-    }
-
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     pub(super) fn groups(&self) -> &Groups {
         &self.groups
     }
 
-    /// The events that are looked at, oldest first.
-    pub(super) fn events(&self) -> impl Iterator<Item = (EventTime, &Event)> {
-        self.events.iter().map(|item| (item.time, &item.what))
+    /// The events that are looked at, oldest first, after the first so many.
+    pub(super) fn events_from(&self, place: usize) -> impl Iterator<Item = (EventTime, &Event)> {
+        let events = self.events.iter_from(place);
+        events.map(|item| (item.time, &item.what))
     }
 
     /// A group without events is none, except the only one of a rule without groups.

@@ -40,22 +40,15 @@ impl<E: Evaluate> State<E> {
 impl<E: Evaluate> RuleState for State<E> {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
         if self.settings.plan().buckets.is_some() {
-            self.aggregation.count(hit, now);
+            self.aggregation.count_in(hit, now);
             return;
         }
         let groups = self.aggregation.add(hit, now);
         self.check(&groups, now, out);
     }
 
-    fn tick(&mut self, now: EventTime, part: &mut Part, out: &mut Vec<Match>) {
-        match self.settings.plan().buckets {
-            Some(buckets) => {
-                part.spend(self.aggregation.size().events / 32);
-                let groups = self.aggregation.tick_pieces(buckets, now);
-                self.check(&groups, now, out);
-            }
-            None => self.aggregation.begin_tick(now),
-        }
+    fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
+        self.aggregation.begin_tick(now);
     }
 
     fn go_on(&mut self, part: &mut Part, out: &mut Vec<Match>) -> bool {
@@ -68,7 +61,10 @@ impl<E: Evaluate> RuleState for State<E> {
     }
 
     fn settle(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        if let Some(tick) = self.aggregation.ticking() {
+        // With `bucket_interval` events wait until the window has been cut.
+        if let Some(tick) = self.aggregation.ticking()
+            && self.settings.plan().buckets.is_none()
+        {
             let groups = self.aggregation.settle(hit, now);
             self.check(&groups, tick, out);
         }
