@@ -18,8 +18,8 @@ pub struct Part {
 }
 
 impl Part {
-    /// The steps of a part in the service: two or three milliseconds.
-    pub const STEPS: u64 = 4096;
+    /// The steps of a part in the service: one or two milliseconds.
+    pub const STEPS: u64 = 2048;
 
     /// A part of so many steps, or a few more: it ends with the act that uses them up.
     pub fn of_steps(steps: u64) -> Self {
