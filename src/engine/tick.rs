@@ -11,8 +11,9 @@ use crate::rule::{Evaluator, Hit, Match, Part, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a rule costs, and a record that follows from a match or is of a status document, in the steps of a [`Part`].
+/// What a rule costs, a match, and a record that follows from it or is of a status document, in the steps of a [`Part`].
 const RULE: u64 = 1;
+const MATCH: u64 = 4;
 const RECORD: u64 = 8;
 /// A rule is gone on with for so many steps before what it found is looked at: alerts cost more than their keys.
 const PIECE: u64 = 64;
@@ -163,7 +164,7 @@ impl Engine {
         }
         let mut matches = Vec::new();
         let told = self.show_tick(position, part, &mut matches, Evaluator::go_on);
-        part.spend(RULE);
+        part.spend(RULE + MATCH * matches.len() as u64);
         let told = self.found(entry, position, told, &mut matches, out);
         if told != Some(true) {
             // A rule that failed rests before this tick is over: its interval goes on, as for whoever reads the journal.
