@@ -137,8 +137,10 @@ fn what_is_due_waits_while_a_tick_is_under_way() {
 
 #[test]
 fn after_a_crash_the_rest_of_a_tick_goes_on() {
+    // No silence may hide that an alert is repeated.
+    let quiet_always = QUIET.replace("realert: {minutes: 5}", "realert: {minutes: 0}");
     for before in 0..=USERS.len() {
-        let mut stage = Stage::new(&[QUIET]);
+        let mut stage = Stage::new(&[&quiet_always]);
         stage.engine.options.tick_part = ONE;
         let mut journal = Vec::new();
         stage.engine.resume(&mut Outcome::default());
@@ -159,8 +161,8 @@ fn after_a_crash_the_rest_of_a_tick_goes_on() {
         stage.crashed(&journal);
         assert!(stage.engine.is_ticking());
         // Once more, with another rule before it: the journal's places are those of its own rules.
-        let other = QUIET.replace("name: quiet", "name: another");
-        let (program, _) = load(1, &[&other, QUIET]);
+        let other = quiet_always.replace("name: quiet", "name: another");
+        let (program, _) = load(1, &[&other, &quiet_always]);
         let (options, _) = stage.engine.origin();
         let mut edited = Engine::new(options, program);
         let rules = stage.engine.origin().1.record();
@@ -180,9 +182,7 @@ fn a_rule_that_fails_between_the_parts_of_a_tick_rests_from_then_on() {
     let out = stage.at(701).event(&json!({"user": "b", "bad": true}));
     assert_eq!(quiet(&out), at_the_tick(&["b"]));
     assert_eq!(stage.parts(9), at_the_tick(&["a", "c", "d"]));
-    let ran: Vec<String> = Vec::new();
-    let out = stage.apply(Input::Due);
-    assert!(out.notes.is_empty() && ran.is_empty());
+    assert!(!stage.engine.is_ticking());
 }
 
 #[test]
