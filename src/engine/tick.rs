@@ -332,7 +332,7 @@ impl Engine {
             self.begin_tick(now, as_of, Duration::ZERO);
         }
         for position in 0..self.cells.len() {
-            self.restore_told(position, &mut Part::whole());
+            self.restore_told(position);
         }
         self.silences.forget(now, &mut Part::whole());
         self.end_tick();
@@ -347,14 +347,14 @@ impl Engine {
         let past = self.ticking.map_or(0, |ticking| ticking.rules)..reached;
         for rule in past {
             if let Some(position) = self.places.now(rule) {
-                self.restore_told(position, &mut Part::whole());
+                self.restore_told(position);
             }
         }
         let mut part = Part::of_acts(acts);
         if reached >= self.places.count(self.cells.len()) {
             self.silences.forget(now, &mut part);
         } else if let Some(position) = self.places.now(reached) {
-            self.restore_told(position, &mut part);
+            self.restore_acts(position, &mut part);
         }
         self.go_on_from_rule(reached);
     }
@@ -366,25 +366,34 @@ impl Engine {
         }
     }
 
-    fn restore_told(&mut self, position: usize, part: &mut Part) {
-        let program = Arc::clone(&self.program);
-        let Some(entry) = program.rules.get(position) else {
-            return;
-        };
-        if !part.has_room() || !self.is_to_be_told(entry, position) {
-            return;
-        }
-        let is_foreign = self.cells.get(position).is_some_and(|cell| cell.is_foreign);
-        if !is_foreign {
-            match self.show_tick(position, part, &mut Vec::new(), Evaluator::go_on) {
-                Ok(false) => return,
-                Ok(true) => {}
-                Err(_) => self.reset(entry, position),
-            }
-        }
-        if let Some(cell) = self.cells.get_mut(position) {
+    /// A rule is told of all that is left of the tick.
+    fn restore_told(&mut self, position: usize) {
+        if self.restore_acts(position, &mut Part::whole())
+            && let Some(cell) = self.cells.get_mut(position)
+        {
             cell.interval = Counts::default();
             cell.told = Told::Over;
         }
+    }
+
+    /// Some of the tick is done for a rule; whether it runs. By options that were edited since it may come to less than it did then: only when the journal says
+    /// that the tick has come past the rule its interval ends.
+    fn restore_acts(&mut self, position: usize, part: &mut Part) -> bool {
+        let program = Arc::clone(&self.program);
+        let Some(entry) = program.rules.get(position) else {
+            return false;
+        };
+        if !part.has_room() || !self.is_to_be_told(entry, position) {
+            return false;
+        }
+        let is_foreign = self.cells.get(position).is_some_and(|cell| cell.is_foreign);
+        if !is_foreign
+            && self
+                .show_tick(position, part, &mut Vec::new(), Evaluator::go_on)
+                .is_err()
+        {
+            self.reset(entry, position);
+        }
+        true
     }
 }

@@ -205,3 +205,28 @@ fn silences_go_in_parts() {
     left.dedup();
     assert_eq!(left, [4, 3, 2, 1, 0]);
 }
+
+#[test]
+fn an_edit_does_not_change_where_intervals_ended_that_a_tick_in_parts_ended() {
+    let rule = |bounds: &str| {
+        format!(
+            "name: few\ntype: cardinality\ncardinality_field: n\n{bounds}\ntimeframe: {{seconds: 10}}\nrealert: {{minutes: 0}}\nalert: debug"
+        )
+    };
+    let before = rule("min_cardinality: 1\nmax_cardinality: 9");
+    let after = rule("max_cardinality: 9");
+    let mut stage = Stage::new(&[&before]);
+    stage.engine.options.tick_part = ONE;
+    let mut journal = stage.event(&json!({"n": 1})).records;
+    let tick = Input::Tick { busy: SECOND };
+    journal.extend(stage.at(20).apply(tick).records);
+    while stage.engine.is_ticking() {
+        journal.extend(stage.apply(Input::Due).records);
+    }
+    let (program, decider) = load(1, &[&after]);
+    stage.decider = decider;
+    journal.extend(stage.apply(Input::Program(program)).records);
+    let restarted = stage.restarted(&[&after], Some(journal));
+    let made = restarted.engine.snapshot();
+    assert_eq!(stage.engine.snapshot().differs(&made), [""; 0]);
+}
