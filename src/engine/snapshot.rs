@@ -8,7 +8,6 @@ use super::outbox::{InFlight, Progress};
 use super::record::{as_text, as_texts, in_one_piece};
 use super::{
     AlertId, Cell, Counts, Engine, Options, PendingAlert, Program, Record, Silence, StoredEvent,
-    Told,
 };
 use crate::event::{Document, EventTime, WallTime};
 use crate::rule::Verdict;
@@ -206,8 +205,10 @@ impl Engine {
                 let counts = then
                     .map(|_| (cell.total, cell.interval))
                     .unwrap_or_default();
+                let told = cell.told;
                 *cell = Cell::new(entry, self.spill.as_ref());
                 (cell.total, cell.interval) = counts;
+                cell.told = told;
             }
             cell.is_foreign = is_foreign;
         }
@@ -216,9 +217,8 @@ impl Engine {
 
     /// The journal has been read: rules that it did not know begin anew.
     pub(super) fn end_restore(&mut self) -> Record {
-        for cell in self.cells.iter_mut().filter(|cell| cell.is_foreign) {
+        for cell in &mut self.cells {
             cell.is_foreign = false;
-            cell.told = Told::Over;
         }
         self.places = Places::default();
         self.go_on_from_rule(0);
