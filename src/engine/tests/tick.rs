@@ -230,3 +230,29 @@ fn an_edit_does_not_change_where_intervals_ended_that_a_tick_in_parts_ended() {
     let made = restarted.engine.snapshot();
     assert_eq!(stage.engine.snapshot().differs(&made), [""; 0]);
 }
+
+#[test]
+fn a_rule_that_is_edited_after_a_crash_between_parts_is_told_of_the_rest() {
+    let before = "name: b\ntype: frequency\nnum_events: 9\ntimeframe: {seconds: 10}\nalert: debug";
+    let after = "name: b\ntype: any\nrealert: {minutes: 0}\nalert: debug";
+    let mut stage = Stage::new(&[EVERY_NUMBER, before]);
+    stage.engine.options.tick_part = ONE;
+    let mut begun = Outcome::default();
+    stage.engine.resume(&mut begun);
+    let mut journal = begun.records;
+    journal.extend(stage.event(&json!({"number": 1})).records);
+    let tick = Input::Tick { busy: SECOND };
+    journal.extend(stage.at(20).apply(tick).records);
+    let Some(Record::TickPart { rules: 1, .. }) = journal.last() else {
+        panic!("the tick has come past the first rule: {journal:?}");
+    };
+    stage = stage.restarted(&[EVERY_NUMBER, before], Some(journal.clone()));
+    let mut again = Outcome::default();
+    stage.engine.resume(&mut again);
+    journal.extend(again.records);
+    let (program, _) = load(1, &[after]);
+    journal.extend(stage.apply(Input::Program(program)).records);
+    let restarted = stage.restarted(&[after], Some(journal));
+    let made = restarted.engine.snapshot();
+    assert_eq!(stage.engine.snapshot().differs(&made), [""; 0]);
+}
