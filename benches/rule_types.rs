@@ -1,8 +1,8 @@
 //! What the rule types cost on the engine's thread at the sizes they are made for: events a second, the longest single step, and memory.
 //! `benches/beside_elastalert.py` runs `--folder DIR` to set the types beside ElastAlert's classes. Times are those the thread computed for.
 //!
-//! `cargo bench --bench rule_types` runs every case, `cargo bench --bench rule_types -- spike` those with `spike` in their name. A step is one event, one tick
-//! or one save. Memory is what the process grew by while the case's state was filled (Linux, `/proc/self/statm`), so the allocator's losses are in it; each case
+//! `cargo bench --bench rule_types` runs every case, `cargo bench --bench rule_types -- spike` those with `spike` in their name. A step is one event, one part of a
+//! tick or one save. Memory is what the process grew by while the case's state was filled (Linux, `/proc/self/statm`), so the allocator's losses are in it; each case
 //! runs in a process of its own.
 #![allow(
     missing_docs,
@@ -19,10 +19,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
+use tripline::engine::{
+    AlerterFacts, Engine, Input, Options, Outcome, Prepare, Program, ProgramRule, Seen, TicketUse,
+};
 use tripline::event::json::parse_document;
 use tripline::event::{Document, EventTime, RawEvent, WallTime};
 use tripline::filter::{FilterEvent, Mapping};
-use tripline::rule::{Decider, Evaluator, Key, Rule, RuleSet, Sample, Verdict, Workspace};
+use tripline::rule::{Decider, Evaluator, Key, Part, Rule, RuleSet, Sample, Verdict, Workspace};
 
 #[path = "../tests/it/support/rules.rs"]
 mod rules;
@@ -101,6 +104,15 @@ const CASES: &[(&str, fn())] = &[
         "percentage_match: all of many keys leave in one tick",
         || due_at_once(PERCENTAGE, 700),
     ),
+    (
+        "engine: flatline, many keys due in one tick, alerts",
+        || engine_alerts(FLATLINE),
+    ),
+    (
+        "engine: cardinality, minimum, many keys due in one tick, alerts",
+        || engine_alerts(CARDINALITY_MIN),
+    ),
+    ("engine: a tick of ten thousand rules", engine_rules),
     (
         "spike_aggregation, avg: a hundred thousand samples",
         spike_aggregation,
@@ -199,8 +211,19 @@ impl Run {
         });
     }
 
+    /// A tick in parts, as the service has it.
     fn tick(&mut self) {
-        self.timed(|evaluator, now, out| evaluator.on_tick(now, out));
+        let mut is_over = false;
+        self.timed(|evaluator, now, out| {
+            let mut part = Part::of_steps(Part::STEPS);
+            evaluator.begin_tick(now, &mut part, out);
+            is_over = evaluator.go_on(&mut part, out);
+        });
+        while !is_over {
+            self.timed(|evaluator, _, out| {
+                is_over = evaluator.go_on(&mut Part::of_steps(Part::STEPS), out);
+            });
+        }
     }
 
     /// One line of the table; `of` says how many keys or events the memory is for.
@@ -426,6 +449,149 @@ fn late(run: &mut Run) {
         run.event(run.now - back, sample, None);
     }
     run.row(None);
+}
+
+struct AsIs;
+
+impl Prepare for AsIs {
+    fn enhance(&self, _matched: &mut Document) -> (bool, Vec<String>) {
+        (true, Vec::new())
+    }
+
+    fn prepare(&self, _rule: &Rule, _matches: &mut Vec<Document>, _seen: &Seen) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn alert_info(&self, _rule: &Rule, _matches: &[Document], _now: WallTime) -> Document {
+        Document::new()
+    }
+}
+
+/// The engine with its rules; what it does is timed by the input.
+struct Whole {
+    engine: Engine,
+    decider: Decider,
+    now: i64,
+    spent: Duration,
+    longest: Duration,
+    effects: usize,
+}
+
+impl Whole {
+    fn new(options: &[String]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let files = options.iter().enumerate().map(|(at, options)| {
+            let file = folder.path().join(format!("{at}.yaml"));
+            let rule = format!("name: r{at}\nindex: logs\nalert: debug\nfilter: []\n{options}\n");
+            std::fs::write(&file, rule).unwrap();
+            file
+        });
+        let files: Vec<PathBuf> = files.collect();
+        let config = Path::new("pipelines/demo/config.yml");
+        let rules = rules::load(config, &Mapping::default(), &files).rules;
+        let entries = rules.iter().map(|rule| {
+            Arc::new(ProgramRule {
+                rule: Arc::clone(rule),
+                alerters: vec![AlerterFacts {
+                    name: "debug",
+                    ticket: TicketUse::None,
+                }],
+                enhance_first: false,
+                match_in_root: false,
+                prepare: Arc::new(AsIs),
+            })
+        });
+        let options = Options {
+            run_every: Duration::from_secs(60),
+            lateness: Duration::from_secs(3600),
+            future_tolerance: Duration::from_secs(60),
+            retry_first: Duration::from_secs(60),
+            retry_longest: Duration::from_secs(60),
+            add_metadata: false,
+            replace_dots: false,
+            most_kept: u64::MAX,
+            tick_part: Part::STEPS,
+            instance: "bench".to_owned(),
+        };
+        let program = Arc::new(Program::new(0, entries.collect()));
+        Self {
+            engine: Engine::new(options, program),
+            decider: Decider::new(Arc::new(RuleSet {
+                generation: 0,
+                rules,
+            })),
+            now: START,
+            spent: Duration::ZERO,
+            longest: Duration::ZERO,
+            effects: 0,
+        }
+    }
+
+    fn apply(&mut self, input: Input) {
+        let mut out = Outcome::default();
+        let started = spent();
+        self.engine.apply(input, WallTime(self.now), &mut out);
+        let took = spent() - started;
+        self.spent += took;
+        self.longest = self.longest.max(took);
+        self.effects += out.effects.len();
+    }
+
+    fn events(&mut self, users: std::ops::Range<u64>) {
+        let time = WallTime(self.now);
+        let event = |user| RawEvent {
+            bytes: format!(
+                r#"{{"@timestamp":"{}","user":"{}","n":1}}"#,
+                time.to_text(),
+                address(user)
+            )
+            .into(),
+            meta: None,
+        };
+        let events: Vec<RawEvent> = users.map(event).collect();
+        let mut workspace = Workspace::default();
+        let decided = self.decider.decide_in(&mut workspace, &events, None, time);
+        self.apply(Input::Events(decided));
+    }
+
+    /// A tick so many seconds later; the parts it is done in are the steps.
+    fn tick(&mut self, seconds: i64, what: &str) {
+        self.now += seconds * SECOND;
+        (self.spent, self.longest, self.effects) = (Duration::ZERO, Duration::ZERO, 0);
+        let busy = Duration::ZERO;
+        self.apply(Input::Tick { busy });
+        let mut parts = 1;
+        while self.engine.is_ticking() {
+            self.apply(Input::Due);
+            parts += 1;
+        }
+        println!(
+            "| … {what}: {parts} parts | {:.1} ms | {:.2} ms | {} effects | |",
+            self.spent.as_secs_f64() * 1e3,
+            self.longest.as_secs_f64() * 1e3,
+            self.effects
+        );
+    }
+}
+
+fn engine_alerts(options: &str) {
+    let mut whole = Whole::new(&[format!("{options}\nrealert: {{minutes: 1}}")]);
+    for batch in 0..100 {
+        whole.events(batch * 1_000..(batch + 1) * 1_000);
+    }
+    whole.tick(1, "nothing is due");
+    whole.tick(700, "100,000 keys are due");
+    whole.tick(700, "their silences end");
+}
+
+fn engine_rules() {
+    let rules: Vec<String> = (0..10_000)
+        .map(|_| format!("{FREQUENCY}\nrealert: {{minutes: 1}}"))
+        .collect();
+    let mut whole = Whole::new(&rules);
+    whole.tick(1, "nothing came");
+    whole.events(0..1);
+    whole.tick(60, "each of ten thousand rules had an event");
 }
 
 fn frequency_late() {

@@ -4,6 +4,7 @@
 //! fails again, and then goes on. Events that come meanwhile wait. All of this is journalled as decided, so that recovery comes to the same.
 
 use super::program::ProgramRule;
+use super::tick::Told;
 use super::{Cell, Engine, Note, Outcome, Record};
 use crate::event::WallTime;
 use std::any::Any;
@@ -89,6 +90,8 @@ impl Engine {
             let fresh = Cell::new(entry, self.spill.as_ref());
             cell.evaluator = fresh.evaluator;
             cell.newest = None;
+            // If a tick is under way, it is over for the rule.
+            cell.told = Told::Over;
         }
         self.count_kept();
     }

@@ -9,6 +9,7 @@
 
 mod adopt;
 mod aggregate;
+mod bodies;
 mod documents;
 mod effect;
 mod failing;
@@ -25,6 +26,7 @@ mod silence;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod tick;
 mod time;
 mod view;
 mod warm;
@@ -55,13 +57,11 @@ use held::{Held, HeldEvent};
 use outbox::Outbox;
 pub use seen::Seen;
 use silence::Silences;
+use snapshot::Places;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How many bodies are remembered to recognise repeats after a crash, and for how long.
-const RECENT_BODIES: usize = 65_536;
-const RECENT_BODIES_AGE: Duration = Duration::from_secs(300);
+use tick::{Ticking, Told};
 
 /// What holds for all rules.
 #[derive(Debug, Clone)]
@@ -84,6 +84,8 @@ pub struct Options {
     /// cannot, windows go on counting and keep no further events until some have left: a match then prints the newest of its events that is there, and
     /// `related_events` lacks some.
     pub most_kept: u64,
+    /// The steps of a part of a tick, see [`crate::rule::Part`]: so much is done between two batches of events at most.
+    pub tick_part: u64,
     /// What makes this store's ids differ from other stores' ids.
     pub instance: String,
 }
@@ -103,7 +105,7 @@ pub enum Input {
         /// Until when they came, by the rules' clock; `None`: as far as the engine remembers.
         since: Option<EventTime>,
     },
-    /// Something that waits for its time is due: see [`Engine::next_due`].
+    /// Something that waits for its time is due, the next part of a tick for one: see [`Engine::next_due`].
     Due,
     /// A delivery ended.
     Outcome(DeliveryOutcome),
@@ -190,6 +192,8 @@ struct Cell {
     unrecorded: Counts,
     /// While the journal is replayed: what it says of the rule is about another version of it.
     is_foreign: bool,
+    /// Of the tick under way.
+    told: Told,
 }
 
 /// The state machine.
@@ -206,6 +210,7 @@ pub struct Engine {
     next_alert: u64,
     next_write: u64,
     last_tick: Option<WallTime>,
+    ticking: Option<Ticking>,
     /// Until when events have come, by the rules' clock.
     watched: Option<EventTime>,
     /// The day up to which rules have let go of what they know no longer; `None`: they keep it all, as in a test of a rule.
@@ -220,6 +225,8 @@ pub struct Engine {
     spill: Option<Arc<dyn Spill>>,
     /// While the journal is replayed: the event that it told of last.
     restored: LastKept,
+    /// While the journal is replayed: where the rules are that it counts.
+    places: Places,
 }
 
 impl Engine {
@@ -240,6 +247,7 @@ impl Engine {
             next_alert: 0,
             next_write: 1,
             last_tick: None,
+            ticking: None,
             watched: None,
             forgotten: None,
             stream: None,
@@ -247,11 +255,20 @@ impl Engine {
             kept_bytes: 0,
             spill: None,
             restored: LastKept::default(),
+            places: Places::default(),
         }
     }
 
     /// Takes one input in.
     pub fn apply(&mut self, input: Input, now: WallTime, out: &mut Outcome) {
+        match input {
+            Input::Events(_)
+            | Input::Due
+            | Input::Outcome(_)
+            | Input::Trouble { .. }
+            | Input::Body(_) => {}
+            _ => self.finish_tick(out),
+        }
         match input {
             Input::Events(decided) => self.events(decided, now, out),
             Input::Tick { busy } => self.tick(now, busy, out),
@@ -292,8 +309,11 @@ impl Engine {
         self.remember_silence(key, silence, self.forget_at(key, silence), out);
     }
 
-    /// When [`Input::Due`] is wanted next.
+    /// When [`Input::Due`] is wanted next; in the past, at once.
     pub fn next_due(&self) -> Option<WallTime> {
+        if let Some(ticking) = &self.ticking {
+            return Some(ticking.now);
+        }
         [
             self.aggregates.next_due(),
             self.outbox.next_due(),
@@ -335,17 +355,6 @@ impl Engine {
     pub fn run_counts(&self) -> impl Iterator<Item = (&str, Counts)> {
         let cells = self.program.rules.iter().zip(&self.cells);
         cells.map(|(entry, cell)| (entry.rule.name.as_str(), cell.run))
-    }
-
-    /// Bodies taken in lately, for recognising repeats after a restart.
-    pub fn recent_bodies(&self) -> impl Iterator<Item = u128> {
-        self.bodies.iter().map(|&(_, fingerprint)| fingerprint)
-    }
-
-    /// At an orderly end: senders that were answered will not repeat a body; what is the same later is another one.
-    pub fn keep_bodies(&mut self, unanswered: impl Fn(u128) -> bool) {
-        self.bodies
-            .retain(|&(_, fingerprint)| unanswered(fingerprint));
     }
 
     /// The silence under a key, if there is one in the engine's memory.
@@ -449,20 +458,23 @@ impl Engine {
                     return self.count(position, left_out);
                 }
                 let rule = Arc::clone(&cell.name);
-                let (room, kept) = if entry.rule.kind.keeps_events() {
-                    self.find_room(&event, &mut out.kept)
-                } else {
-                    (Room::Memory, KeptEvent::None)
-                };
-                if room == Room::None {
-                    let rule = entry.rule.name.clone();
-                    out.notes.push(Note::NotKept { rule });
-                }
                 let hit = Hit {
                     time,
                     sample,
                     event: Some(event),
                 };
+                let Some(hit) = self.settle(entry, position, hit, rule_time, now, out) else {
+                    return;
+                };
+                let kept = hit.event.as_ref();
+                let (room, kept) = match kept.filter(|_| entry.rule.kind.keeps_events()) {
+                    Some(event) => self.find_room(event, &mut out.kept),
+                    None => (Room::Memory, KeptEvent::None),
+                };
+                if room == Room::None {
+                    let rule = entry.rule.name.clone();
+                    out.notes.push(Note::NotKept { rule });
+                }
                 evaluated = self.show(position, &hit, room, rule_time, &mut matches);
                 out.records.push(Record::Hit {
                     rule,
@@ -540,16 +552,6 @@ impl Engine {
             }
         }
     }
-
-    fn remember_body(&mut self, fingerprint: u128, now: WallTime) {
-        let oldest = now.minus(RECENT_BODIES_AGE);
-        while self.bodies.len() >= RECENT_BODIES
-            || self.bodies.front().is_some_and(|&(at, _)| at < oldest)
-        {
-            self.bodies.pop_front();
-        }
-        self.bodies.push_back((now, fingerprint));
-    }
 }
 
 impl Cell {
@@ -568,6 +570,7 @@ impl Cell {
             run: Counts::default(),
             unrecorded: Counts::default(),
             is_foreign: false,
+            told: Told::Over,
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is journalled, and how it is put back.
 
-use super::failing::{Resting, guarded};
+use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
 use super::{
@@ -11,6 +11,7 @@ use crate::rule::{Gap, Hit, Sample, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -180,6 +181,17 @@ pub enum Record {
         /// The rule.
         rule: String,
     },
+    /// A part of a tick that is not over. What follows is of its next part, or came before that.
+    TickPart {
+        /// The engine's clock when it began.
+        now: WallTime,
+        /// Time spent on evaluating rules before it.
+        busy: Duration,
+        /// How many rules it has come past.
+        rules: u64,
+        /// How much of the next one's was done in this part.
+        acts: u64,
+    },
 }
 
 /// An event in the journal: its bytes, its index and its id.
@@ -250,6 +262,7 @@ impl Record {
                 | Self::Body { .. }
                 | Self::Tick { .. }
                 | Self::TickAsOf { .. }
+                | Self::TickPart { .. }
         )
     }
 }
@@ -279,16 +292,24 @@ impl Engine {
                     event,
                 };
                 // Matches found again were decided before: the records that follow say what became of them.
-                if self
-                    .show(position, &hit, room, now, &mut Vec::new())
-                    .is_err()
-                {
-                    self.forget_memory(&rule);
+                let program = Arc::clone(&self.program);
+                let entry = program.rules.get(position)?;
+                let shown = self
+                    .restore_settled(entry, position, &hit, now)
+                    .and_then(|()| self.show(position, &hit, room, now, &mut Vec::new()));
+                if shown.is_err() {
+                    self.reset(entry, position);
                 }
             }
             Record::Rules { rules } => self.restore_rules(rules),
-            Record::Tick { now } => self.restore_tick(now.as_event_time(), now),
-            Record::TickAsOf { time, now } => self.restore_tick(time, now),
+            Record::Tick { now } => self.restore_tick(now, None),
+            Record::TickAsOf { time, now } => self.restore_tick(now, Some(time)),
+            Record::TickPart {
+                now,
+                busy,
+                rules,
+                acts,
+            } => self.restore_part(now, busy, rules, acts),
             Record::Warmed(memory) => {
                 self.restore_memory(&memory);
             }
@@ -384,27 +405,6 @@ impl Engine {
             }
         }
         None
-    }
-
-    fn restore_tick(&mut self, time: EventTime, now: WallTime) {
-        let program = Arc::clone(&self.program);
-        for (position, entry) in program.rules.iter().enumerate() {
-            if !self.runs(entry, now) {
-                continue;
-            }
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            cell.interval = Counts::default();
-            if cell.is_foreign {
-                continue;
-            }
-            let evaluator = &mut cell.evaluator;
-            if guarded(|| evaluator.on_tick(time, &mut Vec::new())).is_err() {
-                self.reset(entry, position);
-            }
-        }
-        self.end_tick(time, now);
     }
 
     fn forget_memory(&mut self, rule: &str) {

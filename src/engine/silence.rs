@@ -1,9 +1,11 @@
 //! Silences: `realert`, `exponential_realert`, and those an operator sets.
 
 use crate::event::WallTime;
-use crate::rule::Rule;
+use crate::rule::{Part, Rule};
 use serde::{Deserialize, Serialize};
+use std::collections::hash_map::RandomState;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,17 +18,44 @@ pub struct Silence {
     pub exponent: i32,
 }
 
+/// A silence, and when its key may be forgotten.
+type Table = HashMap<Arc<str>, (Silence, WallTime)>;
+
+/// How many tables hold the silences. Each grows by itself: one for all would stop everything while it grows.
+const TABLES: usize = 256;
+
 /// All silences by key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Silences {
-    by_key: HashMap<Arc<str>, (Silence, WallTime)>,
+    tables: Vec<Table>,
+    /// Says in which table a key is.
+    hasher: RandomState,
     /// When a key may be forgotten.
     forget: BTreeSet<(WallTime, Arc<str>)>,
 }
 
+impl Default for Silences {
+    fn default() -> Self {
+        Self {
+            tables: vec![Table::new(); TABLES],
+            hasher: RandomState::new(),
+            forget: BTreeSet::new(),
+        }
+    }
+}
+
 impl Silences {
+    fn place(&self, key: &str) -> usize {
+        let [byte, ..] = self.hasher.hash_one(key).to_le_bytes();
+        usize::from(byte) % TABLES
+    }
+
+    fn find(&self, key: &str) -> Option<(Silence, WallTime)> {
+        self.tables.get(self.place(key))?.get(key).copied()
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<Silence> {
-        self.by_key.get(key).map(|(silence, _)| *silence)
+        self.find(key).map(|(silence, _)| silence)
     }
 
     pub(super) fn is_silenced(&self, key: &str, now: WallTime) -> bool {
@@ -36,29 +65,38 @@ impl Silences {
     /// Sets a silence; it is remembered until `forget_at`, which an exponential one needs to be longer than it lasts.
     pub(super) fn set(&mut self, key: &str, silence: Silence, forget_at: WallTime) {
         let key: Arc<str> = key.into();
-        if let Some((_, old)) = self.by_key.insert(Arc::clone(&key), (silence, forget_at)) {
+        let place = self.place(&key);
+        let table = self.tables.get_mut(place);
+        let old = table.and_then(|table| table.insert(Arc::clone(&key), (silence, forget_at)));
+        if let Some((_, old)) = old {
             self.forget.remove(&(old, Arc::clone(&key)));
         }
         self.forget.insert((forget_at, key));
     }
 
-    /// Forgets what no longer matters.
-    pub(super) fn forget(&mut self, now: WallTime) {
-        while let Some((at, _)) = self.forget.first()
-            && *at < now
-        {
-            if let Some((_, key)) = self.forget.pop_first() {
-                self.by_key.remove(&key);
+    /// Forgets what no longer matters, as far as there is room. Whether that is all.
+    pub(super) fn forget(&mut self, now: WallTime, part: &mut Part) -> bool {
+        while part.has_room() {
+            let next = self.forget.first().filter(|(at, _)| *at < now);
+            if next.is_none() {
+                return true;
             }
+            if let Some((_, key)) = self.forget.pop_first() {
+                let place = self.place(&key);
+                if let Some(table) = self.tables.get_mut(place) {
+                    table.remove(&key);
+                }
+            }
+            part.act(1);
         }
+        false
     }
 
     /// Every silence with its key and the time it may be forgotten, in that order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, Silence, WallTime)> {
         self.forget.iter().filter_map(|(_, key)| {
-            self.by_key
-                .get(key)
-                .map(|(silence, forget)| (key.as_ref(), *silence, *forget))
+            let (silence, forget) = self.find(key)?;
+            Some((key.as_ref(), silence, forget))
         })
     }
 }

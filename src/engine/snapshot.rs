@@ -157,6 +157,36 @@ impl Snapshot {
     }
 }
 
+/// Where the rules are that the journal tells of by their places.
+#[derive(Debug, Default)]
+pub(super) struct Places(
+    /// By the place of then; `None`: they are the same.
+    Option<Vec<Option<usize>>>,
+);
+
+impl Places {
+    fn new<'n>(program: &Program, then: impl Iterator<Item = &'n String>) -> Self {
+        let places = then.map(|name| program.find(name).map(|(position, _)| position));
+        let places: Vec<Option<usize>> = places.collect();
+        let now = (0..program.rules.len()).map(Some);
+        let is_same = now.eq(places.iter().copied());
+        Self((!is_same).then_some(places))
+    }
+
+    /// Where a rule is now, if it is.
+    pub(super) fn now(&self, then: usize) -> Option<usize> {
+        match &self.0 {
+            None => Some(then),
+            Some(places) => *places.get(then)?,
+        }
+    }
+
+    /// How many rules there were; there are so many now.
+    pub(super) fn count(&self, now: usize) -> usize {
+        self.0.as_ref().map_or(now, Vec::len)
+    }
+}
+
 impl Engine {
     /// What an engine is made of that is to take over what this one journals: its options and its rules.
     pub fn origin(&self) -> (Options, Arc<Program>) {
@@ -165,6 +195,8 @@ impl Engine {
 
     /// The journal goes on under these rules: those that are now as they were then begin to remember, others cannot use what follows.
     pub(super) fn restore_rules(&mut self, rules: Vec<(String, u64)>) {
+        self.places = Places::new(&self.program, rules.iter().map(|(name, _)| name));
+        self.go_on_from_rule(0);
         let then: HashMap<String, u64> = rules.into_iter().collect();
         for (entry, cell) in self.program.rules.iter().zip(&mut self.cells) {
             let then = then.get(&entry.rule.name);
@@ -173,8 +205,10 @@ impl Engine {
                 let counts = then
                     .map(|_| (cell.total, cell.interval))
                     .unwrap_or_default();
+                let told = cell.told;
                 *cell = Cell::new(entry, self.spill.as_ref());
                 (cell.total, cell.interval) = counts;
+                cell.told = told;
             }
             cell.is_foreign = is_foreign;
         }
@@ -186,11 +220,13 @@ impl Engine {
         for cell in &mut self.cells {
             cell.is_foreign = false;
         }
+        self.places = Places::default();
+        self.go_on_from_rule(0);
         self.restored = LastKept::default();
         self.program.record()
     }
 
-    /// Everything remembered now.
+    /// Everything remembered now. Of a tick that is not over nothing is in it.
     pub fn snapshot(&self) -> Snapshot {
         let since = self.program.rules.iter().zip(&self.cells);
         let since = since.filter_map(|(entry, cell)| Some((entry.rule.name.clone(), cell.since?)));
@@ -284,6 +320,8 @@ impl Engine {
         let mut engine = Self::new(options, program);
         let mut reset = Vec::new();
         let mut fresh = HashSet::new();
+        let rules = snapshot.rules.iter().map(|memory| &memory.name);
+        engine.places = Places::new(&engine.program, rules);
         let mut memories: HashMap<String, RuleMemory> = snapshot
             .rules
             .into_iter()

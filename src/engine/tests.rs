@@ -15,6 +15,7 @@ mod held;
 mod kept;
 mod model;
 mod recovery;
+mod tick;
 mod tickets;
 mod time;
 
@@ -122,6 +123,7 @@ fn options() -> Options {
         add_metadata: false,
         replace_dots: false,
         most_kept: u64::MAX,
+        tick_part: u64::MAX,
         instance: "test".to_owned(),
     }
 }

@@ -1,11 +1,8 @@
-//! Time in the engine: ticks, events too late or from the future, and times during which none could come.
+//! Time in the engine: events too late or from the future, and times during which none could come.
 
-use super::failing::guarded;
-use super::{Cell, Counts, Engine, Input, Note, Options, Outcome, ProgramRule, Record};
+use super::{Cell, Counts, Engine, Input, Options, Outcome, ProgramRule, Record};
 use crate::event::{EventTime, WallTime};
 use crate::rule::{Gap, Match};
-use std::sync::Arc;
-use std::time::Duration;
 
 /// In microseconds.
 pub(super) const DAY: i64 = 86_400_000_000;
@@ -22,71 +19,6 @@ impl Engine {
     /// Until when events have come, by the rules' clock.
     pub fn watched(&self) -> Option<EventTime> {
         self.watched
-    }
-
-    pub(super) fn tick(&mut self, now: WallTime, busy: Duration, out: &mut Outcome) {
-        let program = Arc::clone(&self.program);
-        let rule_time = self.stream.unwrap_or(now.as_event_time());
-        let (last, end) = match self.stream {
-            None => (self.last_tick, now),
-            Some(time) => (self.watched.map(|last| WallTime(last.0)), WallTime(time.0)),
-        };
-        let start = last.unwrap_or_else(|| end.minus(self.options.run_every));
-        let mut matches = Vec::new();
-        for (position, entry) in program.rules.iter().enumerate() {
-            self.let_in(entry, position, now, out);
-            if !self.runs(entry, now) {
-                continue;
-            }
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            matches.clear();
-            let ticked = guarded(|| cell.evaluator.on_tick(rule_time, &mut matches));
-            cell.believe(entry, rule_time, &mut matches);
-            match ticked {
-                Ok(()) => self.all_matched(entry, position, &matches, now, out),
-                Err(error) => {
-                    // It rests before this tick is over: its interval goes on, as for whoever reads the journal.
-                    self.failed(entry, position, &error, now, out);
-                    continue;
-                }
-            }
-            let Some(cell) = self.cells.get_mut(position) else {
-                continue;
-            };
-            let counts = std::mem::take(&mut cell.interval);
-            if counts.hits > 0 || counts.matches > 0 {
-                self.write_status(&entry.rule, counts, (start, end), busy, out);
-            }
-            out.notes.push(Note::Ran {
-                rule: entry.rule.name.clone(),
-                start,
-                end,
-                counts,
-                busy,
-            });
-        }
-        self.end_tick(rule_time, now);
-        // Before the tick, which begins a new interval.
-        self.record_counts(out);
-        out.records.push(match self.stream {
-            None => Record::Tick { now },
-            // Not the time that events let in meanwhile moved on to.
-            Some(_) => Record::TickAsOf {
-                time: rule_time,
-                now,
-            },
-        });
-    }
-
-    /// What follows when every rule has been told of a tick.
-    pub(super) fn end_tick(&mut self, rule_time: EventTime, now: WallTime) {
-        self.silences.forget(now);
-        self.last_tick = Some(now);
-        self.count_kept();
-        self.watched = Some(rule_time);
-        self.forget_daily(rule_time);
     }
 
     /// Events come again: what was not watched must not be taken for silence.

@@ -44,6 +44,21 @@ impl<T> Blocks<T> {
         self.blocks.iter().flatten()
     }
 
+    /// Items in their order, but the first so many.
+    pub(super) fn iter_from(&self, place: usize) -> impl Iterator<Item = &T> {
+        let (mut first, mut before) = (0, place);
+        while let Some(left) = self
+            .blocks
+            .get(first)
+            .and_then(|block| before.checked_sub(block.len()))
+        {
+            first += 1;
+            before = left;
+        }
+        let blocks = self.blocks.iter().skip(first);
+        blocks.flatten().skip(before)
+    }
+
     /// Puts an item behind all for which `is_before` says so; they must come before the others.
     pub(super) fn insert(&mut self, item: T, is_before: impl Fn(&T) -> bool) {
         self.length += 1;
@@ -175,6 +190,8 @@ mod tests {
             }
             prop_assert!(blocks.iter().eq(&list));
             prop_assert!(blocks.iter().rev().eq(list.iter().rev()));
+            let place = list.len() / 3;
+            prop_assert!(blocks.iter_from(place).eq(list.iter().skip(place)));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! One rule at work: its type's two halves put together.
 
 use super::{
-    Documents, Gap, Hit, Match, Observed, Place, Room, Rule, RuleState, Sample, Spill, StateSize,
-    Verdict, Wanted, WindowView,
+    Documents, Gap, Hit, Match, Observed, Part, Place, Room, Rule, RuleState, Sample, Spill,
+    StateSize, Verdict, Wanted, WindowView,
 };
 use crate::event::time::parse_iso;
 use crate::event::{Document, DocumentFields, EventTime, Field, RawEvent, Timestamp, fuzzy_time};
@@ -92,7 +92,23 @@ impl Evaluator {
 
     /// Time passed.
     pub fn on_tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
-        self.state.tick(now, out);
+        self.begin_tick(now, &mut Part::whole(), out);
+        self.go_on(&mut Part::whole(), out);
+    }
+
+    /// The same, to be gone on with by [`Evaluator::go_on`] until that says that the tick is over. Events may come meanwhile, each after [`Evaluator::settle`].
+    pub fn begin_tick(&mut self, now: EventTime, part: &mut Part, out: &mut Vec<Match>) {
+        self.state.tick(now, part, out);
+    }
+
+    /// Goes on with a tick, as far as there is room. Whether it is over.
+    pub fn go_on(&mut self, part: &mut Part, out: &mut Vec<Match>) -> bool {
+        self.state.go_on(part, out)
+    }
+
+    /// Before an event that comes while a tick is not over: what of the tick must come first. Its matches are the tick's.
+    pub fn settle(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        self.state.settle(hit, now, out);
     }
 
     /// Events could not come for a while, or the clock was set back.

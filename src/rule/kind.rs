@@ -3,7 +3,7 @@
 //! A type is two halves. The *kind* is made once from the rule file, never changes, and decides without memory; it is asked by many
 //! threads at once. The *state* is what it remembers; only the engine touches it.
 
-use super::{Documents, Gap, Key, Place, QueryKey, TimeField, Wanted, WindowView};
+use super::{Documents, Gap, Key, Part, Place, QueryKey, TimeField, Wanted, WindowView};
 use crate::config::{OptionSpec, Problem, Properties, Span};
 use crate::event::{Document, EventTime, FieldPath, Fields, RawEvent};
 use crate::filter::{Filter, Mapping, Shared};
@@ -167,8 +167,17 @@ pub trait RuleState: Any + Send {
     /// An event arrived; `now` is the engine's clock.
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>);
 
-    /// Time passed without an event.
-    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>);
+    /// Time passed without an event: a tick begins. What may take long is left to [`RuleState::go_on`].
+    fn tick(&mut self, now: EventTime, part: &mut Part, out: &mut Vec<Match>);
+
+    /// Goes on with a tick, as far as there is room. Whether it is over; what comes before the next tick, a saving or a gap is.
+    fn go_on(&mut self, _part: &mut Part, _out: &mut Vec<Match>) -> bool {
+        true
+    }
+
+    /// Before an event that comes while a tick is not over: the tick looks at what the event will change, so that it finds what it would have found
+    /// undivided.
+    fn settle(&mut self, _hit: &Hit, _now: EventTime, _out: &mut Vec<Match>) {}
 
     /// Events could not come for a while. Silence in that time means nothing; when the clock was set back, what only time had put into
     /// windows must not stand in the future.

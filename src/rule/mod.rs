@@ -15,6 +15,7 @@ mod kind;
 pub mod load;
 mod match_document;
 mod pace;
+mod part;
 mod saved;
 mod schedule;
 mod time_expression;
@@ -38,6 +39,7 @@ pub use kind::{
 };
 pub use load::Edit;
 pub use pace::{Pace, Passing};
+pub use part::Part;
 pub use schedule::Schedule;
 pub use time_field::{TimeError, TimeField, TimeFormat};
 pub use view::{LOOKED_AT, Wanted, WindowView};

@@ -139,6 +139,15 @@ impl<T> Window<T> {
         one.into_iter().chain(few).chain(many)
     }
 
+    /// Items but the first so many, oldest first.
+    pub(super) fn iter_from(&self, place: usize) -> impl Iterator<Item = &Item<T>> {
+        let (few, many) = match &self.items {
+            Items::Many(blocks) => (None, Some(blocks.iter_from(place))),
+            Items::None | Items::One(_) | Items::Few(_) => (Some(self.iter().skip(place)), None),
+        };
+        few.into_iter().flatten().chain(many.into_iter().flatten())
+    }
+
     /// How many items there are.
     pub(super) fn len(&self) -> usize {
         match &self.items {

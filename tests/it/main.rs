@@ -54,6 +54,7 @@ mod support;
 #[path = "inputs_tcp.rs"]
 mod tcp;
 mod test_rule;
+mod ticks;
 mod tidy;
 mod time;
 mod top_counts;

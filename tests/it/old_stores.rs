@@ -21,8 +21,12 @@ use tripline::store::{Recovered, Recovery, recover};
 const STORES: &str = "tests/data/stores";
 
 /// What versions that are read left behind: the last with the first format of journals, when `spike` and `cardinality` were saved in their second form and
-/// aggregations in their first; and the present forms.
-const READ: [&str; 2] = ["format-4-journal-1", "format-4-journal-2"];
+/// aggregations in their first; the present forms of rules' memories; and the present form of snapshots.
+const READ: [&str; 3] = [
+    "format-4-journal-1",
+    "format-4-journal-2",
+    "format-5-journal-3",
+];
 
 /// What rules say of their windows after the four events, and how many matches a fifth one leads to.
 const REMEMBERED: [(&str, &str, u64); 13] = [
@@ -102,6 +106,7 @@ impl Recovery for Reader {
             add_metadata: false,
             replace_dots: false,
             most_kept: u64::MAX,
+            tick_part: u64::MAX,
             instance: "test".to_owned(),
         };
         let program = Arc::clone(&self.program);

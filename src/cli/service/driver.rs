@@ -15,6 +15,7 @@ use crate::input::{IntakeGauge, Receipt};
 use crate::store::{Journal, JournalError, SpillFiles};
 use crate::telemetry::{Clock, Readiness};
 use std::collections::{BTreeMap, VecDeque};
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -179,6 +180,8 @@ impl Driver {
                 biased;
                 Some(outcome) = channels.outcomes.recv() => Wake::Outcome(outcome),
                 Some(control) = channels.control.recv() => Wake::Control(control),
+                // Batches that are there have their turn with each part, see `take_more`.
+                () = ready(()), if self.engine.is_ticking() => Wake::Due,
                 Ok(_room) = deliveries.reserve(), if !self.backlog.is_empty() => Wake::Room,
                 batch = channels.batches.recv(), if open && may_take => Wake::Batch(batch),
                 () = sleep_until(tick) => Wake::Tick,
@@ -214,12 +217,14 @@ impl Driver {
             if !open && !std::mem::replace(&mut has_ended, true) {
                 // What it alerts is waited for with all else: an alert whose outcome nobody takes would be sent again at the next start.
                 self.last_tick(&mut commit);
+                self.engine.finish_tick(&mut commit.outcome);
                 self.finish(&mut commit).await;
             }
             if !open && self.under_way == 0 && self.backlog.is_empty() {
                 break;
             }
         }
+        self.engine.finish_tick(&mut commit.outcome);
         self.finish(&mut commit).await;
         self.close();
         Finished {
@@ -420,6 +425,10 @@ impl Driver {
             1
         };
         let is_long = |last: u64| length > JOURNAL_LENGTH.max(last) / parts;
+        // Of a tick that is not over nothing is in a snapshot: it waits for the end.
+        if self.engine.is_ticking() {
+            return;
+        }
         if !durable.writer.last_snapshot().is_some_and(is_long) {
             return;
         }

@@ -2,7 +2,7 @@
 
 use crate::config::service::Service as Config;
 use crate::engine::{Engine, Options, Program, Record, Snapshot, Write};
-use crate::rule::Spill;
+use crate::rule::{Part, Spill};
 use crate::store::documents::{Commit, Documents, Forwarding, Retention, StoreError};
 use crate::store::{Journal, Recovery, SpillFiles, read_before, recover, write_snapshot};
 use crate::telemetry::Metrics;
@@ -104,6 +104,7 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         add_metadata: config.add_metadata_alert,
         replace_dots: config.replace_dots_in_field_names,
         most_kept: config.store_limits.max_kept as u64,
+        tick_part: Part::STEPS,
         instance,
     }
 }

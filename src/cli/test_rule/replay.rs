@@ -10,8 +10,8 @@ use crate::cli::rules::Loaded;
 use crate::cli::service;
 use crate::config::service::Service as Config;
 use crate::engine::{
-    Counts, Delivery, DeliveryOutcome, Effect, Engine, Index, Input, Note, Outcome, PendingAlert,
-    Prepare, Program, ProgramRule, Seen, Write,
+    Counts, Delivery, DeliveryOutcome, Effect, Engine, Index, Input, Note, Options, Outcome,
+    PendingAlert, Prepare, Program, ProgramRule, Seen, Write,
 };
 use crate::event::{Document, EventTime, RawEvent, WallTime};
 use crate::rule::{Decided, Decider, Decision, Rule};
@@ -71,7 +71,10 @@ impl Replay {
             Origin::Index => Arc::clone(&loaded.program),
             Origin::Elsewhere => Arc::new(without_index(&loaded.program)),
         };
-        let options = service::options(config, "test".to_owned());
+        let options = Options {
+            tick_part: u64::MAX,
+            ..service::options(config, "test".to_owned())
+        };
         Ok(Self {
             engine: Engine::new(options, program),
             decider: Decider::new(Arc::clone(&loaded.rules)),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::FieldPath;
-use crate::rule::{Hit, Match, Observed, RuleState, RuleType, Sample, StateSize};
+use crate::rule::{Hit, Match, Observed, Part, RuleState, RuleType, Sample, StateSize};
 
 pub(super) const FRAGILE: &str = "name: fragile\ntype: any\nrealert: {minutes: 0}\nalert: debug";
 
@@ -41,7 +41,7 @@ impl RuleState for Count {
         }
     }
 
-    fn tick(&mut self, now: EventTime, _out: &mut Vec<Match>) {
+    fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
         assert!(now.0 % 60_000_000 != 7_000_000, "a bad time");
     }
 

@@ -3,12 +3,15 @@
 //! ElastAlert asks Elasticsearch for metrics over its polling window. Here the window is kept: it is evaluated for an event's own groups when the event
 //! arrives, and for all groups at ticks. With `bucket_interval` only ticks evaluate, and other spans, see [`super::buckets`].
 
+mod ticks;
+
 use super::groups::{GroupId, Groups, Limits, Path, paths};
 use super::metric::{Contribution, MetricKind};
 use super::source::time_document;
 use crate::config::{OptionSpec, Problem, Properties, opt};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, Fields};
+use crate::rule::part::{Part, cost};
 use crate::rule::window::Window;
 use crate::rule::{
     Common, Gap, Hit, Key, LOOKED_AT, QueryKey, Sample, StateSize, Wanted, WindowView,
@@ -18,6 +21,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+use ticks::Tick;
 
 pub(super) const BUFFER_TIME: OptionSpec = opt("buffer_time")
     .duration()
@@ -216,6 +220,7 @@ pub(super) struct Aggregation {
     future: Window<Event>,
     now: Option<EventTime>,
     groups: Groups,
+    tick: Option<Tick>,
 }
 
 /// An event's innermost groups, and what it contributes to them. Windows are long, and most events have one group and at most one number.
@@ -278,26 +283,42 @@ impl Aggregation {
             future: Window::default(),
             now: None,
             groups: plan.groups(),
+            tick: None,
         }
     }
 
     /// Time passed: events come in from the future, and old ones leave. Time never runs backwards here; the time it is.
     pub(super) fn advance(&mut self, now: EventTime) -> EventTime {
+        let now = self.move_on(now);
+        self.let_through(now, &mut Part::whole());
+        now
+    }
+
+    fn move_on(&mut self, now: EventTime) -> EventTime {
         let now = self.now.map_or(now, |before| before.max(now));
         self.now = Some(now);
+        now
+    }
+
+    /// Lets events in and out as the time says; whether all are through.
+    fn let_through(&mut self, now: EventTime, part: &mut Part) -> bool {
         let span = self.plan.span(now);
         let (last, gone) = (EventTime(span.to - 1), EventTime(span.from - 1));
-        while let Some(event) = self.future.pop_older(last, Duration::ZERO) {
-            let what = &event.what;
-            self.groups.enter(what.groups(), &what.contribution());
-            self.events.insert(event.time, event.what);
+        while part.has_room() {
+            if let Some(event) = self.future.pop_older(last, Duration::ZERO) {
+                let what = &event.what;
+                self.groups.enter(what.groups(), &what.contribution());
+                self.events.insert(event.time, event.what);
+            } else if let Some(event) = self.events.pop_older(gone, Duration::ZERO) {
+                let what = &event.what;
+                self.groups.leave(what.groups(), &what.contribution());
+                self.groups.release(what.groups());
+            } else {
+                return true;
+            }
+            part.act(cost::FIND);
         }
-        while let Some(event) = self.events.pop_older(gone, Duration::ZERO) {
-            let what = &event.what;
-            self.groups.leave(what.groups(), &what.contribution());
-            self.groups.release(what.groups());
-        }
-        now
+        false
     }
 
     /// Counts an event in.
@@ -344,24 +365,14 @@ impl Aggregation {
         None
     }
 
-    /// Evaluates every group that is looked at.
-    pub(super) fn tick(&mut self, now: EventTime) -> Vec<Evaluated> {
-        self.advance(now);
-        let groups = self.groups.looked_at().into_iter();
-        groups.filter_map(|id| self.evaluate(id, now)).collect()
-    }
-
-    pub(super) fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     pub(super) fn groups(&self) -> &Groups {
         &self.groups
     }
 
-    /// The events that are looked at, oldest first.
-    pub(super) fn events(&self) -> impl Iterator<Item = (EventTime, &Event)> {
-        self.events.iter().map(|item| (item.time, &item.what))
+    /// The events that are looked at, oldest first, after the first so many.
+    pub(super) fn events_from(&self, place: usize) -> impl Iterator<Item = (EventTime, &Event)> {
+        let events = self.events.iter_from(place);
+        events.map(|item| (item.time, &item.what))
     }
 
     /// A group without events is none, except the only one of a rule without groups.

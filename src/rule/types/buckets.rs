@@ -1,11 +1,12 @@
 //! `bucket_interval`: the window of an aggregation, cut into pieces that are evaluated one by one.
 //!
-//! Only ticks do that, over the events as they then are; a piece that violates a bound does so at every tick until it has left the window.
+//! Only ticks do that, over the events as they then are, some at a time; a piece that violates a bound does so at every tick until it has left the window.
 
 use super::aggregation::{Aggregation, Buckets, Evaluated, Plan};
 use super::groups::GroupId;
-use super::metric::Total;
+use super::metric::{MetricKind, Total};
 use crate::event::EventTime;
+use crate::rule::part::{Part, cost};
 
 const SECOND: i64 = 1_000_000;
 
@@ -80,45 +81,75 @@ impl Cut {
     }
 }
 
-impl Aggregation {
-    /// Evaluates the pieces of every group that is looked at.
-    pub(super) fn tick_pieces(&mut self, buckets: Buckets, now: EventTime) -> Vec<Evaluated> {
-        let now = self.advance(now);
-        let origin = self.plan().span(now).origin;
-        let kind = self.plan().kind;
-        let mut found: Vec<Pieces> = Vec::new();
-        // By group: its place among those that are looked at, from 1.
-        let mut places: Vec<u32> = Vec::new();
-        for group in self.groups().looked_at() {
-            if places.len() <= group.index() {
-                places.resize(group.index() + 1, 0);
-            }
-            found.push(Pieces {
-                group,
-                first: 0,
-                pieces: Vec::new(),
-            });
+/// The pieces of all groups that are looked at, as far as a tick has come with them.
+pub(super) struct Cutting {
+    kind: MetricKind,
+    cut: Cut,
+    groups: Vec<Pieces>,
+    /// By group: its place among those that are looked at, from 1.
+    places: Vec<u32>,
+    /// How many events have been read.
+    read: usize,
+}
+
+/// Events that are read in one act.
+const AT_ONCE: usize = 8;
+
+impl Cutting {
+    pub(super) fn new(plan: &Plan, buckets: Buckets, now: EventTime, groups: &[GroupId]) -> Self {
+        let length = groups.iter().map(|group| group.index() + 1).max();
+        let mut places = vec![0; length.unwrap_or(0)];
+        for (number, group) in (1..).zip(groups) {
             if let Some(place) = places.get_mut(group.index()) {
-                *place = u32::try_from(found.len()).unwrap_or(0);
+                *place = number;
             }
         }
-        let mut cut = Cut::new(origin, buckets.interval);
-        for (time, event) in self.events() {
-            let number = cut.number(time);
+        let groups = groups.iter().map(|group| Pieces {
+            group: *group,
+            first: 0,
+            pieces: Vec::new(),
+        });
+        Self {
+            kind: plan.kind,
+            cut: Cut::new(plan.span(now).origin, buckets.interval),
+            groups: groups.collect(),
+            places,
+            read: 0,
+        }
+    }
+
+    /// Reads more events of the window, as far as there is room; whether that was all.
+    pub(super) fn read(&mut self, window: &Aggregation, part: &mut Part) -> bool {
+        for (time, event) in window.events_from(self.read) {
+            if self.read.is_multiple_of(AT_ONCE) {
+                if !part.has_room() {
+                    return false;
+                }
+                part.act(cost::FIND);
+            }
+            self.read += 1;
+            let number = self.cut.number(time);
             for group in event.groups() {
-                let place = places.get(group.index()).and_then(|at| at.checked_sub(1));
-                let group = place.and_then(|at| found.get_mut(usize::try_from(at).ok()?));
-                let piece = group.and_then(|group| group.piece(number, || kind.total()));
+                let place = self.places.get(group.index());
+                let place = place.and_then(|at| usize::try_from(at.checked_sub(1)?).ok());
+                let group = place.and_then(|at| self.groups.get_mut(at));
+                let piece = group.and_then(|group| group.piece(number, || self.kind.total()));
                 if let Some((documents, metric)) = piece {
                     *documents += 1;
                     metric.add(&event.contribution());
                 }
             }
         }
-        let evaluated = found.into_iter().flat_map(|group| {
-            let path = self.groups().path(group.group);
+        true
+    }
+
+    /// The pieces, evaluated.
+    pub(super) fn pieces(&mut self, window: &Aggregation) -> Vec<Evaluated> {
+        let cut = &self.cut;
+        let groups = self.groups.drain(..);
+        let evaluated = groups.flat_map(|group| {
+            let path = window.groups().path(group.group);
             let pieces = (group.first..).zip(group.pieces);
-            let cut = &cut;
             pieces.map(move |(number, (documents, metric))| Evaluated {
                 path: path.clone(),
                 time: cut.start(number),

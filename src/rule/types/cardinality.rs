@@ -7,14 +7,15 @@
 mod sketch;
 mod values;
 
-use super::deadlines::{Deadlines, Rounds};
-use super::keyed::{Keyed, PER_EVENT, PER_TICK, Slot};
+use super::deadlines::Rounds;
+use super::keyed::{Keyed, PER_EVENT, PER_TICK, Slot, sweep_cost};
+use super::timetable::Timetable;
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};
 use crate::rule::{
-    Built, Common, Gap, Hit, Key, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry,
-    Sample, StateSize, TimeField, Verdict, Wanted, WindowView, saved, view,
+    Built, Common, Gap, Hit, Key, Match, Observed, Part, QueryKey, RuleState, RuleType,
+    RuleTypeEntry, Sample, StateSize, TimeField, Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -129,7 +130,7 @@ impl RuleType for Cardinality {
         Box::new(State {
             settings: Arc::clone(&self.0),
             saved: Saved::default(),
-            due: Deadlines::default(),
+            due: Timetable::default(),
             values: 0,
         })
     }
@@ -154,7 +155,7 @@ struct State {
     settings: Arc<Settings>,
     saved: Saved,
     /// With a minimum: when a cleaning must look at a key.
-    due: Deadlines,
+    due: Timetable,
     /// Values of all keys.
     values: usize,
 }
@@ -224,7 +225,7 @@ impl Cell {
 impl State {
     /// Finds out anew when ticks must look at keys.
     fn find_due(&mut self) {
-        self.due = Deadlines::default();
+        self.due = Timetable::default();
         if self.settings.min.is_none() {
             return;
         }
@@ -233,29 +234,49 @@ impl State {
         }
     }
 
-    /// Drops what is too old by a time. With a minimum, every key is then looked at that could match.
-    fn clean(&mut self, now: Timestamp, out: &mut Vec<Match>) {
-        let Saved { cells, cleanings } = &mut self.saved;
-        cleanings.add(now.event_time());
-        let mut slots = Vec::new();
-        while let Some(slot) = self.due.pop(now.event_time()) {
-            slots.push(slot);
-        }
-        cells.sort(&mut slots);
-        for slot in slots {
-            let Some((key, cell)) = cells.key_and_cell(slot) else {
-                continue;
-            };
-            self.values -= cell.values.len();
-            cell.clean(cleanings, self.settings.timeframe);
-            self.values += cell.values.len();
-            if cell.is_suspicious(&self.settings, now.event_time()) {
-                cell.first = None;
-                out.push(self.settings.bare_match(key, now));
+    /// Begins to drop what is too old by a time. With a minimum, every key is then looked at that could match.
+    fn begin_cleaning(&mut self, now: EventTime) {
+        self.saved.cleanings.add(now);
+        self.due.begin(now);
+    }
+
+    /// Goes on with a cleaning of that time.
+    fn clean(&mut self, now: Timestamp, part: &mut Part, out: &mut Vec<Match>) {
+        let cells = &self.saved.cells;
+        let slots = cells.slots_in_all();
+        if self.due.find(part, slots, |slot| cells.age(slot)) {
+            while let Some(slot) = self.due.next(part) {
+                self.look(slot, now, out);
             }
-            let due = cell.due(&self.settings);
-            self.due.set(slot, due);
         }
+    }
+
+    /// What a cleaning finds of a key.
+    fn look(&mut self, slot: Slot, now: Timestamp, out: &mut Vec<Match>) {
+        let Saved { cells, cleanings } = &mut self.saved;
+        let Some((key, cell)) = cells.key_and_cell(slot) else {
+            return;
+        };
+        self.values -= cell.values.len();
+        cell.clean(cleanings, self.settings.timeframe);
+        self.values += cell.values.len();
+        if cell.is_suspicious(&self.settings, now.event_time()) {
+            cell.first = None;
+            out.push(self.settings.bare_match(key, now));
+        }
+        let due = cell.due(&self.settings);
+        self.due.set(slot, due);
+    }
+
+    /// Whether an event may have all keys cleaned, as of its own time. Its key has been looked at by the tick under way.
+    fn may_clean(&mut self, hit: &Hit, slot: Option<Slot>) -> bool {
+        let clean = |cell: &mut Cell, settings: &Settings, cleanings: &Rounds| {
+            cell.clean(cleanings, settings.timeframe);
+            (cell.size(), cell.is_suspicious(settings, hit.time))
+        };
+        let cleaned = slot.and_then(|slot| self.change(slot, clean));
+        let (size, is_suspicious) = cleaned.unwrap_or_default();
+        is_suspicious || self.settings.max.is_some_and(|max| size >= max)
     }
 
     /// Looks at a cell, and notes what has become of it.
@@ -306,7 +327,8 @@ impl RuleState for State {
                 micros: hit.time.0,
                 offset_seconds: offset.and_then(|o| o.try_into().ok()).unwrap_or(0),
             };
-            self.clean(now, out);
+            self.begin_cleaning(now.event_time());
+            self.clean(now, &mut Part::whole(), out);
             let matches = self.change(slot, |cell, settings, cleanings| {
                 cell.clean(cleanings, settings.timeframe);
                 let is_match = cell.is_suspicious(settings, hit.time);
@@ -322,13 +344,43 @@ impl RuleState for State {
         self.sweep(PER_EVENT);
     }
 
-    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
+    fn tick(&mut self, now: EventTime, part: &mut Part, _: &mut Vec<Match>) {
+        self.begin_cleaning(now);
+        if self.settings.min.is_none() {
+            part.spend(sweep_cost(self.saved.cells.len()));
+        }
+        self.sweep(PER_TICK);
+    }
+
+    fn go_on(&mut self, part: &mut Part, out: &mut Vec<Match>) -> bool {
+        if let Some(now) = self.due.ticking() {
+            let now = Timestamp {
+                micros: now.0,
+                offset_seconds: 0,
+            };
+            self.clean(now, part, out);
+        }
+        self.due.ticking().is_none()
+    }
+
+    fn settle(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
+        // Without a minimum no key waits for a tick.
+        let Some(now) = self.due.ticking().filter(|_| self.settings.min.is_some()) else {
+            return;
+        };
         let now = Timestamp {
             micros: now.0,
             offset_seconds: 0,
         };
-        self.clean(now, out);
-        self.sweep(PER_TICK);
+        let slot = self.saved.cells.find(&hit.sample.key);
+        if let Some(slot) = slot
+            && self.due.take(slot, self.saved.cells.age(slot))
+        {
+            self.look(slot, now, out);
+        }
+        if !hit.sample.values.is_empty() && self.may_clean(hit, slot) {
+            self.clean(now, &mut Part::whole(), out);
+        }
     }
 
     fn resume(&mut self, gap: &Gap) {

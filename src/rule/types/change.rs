@@ -7,8 +7,8 @@ use super::size;
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
-    Built, Common, Hit, Match, Observed, QueryKey, RuleState, RuleType, RuleTypeEntry, Sample,
-    StateSize, Verdict, Wanted, WindowView, saved,
+    Built, Common, Hit, Match, Observed, Part, QueryKey, RuleState, RuleType, RuleTypeEntry,
+    Sample, StateSize, Verdict, Wanted, WindowView, saved,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -154,7 +154,7 @@ impl RuleState for State {
         }
     }
 
-    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {}
+    fn tick(&mut self, _: EventTime, _: &mut Part, _: &mut Vec<Match>) {}
 
     fn save(&self) -> Vec<u8> {
         saved::save(2, &self.cells)

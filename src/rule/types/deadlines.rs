@@ -56,6 +56,11 @@ impl Deadlines {
         })
     }
 
+    /// A key's time.
+    pub(super) fn time_of(&self, slot: Slot) -> Option<EventTime> {
+        self.time(self.place(slot)?)
+    }
+
     fn place(&self, slot: Slot) -> Option<usize> {
         let place = *self.places.get(slot.index())?;
         usize::try_from(place.checked_sub(1)?).ok()

@@ -2,7 +2,7 @@
 
 use super::aggregation::{Aggregation, Evaluated, Plan, SavedAggregation, UntimedEvents};
 use crate::event::EventTime;
-use crate::rule::{Gap, Hit, Match, RuleState, StateSize, Wanted, WindowView, saved};
+use crate::rule::{Gap, Hit, Match, Part, RuleState, StateSize, Wanted, WindowView, saved};
 use std::sync::Arc;
 
 /// What a type makes of an evaluated group.
@@ -40,19 +40,34 @@ impl<E: Evaluate> State<E> {
 impl<E: Evaluate> RuleState for State<E> {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
         if self.settings.plan().buckets.is_some() {
-            self.aggregation.count(hit, now);
+            self.aggregation.count_in(hit, now);
             return;
         }
         let groups = self.aggregation.add(hit, now);
         self.check(&groups, now, out);
     }
 
-    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
-        let groups = match self.settings.plan().buckets {
-            Some(buckets) => self.aggregation.tick_pieces(buckets, now),
-            None => self.aggregation.tick(now),
-        };
-        self.check(&groups, now, out);
+    fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
+        self.aggregation.begin_tick(now);
+    }
+
+    fn go_on(&mut self, part: &mut Part, out: &mut Vec<Match>) -> bool {
+        if let Some(now) = self.aggregation.ticking() {
+            while let Some(group) = self.aggregation.next(part) {
+                out.extend(self.settings.check(&group, now));
+            }
+        }
+        self.aggregation.ticking().is_none()
+    }
+
+    fn settle(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        // With `bucket_interval` events wait until the window has been cut.
+        if let Some(tick) = self.aggregation.ticking()
+            && self.settings.plan().buckets.is_none()
+        {
+            let groups = self.aggregation.settle(hit, now);
+            self.check(&groups, tick, out);
+        }
     }
 
     fn resume(&mut self, gap: &Gap) {

@@ -3,16 +3,17 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#flatline>. Silence is seen by ticks: each puts a placeholder with a time and nothing else
 //! into the window of every known key.
 
-use super::deadlines::{Deadlines, Rounds};
+use super::deadlines::Rounds;
 use super::keyed::{Keyed, PER_EVENT, Slot};
 use super::source::{self, Entry, Source};
+use super::timetable::Timetable;
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::kept::{Documents, KeptEvent};
 use crate::rule::window::Window;
 use crate::rule::{
-    Built, Common, Gap, Hit, Key, Match, Observed, Place, RuleState, RuleType, RuleTypeEntry,
+    Built, Common, Gap, Hit, Key, Match, Observed, Part, Place, RuleState, RuleType, RuleTypeEntry,
     StateSize, Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
@@ -81,7 +82,7 @@ impl RuleType for Flatline {
         Box::new(State {
             settings: Arc::clone(&self.0),
             saved: Saved::default(),
-            due: Deadlines::default(),
+            due: Timetable::default(),
             documents: Documents::default(),
             events: 0,
         })
@@ -106,7 +107,7 @@ impl RuleType for Flatline {
 struct State {
     settings: Arc<Settings>,
     saved: Saved,
-    due: Deadlines,
+    due: Timetable,
     documents: Documents,
     events: usize,
 }
@@ -267,7 +268,7 @@ impl Cell {
 impl State {
     /// Finds out anew when ticks must look at keys.
     fn find_due(&mut self) {
-        self.due = Deadlines::default();
+        self.due = Timetable::default();
         for (slot, cell) in self.saved.cells.slots_and_cells() {
             self.due.set(slot, cell.due(&self.settings));
         }
@@ -313,6 +314,27 @@ impl State {
         }
     }
 
+    /// What the latest tick finds of a key.
+    fn look(&mut self, slot: Slot, out: &mut Vec<Match>) {
+        let Saved { cells, ticks } = &mut self.saved;
+        let Some((key, cell)) = cells.key_and_cell(slot) else {
+            return;
+        };
+        let settings = &*self.settings;
+        self.events -= cell.window.len();
+        cell.catch_up(ticks, settings.timeframe, &mut self.documents);
+        self.events += cell.window.len();
+        let matched = cell.check(settings, key, None, &self.documents);
+        let forget = settings.forget_keys && matched.is_some();
+        out.extend(matched);
+        let due = cell.due(settings);
+        if forget {
+            self.forget(slot);
+        } else {
+            self.due.set(slot, due);
+        }
+    }
+
     /// Lets go of events that ticks have covered with placeholders, looking at a few cells.
     fn sweep(&mut self) {
         let Saved { cells, ticks } = &mut self.saved;
@@ -338,7 +360,7 @@ impl RuleState for State {
         self.sweep();
     }
 
-    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
+    fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
         let settings = Arc::clone(&self.settings);
         if self.saved.cells.len() == 0 && !settings.source.has_query_key() {
             let Saved { cells, ticks } = &mut self.saved;
@@ -348,29 +370,30 @@ impl RuleState for State {
             self.due.set(slot, due);
         }
         self.saved.ticks.add(now);
-        let mut due = Vec::new();
-        while let Some(slot) = self.due.pop(now) {
-            due.push(slot);
-        }
-        self.saved.cells.sort(&mut due);
-        for slot in due {
-            let Saved { cells, ticks } = &mut self.saved;
-            let Some((key, cell)) = cells.key_and_cell(slot) else {
-                continue;
-            };
-            self.events -= cell.window.len();
-            cell.catch_up(ticks, settings.timeframe, &mut self.documents);
-            self.events += cell.window.len();
-            let matched = cell.check(&settings, key, None, &self.documents);
-            let forget = settings.forget_keys && matched.is_some();
-            out.extend(matched);
-            if forget {
-                self.forget(slot);
-            } else {
-                let due = cell.due(&settings);
-                self.due.set(slot, due);
+        self.due.begin(now);
+    }
+
+    fn go_on(&mut self, part: &mut Part, out: &mut Vec<Match>) -> bool {
+        let cells = &self.saved.cells;
+        let slots = cells.slots_in_all();
+        if self.due.find(part, slots, |slot| cells.age(slot)) {
+            while let Some(slot) = self.due.next(part) {
+                self.look(slot, out);
             }
         }
+        self.due.ticking().is_none()
+    }
+
+    fn settle(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        let settings = Arc::clone(&self.settings);
+        settings.source.each_entry(hit, now, |entry| {
+            let cells = &self.saved.cells;
+            if let Some(slot) = cells.find(entry.key)
+                && self.due.take(slot, cells.age(slot))
+            {
+                self.look(slot, out);
+            }
+        });
     }
 
     fn resume(&mut self, gap: &Gap) {

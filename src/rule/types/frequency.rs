@@ -3,7 +3,7 @@
 //! <https://elastalert2.readthedocs.io/en/latest/ruletypes.html#frequency>. A key's window begins anew after a match. The match is the newest event by
 //! its time, which a late event that completes the number is not.
 
-use super::keyed::{Keyed, PER_EVENT, PER_TICK};
+use super::keyed::{Keyed, PER_EVENT, PER_TICK, sweep_cost};
 use super::source::{self, Entry, Source};
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
@@ -11,7 +11,7 @@ use crate::event::{Document, EventTime, FieldPath, RawEvent};
 use crate::rule::kept::{Documents, KeptEvent};
 use crate::rule::window::Window;
 use crate::rule::{
-    Built, Common, Gap, Hit, Key, Match, Observed, Place, RuleState, RuleType, RuleTypeEntry,
+    Built, Common, Gap, Hit, Key, Match, Observed, Part, Place, RuleState, RuleType, RuleTypeEntry,
     StateSize, Verdict, Wanted, WindowView, saved, view,
 };
 use serde::{Deserialize, Serialize};
@@ -333,9 +333,10 @@ impl RuleState for State {
         self.sweep(PER_EVENT);
     }
 
-    fn tick(&mut self, now: EventTime, _: &mut Vec<Match>) {
+    fn tick(&mut self, now: EventTime, part: &mut Part, _: &mut Vec<Match>) {
         self.saved.tick = self.saved.tick.max(Some(now));
         self.saved.ticks = self.saved.ticks.wrapping_add(1);
+        part.spend(sweep_cost(self.saved.cells.len()));
         self.sweep(PER_TICK);
     }
 

@@ -28,6 +28,11 @@ impl Slot {
     pub(super) fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
+
+    /// The slot at a place.
+    pub(super) fn at(place: usize) -> Self {
+        Self(u32::try_from(place).unwrap_or(u32::MAX))
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -201,7 +206,7 @@ impl<C, K: Hash + Eq> Keyed<C, K> {
             chunk.push(None);
             chunk.len() - 1
         });
-        Slot(u32::try_from(before + within).unwrap_or(u32::MAX))
+        Slot::at(before + within)
     }
 
     fn divide(&mut self) {
@@ -240,14 +245,20 @@ impl<C, K: Hash + Eq> Keyed<C, K> {
         Some((entry.key, entry.cell))
     }
 
+    /// How many slots there are, with and without a key.
+    pub(super) fn slots_in_all(&self) -> usize {
+        let before = self.chunks.len().saturating_sub(1) * CHUNK;
+        before + self.chunks.last().map_or(0, Vec::len)
+    }
+
+    /// When the key in a slot came, among all keys: ticks look at the older ones first.
+    pub(super) fn age(&self, slot: Slot) -> Option<u64> {
+        self.entry(slot).map(|entry| entry.born)
+    }
+
     /// The slots of all keys, in no order.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> {
         self.tables.iter().flatten().copied()
-    }
-
-    /// Sorts slots as their keys came.
-    pub(super) fn sort(&self, slots: &mut [Slot]) {
-        slots.sort_by_cached_key(|slot| self.entry(*slot).map_or(0, |entry| entry.born));
     }
 
     /// Cells and their keys, in no order.
@@ -266,7 +277,7 @@ impl<C, K: Hash + Eq> Keyed<C, K> {
     pub(super) fn slots_keys_and_cells(&mut self) -> impl Iterator<Item = (Slot, &K, &mut C)> {
         let entries = self.chunks.iter_mut().flatten().enumerate();
         entries.filter_map(|(at, entry)| {
-            let slot = Slot(u32::try_from(at).unwrap_or(u32::MAX));
+            let slot = Slot::at(at);
             let entry = entry.as_mut()?;
             Some((slot, &entry.key, &mut entry.cell))
         })
@@ -280,7 +291,7 @@ impl<C, K: Hash + Eq> Keyed<C, K> {
     ) -> Vec<Slot> {
         let mut found = Vec::new();
         for _ in 0..count.min(self.length) {
-            let at = Slot(u32::try_from(self.sweep).unwrap_or(u32::MAX));
+            let at = Slot::at(self.sweep);
             if self.sweep / CHUNK >= self.chunks.len() {
                 self.sweep = 0;
                 continue;
@@ -310,6 +321,11 @@ impl<C> Keyed<C> {
 pub(super) const PER_EVENT: usize = 4;
 /// Cells looked at per tick.
 pub(super) const PER_TICK: usize = 4096;
+
+/// What looking at them costs in steps of a tick, with so many keys.
+pub(super) fn sweep_cost(keys: usize) -> u64 {
+    u64::try_from(keys.min(PER_TICK) / 4).unwrap_or(u64::MAX)
+}
 
 fn table(hash: u64, tables: usize) -> usize {
     // The table's own choice is by other bits.

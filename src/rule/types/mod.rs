@@ -25,6 +25,7 @@ mod spike;
 mod spike_aggregation;
 mod spike_windows;
 mod stateless;
+mod timetable;
 mod whitelist;
 
 use super::{Common, RuleTypeEntry, StateSize};

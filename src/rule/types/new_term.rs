@@ -5,13 +5,13 @@
 //! the running service lets go of such values at its start, as ElastAlert's baseline at a start does, and once a day. From then on such a value counts as
 //! unknown; its memory is given back little by little.
 
-use super::keyed::{Keyed, PER_EVENT, PER_TICK};
+use super::keyed::{Keyed, PER_EVENT, PER_TICK, sweep_cost};
 use super::source::{self, elements};
 use crate::config::{Data, Kind, Node, Problem, Properties, TEXTS, opt};
 use crate::event::{Document, EventTime, Field, FieldPath, python};
 use crate::rule::{
-    Built, Common, Hit, Key, LOOKED_AT, Learning, Match, Observed, QueryKey, RuleState, RuleType,
-    RuleTypeEntry, Sample, StateSize, Verdict, Wanted, WindowView, saved,
+    Built, Common, Hit, Key, LOOKED_AT, Learning, Match, Observed, Part, QueryKey, RuleState,
+    RuleType, RuleTypeEntry, Sample, StateSize, Verdict, Wanted, WindowView, saved,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -388,7 +388,10 @@ impl RuleState for State {
         self.sweep(PER_EVENT);
     }
 
-    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {
+    fn tick(&mut self, _: EventTime, part: &mut Part, _: &mut Vec<Match>) {
+        for known in &self.known {
+            part.spend(sweep_cost(known.values.len()));
+        }
         self.sweep(PER_TICK);
     }
 

@@ -12,7 +12,7 @@ use crate::config::{Problem, Properties, opt};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
-    Built, Common, Documents, Gap, Hit, Key, Match, Observed, Place, RuleState, RuleType,
+    Built, Common, Documents, Gap, Hit, Key, Match, Observed, Part, Place, RuleState, RuleType,
     RuleTypeEntry, StateSize, Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
@@ -49,6 +49,8 @@ struct Settings {
     field: Option<String>,
     fields: Vec<FieldPath>,
     time: FieldPath,
+    /// The key of events without one.
+    other: Key,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,7 @@ fn build(properties: &Properties, common: &Common) -> Built {
         field,
         fields,
         time: common.time.path.clone(),
+        other: Key::Text("other".into()),
     }))))
 }
 
@@ -162,6 +165,14 @@ struct State {
 }
 
 impl Settings {
+    /// Whose windows an entry goes into.
+    fn key<'k>(&'k self, key: &'k Key) -> &'k Key {
+        match key {
+            Key::Null => &self.other,
+            key => key,
+        }
+    }
+
     fn matched(&self, key: &Key, spike: &Spike) -> Match {
         let number = match self.field {
             Some(_) => float,
@@ -185,12 +196,8 @@ impl RuleState for State {
         let settings = &*self.settings;
         let value = hit.sample.values.first().and_then(python::number_value);
         let amount = value.filter(|_| settings.field.is_some()).unwrap_or(1.0);
-        let other = Key::Text("other".into());
         settings.source.each_entry(hit, now, |entry| {
-            let key = match entry.key {
-                Key::Null => &other,
-                key => key,
-            };
+            let key = settings.key(entry.key);
             let inserted = Inserted {
                 time: entry.time,
                 amount: Amount::new(amount),
@@ -202,10 +209,24 @@ impl RuleState for State {
         });
     }
 
-    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
+    fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
+        self.cells.tick(&self.settings.spike, now);
+    }
+
+    fn go_on(&mut self, part: &mut Part, out: &mut Vec<Match>) -> bool {
         let settings = &*self.settings;
-        self.cells.tick(&settings.spike, now, |key, spike| {
+        self.cells.go_on(&settings.spike, part, |key, spike| {
             out.push(settings.matched(key, &spike));
+        })
+    }
+
+    fn settle(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        let settings = &*self.settings;
+        settings.source.each_entry(hit, now, |entry| {
+            let key = settings.key(entry.key);
+            self.cells.settle(&settings.spike, key, |key, spike| {
+                out.push(settings.matched(key, &spike));
+            });
         });
     }
 

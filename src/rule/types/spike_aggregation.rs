@@ -15,8 +15,8 @@ use crate::config::{Problem, Properties};
 use crate::event::time::duration_text;
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::rule::{
-    Built, Common, Gap, Hit, Key, Match, Observed, RuleState, RuleType, RuleTypeEntry, StateSize,
-    Verdict, Wanted, WindowView, saved,
+    Built, Common, Gap, Hit, Key, Match, Observed, Part, RuleState, RuleType, RuleTypeEntry,
+    StateSize, Verdict, Wanted, WindowView, saved,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -187,10 +187,20 @@ impl RuleState for State {
         }
     }
 
-    fn tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
-        for group in self.aggregation.tick(now) {
+    fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
+        self.aggregation.begin_tick(now);
+    }
+
+    fn go_on(&mut self, part: &mut Part, out: &mut Vec<Match>) -> bool {
+        while let Some(group) = self.aggregation.next(part) {
             self.sample(&group, out);
         }
+        self.aggregation.ticking().is_none()
+    }
+
+    /// Several groups may share their windows, and with `alert_on_new_data` it matters which comes first.
+    fn settle(&mut self, _: &Hit, _: EventTime, out: &mut Vec<Match>) {
+        self.go_on(&mut Part::whole(), out);
     }
 
     fn resume(&mut self, gap: &Gap) {

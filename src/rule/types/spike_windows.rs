@@ -6,6 +6,7 @@
 mod pair;
 mod settings;
 mod stored;
+mod ticks;
 mod views;
 
 pub(super) use settings::{
@@ -13,8 +14,8 @@ pub(super) use settings::{
     THRESHOLD_REF,
 };
 
-use super::deadlines::Deadlines;
 use super::keyed::{Keyed, Slot};
+use super::timetable::Timetable;
 use crate::event::{Document, EventTime, RawEvent};
 use crate::rule::kept::{Documents, KeptEvent};
 use crate::rule::{Gap, Key, Place, StateSize};
@@ -59,7 +60,13 @@ struct Cell {
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     saved: Saved,
-    due: Deadlines,
+    due: Timetable,
+    /// Of the tick under way: whether a key that it looks at is the first to have been watched for long enough, which matters to all.
+    fills: bool,
+    /// Whether it looks at all keys.
+    looks_at_all: bool,
+    /// Whether what it finds of a key may depend on the keys before: then it is over before an event comes.
+    is_whole: bool,
     documents: Documents,
     items: usize,
 }
@@ -180,72 +187,6 @@ impl Cells {
         self.due.set(slot, due);
         *look_at_all |= settings.checks_new_keys && *filled_once && !was_filled;
         checked.spike()
-    }
-
-    /// Time passed: every key that is not forgotten gets a placeholder. A key with nothing in its windows is forgotten instead.
-    pub(super) fn tick(
-        &mut self,
-        settings: &SpikeSettings,
-        now: EventTime,
-        mut found: impl FnMut(&Key, Spike),
-    ) {
-        let now = self.saved.now.map_or(now, |latest| latest.max(now));
-        self.saved.now = Some(now);
-        let mut slots = Vec::new();
-        while let Some(slot) = self.due.pop(now) {
-            slots.push(slot);
-        }
-        let Saved {
-            cells,
-            ticks,
-            filled_once,
-            look_at_all,
-            ..
-        } = &mut self.saved;
-        let mut fills = |slot: &Slot| {
-            cells
-                .cell(*slot)
-                .is_some_and(|cell| is_filled(cell, settings, now))
-        };
-        let fills = settings.checks_new_keys && !*filled_once && slots.iter().any(&mut fills);
-        if *look_at_all || fills {
-            slots = cells.slots().collect();
-        }
-        *look_at_all = fills;
-        cells.sort(&mut slots);
-        for slot in &slots {
-            if let Some((key, stored)) = cells.key_and_cell(*slot) {
-                let mut cell = stored.open();
-                self.items -= cell.len();
-                cell.catch_up_or_forget(key, ticks, settings.timeframe, &mut self.documents);
-                self.items += cell.len();
-                *stored = cell.into();
-            }
-        }
-        ticks.add(now, settings.timeframe);
-        for slot in slots {
-            let Some((key, stored)) = cells.key_and_cell(slot) else {
-                continue;
-            };
-            let mut cell = stored.open();
-            self.items -= cell.len();
-            let checked = cell.tick(
-                now,
-                &mut Around {
-                    settings,
-                    ticks,
-                    filled_once,
-                    documents: &mut self.documents,
-                },
-            );
-            self.items += cell.len();
-            let due = cell.due(settings, key, &checked, *filled_once, Some(now));
-            *stored = cell.into();
-            if let Some(spike) = checked.spike() {
-                found(key, spike);
-            }
-            self.due.set(slot, due);
-        }
     }
 
     /// What is a spike has changed: the next tick looks at every key.
@@ -541,12 +482,6 @@ impl Cell {
         }
         [windows.due(timeframe), opens].into_iter().flatten().min()
     }
-}
-
-/// Whether a tick finds that a key has been watched for long enough.
-fn is_filled(cell: &Stored, settings: &SpikeSettings, now: EventTime) -> bool {
-    let first = cell.first().unwrap_or(now);
-    !cell.is_forgotten() && first.plus(settings.timeframe * 2) <= now
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The state of types that decide every event alone.
 
 use crate::event::EventTime;
-use crate::rule::{Hit, Match, RuleState, StateSize};
+use crate::rule::{Hit, Match, Part, RuleState, StateSize};
 
 /// Nothing is remembered.
 pub(super) struct Stateless;
@@ -9,7 +9,7 @@ pub(super) struct Stateless;
 impl RuleState for Stateless {
     fn add(&mut self, _: &Hit, _: EventTime, _: &mut Vec<Match>) {}
 
-    fn tick(&mut self, _: EventTime, _: &mut Vec<Match>) {}
+    fn tick(&mut self, _: EventTime, _: &mut Part, _: &mut Vec<Match>) {}
 
     fn save(&self) -> Vec<u8> {
         Vec::new()

@@ -1,6 +1,7 @@
 //! All types together: they agree with a slow reference, and saving and loading at any moment changes nothing.
 
 pub(crate) mod arbitrary;
+mod divided;
 mod reference;
 mod simulation;
 
@@ -9,7 +10,8 @@ use crate::config::{SourceFile, yaml};
 use crate::event::{Document, DocumentFields, EventTime, FieldPath, Meta, RawEvent};
 use crate::filter::Mapping;
 use crate::rule::{
-    Hit, Match, MatchBody, Observed, QueryKey, RuleState, RuleType, TimeField, TimeFormat, Verdict,
+    Hit, Match, MatchBody, Observed, Part, QueryKey, RuleState, RuleType, TimeField, TimeFormat,
+    Verdict,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -70,6 +72,8 @@ struct Bench {
     state: Box<dyn RuleState>,
     now: i64,
     events: usize,
+    /// What ticks under way had still to find when events came.
+    settled: Vec<Match>,
 }
 
 impl Bench {
@@ -80,6 +84,7 @@ impl Bench {
             kind,
             now: 0,
             events: 0,
+            settled: Vec::new(),
         }
     }
 
@@ -96,7 +101,9 @@ impl Bench {
 
     fn tick(&mut self) -> Vec<Match> {
         let mut out = Vec::new();
-        self.state.tick(EventTime(self.now), &mut out);
+        self.state
+            .tick(EventTime(self.now), &mut Part::whole(), &mut out);
+        self.state.go_on(&mut Part::whole(), &mut out);
         out
     }
 
@@ -127,7 +134,9 @@ impl Bench {
                     sample,
                     event: Some(event),
                 };
-                self.state.add(&hit, EventTime(self.now), &mut out);
+                let now = EventTime(self.now);
+                self.state.settle(&hit, now, &mut self.settled);
+                self.state.add(&hit, now, &mut out);
             }
         }
         out

@@ -158,11 +158,21 @@ pub(super) struct Ticks {
     pub(super) times: VecDeque<EventTime>,
     /// How many there were before these.
     pub(super) gone: u32,
+    /// While it is asked how things were before the latest of them.
+    #[serde(skip)]
+    pub(super) hides_latest: bool,
 }
 
 impl Ticks {
+    /// How many of the times are seen.
+    fn seen(&self) -> usize {
+        self.times
+            .len()
+            .saturating_sub(usize::from(self.hides_latest))
+    }
+
     pub(super) fn count(&self) -> u32 {
-        self.number(self.times.len())
+        self.number(self.seen())
     }
 
     pub(super) fn number(&self, place: usize) -> u32 {
@@ -170,17 +180,14 @@ impl Ticks {
             .saturating_add(u32::try_from(place).unwrap_or(u32::MAX))
     }
 
-    /// One more. Only the last one that is a timeframe old matters of those that are.
+    /// One more. Only the last one that was a timeframe old before it matters of those that were.
     pub(super) fn add(&mut self, now: EventTime, timeframe: Duration) {
-        self.times.push_back(now);
-        while self
-            .times
-            .get(1)
-            .is_some_and(|second| *second <= now.minus(timeframe))
-        {
+        let old = self.latest().map(|latest| latest.minus(timeframe));
+        while self.times.get(1).is_some_and(|second| Some(*second) <= old) {
             self.times.pop_front();
             self.gone = self.gone.saturating_add(1);
         }
+        self.times.push_back(now);
     }
 
     /// The clock was set back: ticks of the time to come have not been.
@@ -189,7 +196,7 @@ impl Ticks {
     }
 
     pub(super) fn latest(&self) -> Option<EventTime> {
-        self.times.back().copied()
+        self.times.get(self.seen().checked_sub(1)?).copied()
     }
 
     /// The latest after the first `count` ones that is not after `time`.
@@ -197,6 +204,7 @@ impl Ticks {
         let place = self
             .times
             .partition_point(|tick| *tick <= time)
+            .min(self.seen())
             .checked_sub(1)?;
         let tick = self.times.get(place).copied();
         tick.filter(|_| self.number(place) >= count)
