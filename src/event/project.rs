@@ -7,6 +7,7 @@
 //! A text is accepted exactly when [`parse_document`] accepts it. Where the order or the choice of values would take more than one pass (a name twice in
 //! an object, one field reached in two ways, names ending in dots), the document is parsed and the fields are taken from it.
 
+mod leaves;
 mod pass;
 
 use super::every_way::{EveryWay, Visit, flatten};
@@ -15,8 +16,11 @@ use super::scan::{Scanner, Shape, Span};
 use super::{Document, Field, FieldPath, Fields};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use leaves::Nodes;
 use pass::{Pass, Stop};
 use serde_json::Value;
+
+pub use leaves::{Leaf, Leaves};
 
 /// Finds a fixed set of fields in JSON texts.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct Projector {
     objects: Vec<Object>,
     /// How many members of objects somebody looks at.
     members: usize,
+    /// Whether every member is noted, asked for or not.
+    walks: bool,
 }
 
 /// An object inside an event, by the beginning of a name that leads to it.
@@ -83,6 +89,7 @@ pub struct Projection {
     items: Vec<Stored>,
     /// Texts that do not stand in the event as they are.
     texts: String,
+    nodes: Nodes,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -174,6 +181,7 @@ impl Projector {
             values: names.iter().map(|name| EveryWay::new(name)).collect(),
             objects: vec![Object::default()],
             members: 0,
+            walks: false,
         };
         let mut known = HashMap::with_hasher(FixedState::default());
         for (slot, name) in names.iter().enumerate() {
@@ -195,6 +203,15 @@ impl Projector {
             .collect();
         projector.fields = fields;
         projector
+    }
+
+    /// Finds the leaves of events as well, see [`Projected::leaves`].
+    #[must_use]
+    pub fn with_leaves(self) -> Self {
+        Self {
+            walks: true,
+            ..self
+        }
     }
 
     /// The fields, by slot.
@@ -382,6 +399,7 @@ impl Projection {
         self.runs.clear();
         self.items.clear();
         self.texts.clear();
+        self.nodes.clear();
     }
 
     fn add(&mut self, write: impl FnOnce(&mut String)) -> Piece {
@@ -450,6 +468,11 @@ impl<'p> Projected<'p> {
             let items = self.found.items.get(run.start..run.end)?;
             Some(items.iter().map(move |item| self.item(*item)))
         })
+    }
+
+    /// The leaves; `None` if nobody asked for them, or if the document must be looked at.
+    pub fn leaves(self) -> Option<Leaves<'p>> {
+        self.found.nodes.leaves(self.text)
     }
 
     /// The values of the name in a slot.

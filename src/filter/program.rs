@@ -1,8 +1,9 @@
 //! The filters of all rules as one program: what several of them ask is asked once.
 //!
 //! Plans are taken apart into conditions, and equal conditions become one. An event is projected to the values that any of them
-//! looks at; the sieve says which filters could pick it; for those the conditions are decided, each at most once for an event. What a projection cannot
-//! decide (nested objects, names with `*`) is decided on the parsed document, for the filters that need it.
+//! looks at; the sieve says which filters could pick it; for those the conditions are decided, each at most once for an event. What is asked of any member
+//! (names with `*`) is decided on the members in which the sieve found what is asked for, and what a projection cannot decide (nested objects) on the
+//! parsed document, for the filters that need it.
 
 mod alternatives;
 mod compiler;
@@ -10,14 +11,15 @@ mod compiler;
 use super::anchor::{Anchor, anchors};
 use super::mapping::{Field, Mapping};
 use super::matcher::{self, Place, visit_text};
-use super::plan::{Plan, Test};
-use super::sieve::{Candidates, Sieve};
+use super::plan::{ByEvent, Names, Plan, Test};
+use super::sieve::{Found, Sieve};
 use super::values::{Path, Visit};
 use super::{Filter, FilterEvent};
 use crate::event::json::{EventError, parse_document};
-use crate::event::project::{Item, Projected, Projection, Projector};
+use crate::event::project::{Item, Leaf, Leaves, Projected, Projection, Projector};
 use crate::event::{Document, FieldPath, WallTime};
 use compiler::Compiler;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// The filters of many rules, ready to decide.
@@ -55,7 +57,7 @@ enum Condition {
     Probe(usize),
     /// What holds depends on the type that dynamic mapping gives to a member; a position in the list of typings, and a condition for each type.
     ByType(usize, Box<[ConditionId]>),
-    /// Decided on the parsed document; a position in the list of probes.
+    /// Decided on the leaves of the event or the parsed document; a position in the list of probes.
     Document(usize),
 }
 
@@ -108,14 +110,18 @@ struct Typing {
 pub struct Memory {
     /// Counts events.
     event: u32,
-    /// Filters that could pick the event, and then documents that are worth parsing.
-    found: Candidates,
+    /// Filters that could pick the event, and then what is worth deciding on leaves or documents.
+    found: Found,
     /// By condition: the event for which it was decided, shifted by one, and whether it holds.
     conditions: Vec<u32>,
     /// By typing: the event, and the type found.
     types: Vec<(u32, Option<usize>)>,
     /// The event, parsed, once somebody needed it.
     document: Option<Document>,
+    /// By number: the values of leaves that somebody looked at.
+    values: Vec<(usize, Value)>,
+    /// A leaf's name.
+    name: String,
 }
 
 /// An event as the program sees it.
@@ -137,6 +143,7 @@ impl Memory {
     /// Forgets the last event.
     fn begin(&mut self) {
         self.document = None;
+        self.values.clear();
         self.event += 1;
         if self.event > u32::MAX >> 1 {
             *self = Self {
@@ -169,8 +176,12 @@ impl Program {
             anchored.append(&mut list.anchors);
         }
         let sieve = Sieve::of(&anchored, &mut |name| compiler.slot(name));
+        let mut projector = Projector::new(fields, &compiler.names);
+        if compiler.probes.iter().any(Probe::looks_at_leaves) {
+            projector = projector.with_leaves();
+        }
         Self {
-            projector: Projector::new(fields, &compiler.names),
+            projector,
             sieve,
             conditions: compiler.conditions,
             leaves: compiler.probes,
@@ -218,10 +229,8 @@ impl Program {
 
     /// The first filter from this number on that could pick the event; all between do not.
     pub fn candidate(&self, from: usize, memory: &Memory) -> Option<usize> {
-        memory
-            .found
-            .next(from)
-            .filter(|filter| *filter < self.sifted)
+        let next = memory.found.filters.next(from);
+        next.filter(|filter| *filter < self.sifted)
     }
 
     /// Whether the filter of that number picks the event that [`Program::sift`] began with.
@@ -268,7 +277,7 @@ impl Program {
             }
             Condition::Probe(probe) | Condition::Document(probe) => {
                 let probe = self.leaves.get(*probe);
-                probe.is_some_and(|probe| probe.passes(event, memory))
+                probe.is_some_and(|probe| probe.passes(event, &self.sieve, memory))
             }
         };
         if let Some(known) = memory.conditions.get_mut(at) {
@@ -309,7 +318,7 @@ impl List {
         holds: impl Fn(ConditionId, &mut Memory) -> bool,
     ) -> bool {
         let mut from = self.first;
-        while let Some(number) = memory.found.next(from) {
+        while let Some(number) = memory.found.filters.next(from) {
             let Some(id) = self.sifted.get(number - self.first) else {
                 break;
             };
@@ -323,28 +332,98 @@ impl List {
 }
 
 impl Probe {
-    fn passes(&self, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
-        match self {
+    /// Whether it asks of any of many members.
+    fn looks_at_leaves(&self) -> bool {
+        matches!(self, Self::Document { plan: Plan::ByEvent(by_event), .. }
+            if !matches!(by_event.names, Names::One { .. }))
+    }
+
+    fn passes(&self, event: &ProjectedEvent<'_>, sieve: &Sieve, memory: &mut Memory) -> bool {
+        let (plan, number) = match self {
             Self::Values {
                 values,
                 field,
                 test,
-            } => matcher::passes(field, test, event.now, &|visit| values.show(event, visit)),
-            Self::Document { plan, number } => {
-                if !memory.found.contains(*number) {
-                    return false;
-                }
-                let document = memory
-                    .document
-                    // What is no event was told when it was projected.
-                    .get_or_insert_with(|| parse_document(event.bytes).unwrap_or_default());
-                plan.matches(Place::of(&FilterEvent {
-                    document,
-                    index: event.index,
-                    id: event.id,
-                    now: event.now,
-                }))
+            } => {
+                return matcher::passes(field, test, event.now, &|visit| values.show(event, visit));
             }
+            Self::Document { plan, number } => (plan, *number),
+        };
+        if !memory.found.filters.contains(number) {
+            return false;
+        }
+        if let (Plan::ByEvent(by_event), Some(leaves)) = (plan, event.projected.leaves())
+            && self.looks_at_leaves()
+        {
+            let nothing = Document::new();
+            let event = event.of(&nothing);
+            return any_leaf(by_event, number, Place::of(&event), leaves, sieve, memory);
+        }
+        let document = memory
+            .document
+            // What is no event was told when it was projected.
+            .get_or_insert_with(|| parse_document(event.bytes).unwrap_or_default());
+        plan.matches(Place::of(&event.of(document)))
+    }
+}
+
+/// Whether one of an event's leaves fulfils what is asked of any.
+fn any_leaf(
+    by_event: &ByEvent,
+    number: usize,
+    place: Place<'_>,
+    leaves: Leaves<'_>,
+    sieve: &Sieve,
+    memory: &mut Memory,
+) -> bool {
+    let Memory {
+        found,
+        values,
+        name,
+        ..
+    } = memory;
+    let mut last = None;
+    let mut passes = |leaf: Leaf<'_>| {
+        if last.replace(leaf.number()) == Some(leaf.number()) {
+            return false;
+        }
+        name.clear();
+        leaf.write_name(name);
+        if let Names::Below(object) = &by_event.names
+            && !name.starts_with(object.as_str())
+        {
+            return false;
+        }
+        let known = values
+            .iter()
+            .position(|(number, _)| *number == leaf.number());
+        let known = known.unwrap_or_else(|| {
+            values.push((leaf.number(), leaf.value()));
+            values.len() - 1
+        });
+        let value = values.get(known);
+        value.is_some_and(|(_, value)| by_event.picks_leaf(name, value, place))
+            && !leaf.is_replaced()
+    };
+    let places = match &by_event.names {
+        Names::Like(_) => sieve.places(number, found),
+        // They are found by what is in names.
+        Names::One { .. } | Names::Below(_) => None,
+    };
+    match places {
+        Some(mut places) => places.any(|at| leaves.at(at).is_some_and(&mut passes)),
+        None => leaves.all().any(passes),
+    }
+}
+
+impl<'e> ProjectedEvent<'e> {
+    /// The same event as the matcher sees it.
+    fn of(&self, document: &'e Document) -> FilterEvent<'e> {
+        FilterEvent {
+            document,
+            index: self.index,
+            id: self.id,
+            now: self.now,
         }
     }
 }

@@ -27,6 +27,17 @@ pub(super) struct Sieve {
     always: Candidates,
 }
 
+/// What was found in an event. Kept and used again.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The filters that could pick it.
+    pub(super) filters: Candidates,
+    /// The numbers of the parts that its text has, and where.
+    places: Vec<(usize, usize)>,
+    /// Whether letters may hide in its text, so that all parts could be there.
+    anywhere: bool,
+}
+
 /// Numbers of filters, in order.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Candidates {
@@ -128,16 +139,44 @@ impl Sieve {
 
     /// Puts into `found` the filters that could pick an event, and nothing else. All others do not pick it, whatever its index, its id and
     /// the time.
-    pub(super) fn sift(&self, event: &ProjectedEvent<'_>, found: &mut Candidates) {
-        found.words.clone_from(&self.always.words);
+    pub(super) fn sift(&self, event: &ProjectedEvent<'_>, found: &mut Found) {
+        let Found {
+            filters,
+            places,
+            anywhere,
+        } = found;
+        filters.words.clone_from(&self.always.words);
         for member in &self.members {
             for item in event.projected.items(member.slot) {
-                member.look(item, found);
+                member.look(item, filters);
             }
         }
+        places.clear();
+        *anywhere = false;
         if let Some(parts) = &self.event {
-            look_for(parts, event.bytes, may_hide_ascii(event.bytes), found);
+            let leaves = event.projected.leaves();
+            let text = leaves.map_or(event.bytes, |leaves| leaves.text().as_bytes());
+            *anywhere = may_hide_ascii(text);
+            look_for(parts, text, *anywhere, filters, &mut |part, at| {
+                places.push((part, at));
+            });
         }
+    }
+
+    /// Where in an event's text there are parts by which it was found that a filter could pick it; `None`: it could be by anything.
+    pub(super) fn places<'f>(
+        &'f self,
+        filter: usize,
+        found: &'f Found,
+    ) -> Option<impl Iterator<Item = usize> + 'f> {
+        let parts = self.event.as_ref()?;
+        let asks = move |part: usize| {
+            let filters = parts.get(part);
+            filters.is_some_and(|filters| filters.contains(&filter))
+        };
+        let places = found.places.iter();
+        let places = places.filter_map(move |&(part, at)| asks(part).then_some(at));
+        (!found.anywhere && !self.always.contains(filter)).then_some(places)
     }
 }
 
@@ -153,14 +192,23 @@ fn parts_of(parts: Table<Box<str>>, always: &mut Candidates) -> Option<Parts> {
     Some(parts)
 }
 
-/// Looks for parts in a text; where capitals may hide, any could be there.
-fn look_for(parts: &Parts, text: &[u8], may_hide: bool, found: &mut Candidates) {
+/// Looks for parts in a text, and tells where they are; where letters may hide, any could be there.
+fn look_for(
+    parts: &Parts,
+    text: &[u8],
+    may_hide: bool,
+    found: &mut Candidates,
+    tell: &mut impl FnMut(usize, usize),
+) {
     if may_hide {
         parts
             .all()
             .for_each(|filters| found.insert_all(Some(filters)));
     } else {
-        parts.each_in(text, &mut |filters| found.insert_all(Some(filters)));
+        parts.each_in(text, &mut |part, at| {
+            found.insert_all(parts.get(part));
+            tell(part, at);
+        });
     }
 }
 
@@ -194,7 +242,7 @@ impl Member {
             }
             if let Some(parts) = &self.parts {
                 let text = text.as_bytes();
-                look_for(parts, text, may_become_ascii(text), found);
+                look_for(parts, text, may_become_ascii(text), found, &mut |_, _| ());
             }
         }
         found.insert_from(&self.wholes, || whole_in(value));
@@ -273,9 +321,9 @@ pub(super) fn has_sign(anchor: &Anchor, document: &crate::event::Document) -> bo
         id: None,
         now: crate::event::WallTime(0),
     };
-    let mut found = Candidates::default();
+    let mut found = Found::default();
     sieve.sift(&event, &mut found);
-    found.contains(0)
+    found.filters.contains(0)
 }
 
 #[cfg(test)]
