@@ -41,8 +41,8 @@ pub struct Projector {
 #[derive(Debug, Default)]
 struct Object {
     names: HashMap<String, Member, FixedState>,
-    /// What the names that are looked up have in common: a set of 256 bits, see [`mark`].
-    marks: [u64; 4],
+    /// What the names that are looked up have in common: a set of bits, see [`mark`].
+    marks: [u64; MARKS / 64],
     /// The slot for values of this very name.
     slot: Option<usize>,
 }
@@ -85,6 +85,8 @@ pub struct Projection {
     objects: Vec<(u64, u64)>,
     fields: Vec<Option<Piece>>,
     slots: Vec<Slot>,
+    /// The slots that have runs.
+    filled: Vec<usize>,
     runs: Vec<Run>,
     items: Vec<Stored>,
     /// Texts that do not stand in the event as they are.
@@ -155,10 +157,14 @@ pub struct Projected<'p> {
     found: &'p Projection,
 }
 
-/// A number below 256 of a name.
+/// How many marks there are.
+const MARKS: usize = 1024;
+
+/// A mark of a name: a number below [`MARKS`].
 fn mark(name: &[u8]) -> usize {
-    let end = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default());
-    (name.len() * 7 + end(name.first()) * 31 + end(name.last()) * 3) % 256
+    let byte = |at: usize| name.get(at).copied().map_or(0, usize::from);
+    let last = name.len().wrapping_sub(1);
+    (name.len() * 7 + byte(0) * 31 + byte(name.len() / 2) * 67 + byte(last) * 131) % MARKS
 }
 
 impl Object {
@@ -396,6 +402,7 @@ impl Projection {
         self.fields.resize(projector.fields.len(), None);
         self.slots.clear();
         self.slots.resize(projector.values.len(), Slot::default());
+        self.filled.clear();
         self.runs.clear();
         self.items.clear();
         self.texts.clear();
@@ -412,10 +419,13 @@ impl Projection {
     }
 
     /// Makes the items from a start on the values of one more member.
-    fn end_run(&mut self, slot: usize, start: usize) {
-        let Some(slot) = self.slots.get_mut(slot) else {
+    fn end_run(&mut self, number: usize, start: usize) {
+        let Some(slot) = self.slots.get_mut(number) else {
             return;
         };
+        if slot.runs.is_none() {
+            self.filled.push(number);
+        }
         let number = self.runs.len();
         self.runs.push(Run {
             start,
@@ -473,6 +483,11 @@ impl<'p> Projected<'p> {
     /// The leaves; `None` if nobody asked for them, or if the document must be looked at.
     pub fn leaves(self) -> Option<Leaves<'p>> {
         self.found.nodes.leaves(self.text)
+    }
+
+    /// The slots in which there are values.
+    pub fn found(self) -> impl Iterator<Item = usize> {
+        self.found.filled.iter().copied()
     }
 
     /// The values of the name in a slot.

@@ -21,7 +21,8 @@ use std::sync::Arc;
 /// is always a candidate.
 #[derive(Debug)]
 pub(super) struct Sieve {
-    members: Vec<Member>,
+    /// By slot of a projection.
+    members: Vec<Option<Box<Member>>>,
     /// Parts of the event's text.
     event: Option<Parts>,
     always: Candidates,
@@ -50,8 +51,6 @@ type Table<K> = HashMap<K, Vec<usize>, FixedState>;
 /// The filters that ask for values of one member.
 #[derive(Debug, Default)]
 struct Member {
-    /// The member's values in a projection.
-    slot: usize,
     texts: Table<Box<str>>,
     words: Table<Box<str>>,
     wholes: Table<i64>,
@@ -59,6 +58,13 @@ struct Member {
     date_like: Vec<usize>,
     present: Vec<usize>,
     parts: Option<Parts>,
+}
+
+/// What is asked of a member, while the sieve is made.
+struct Asked {
+    slot: usize,
+    member: Member,
+    parts: Table<Box<str>>,
 }
 
 /// The filters that ask for parts of a text.
@@ -75,8 +81,7 @@ impl Sieve {
             let counts = anchor.iter().filter_map(|sign| shared.get(sign));
             counts.sum()
         };
-        let mut members: HashMap<Arc<str>, (Member, Table<Box<str>>), FixedState> =
-            HashMap::default();
+        let mut members: HashMap<Arc<str>, Asked, FixedState> = HashMap::default();
         let mut event: Table<Box<str>> = Table::default();
         let mut always = Candidates::default();
         for (filter, anchors) in anchors.iter().enumerate() {
@@ -97,35 +102,36 @@ impl Sieve {
                     // Nothing else is looked for in an event's text.
                     (Place::Event, _) => always.insert(filter),
                     (Place::Member(name), mark) => {
-                        let (member, parts) =
-                            members.entry(Arc::clone(name)).or_insert_with(|| {
-                                let slot = slots(name);
-                                (
-                                    Member {
-                                        slot,
-                                        ..Member::default()
-                                    },
-                                    Table::default(),
-                                )
-                            });
+                        let asked = members.entry(Arc::clone(name)).or_insert_with(|| Asked {
+                            slot: slots(name),
+                            member: Member::default(),
+                            parts: Table::default(),
+                        });
                         match mark {
                             Mark::Part(part) => {
-                                parts.entry_ref(part).or_default().push(filter);
+                                asked.parts.entry_ref(part).or_default().push(filter);
                             }
-                            mark => member.insert(mark, filter),
+                            mark => asked.member.insert(mark, filter),
                         }
                     }
                 }
             }
         }
-        let mut completed = |(mut member, parts): (Member, Table<Box<str>>)| {
+        let mut by_slot: Vec<Option<Box<Member>>> = Vec::new();
+        for Asked {
+            slot,
+            mut member,
+            parts,
+        } in members.into_values()
+        {
             member.parts = parts_of(parts, &mut always);
-            member
-        };
-        let mut members: Vec<Member> = members.into_values().map(&mut completed).collect();
-        members.sort_by_key(|member| member.slot);
+            by_slot.resize_with(by_slot.len().max(slot + 1), || None);
+            if let Some(place) = by_slot.get_mut(slot) {
+                *place = Some(Box::new(member));
+            }
+        }
         Self {
-            members,
+            members: by_slot,
             event: parts_of(event, &mut always),
             always,
         }
@@ -146,9 +152,10 @@ impl Sieve {
             anywhere,
         } = found;
         filters.words.clone_from(&self.always.words);
-        for member in &self.members {
-            for item in event.projected.items(member.slot) {
-                member.look(item, filters);
+        for slot in event.projected.found() {
+            if let Some(Some(member)) = self.members.get(slot) {
+                let items = event.projected.items(slot);
+                items.for_each(|item| member.look(item, filters));
             }
         }
         places.clear();

@@ -33,7 +33,6 @@ pub(super) struct Pass<'p, 't> {
 struct Inside<'p> {
     /// The names that lead on; `None`: nobody asks for what is in it.
     object: Option<&'p Object>,
-    node: NodeId,
     /// The number of this visit.
     visit: u64,
     /// By which members it was reached.
@@ -47,13 +46,12 @@ impl<'p, 't> Pass<'p, 't> {
     pub(super) fn event(&mut self) -> Result<(), Stop> {
         let event = Inside {
             object: None,
-            node: NodeId::EVENT,
             visit: 0,
             way: 1,
             in_list: false,
             depth: 0,
         };
-        self.object(Some(0), event)?;
+        self.object(Some(0), &event, event.way, NodeId::EVENT)?;
         match self.scanner.peek() {
             None => {
                 if self.projector.walks {
@@ -65,12 +63,19 @@ impl<'p, 't> Pass<'p, 't> {
         }
     }
 
-    /// Goes through an object, which names lead into if it has a number. What it is in goes one level less deep.
-    fn object(&mut self, object: Option<usize>, around: Inside<'p>) -> Result<(), Stop> {
+    /// Goes through an object, which names lead into if it has a number.
+    fn object(
+        &mut self,
+        object: Option<usize>,
+        around: &Inside<'p>,
+        way: u64,
+        node: NodeId,
+    ) -> Result<(), Stop> {
         let mut inside = Inside {
             object: None,
+            way,
             depth: around.depth + 1,
-            ..around
+            ..*around
         };
         if inside.depth > MAX_DEPTH {
             return Err(Stop::Broken);
@@ -83,25 +88,25 @@ impl<'p, 't> Pass<'p, 't> {
                 return Err(Stop::Odd);
             };
             let again = seen.0 >= self.into.first_visit;
-            if again && !(inside.in_list && seen.1 == inside.way) {
+            if again && !(inside.in_list && seen.1 == way) {
                 return Err(Stop::Odd);
             }
             self.into.visit += 1;
-            *seen = (self.into.visit, inside.way);
+            *seen = (self.into.visit, way);
             inside.object = Some(names);
             inside.visit = self.into.visit;
         }
         self.scanner.expect(b'{')?;
         let mut more = !self.scanner.take(b'}');
         while more {
-            self.pair(inside)?;
+            self.pair(&inside, node)?;
             more = self.scanner.another(b'}')?;
         }
         Ok(())
     }
 
     /// Goes over a name and its value.
-    fn pair(&mut self, inside: Inside<'p>) -> Result<(), Stop> {
+    fn pair(&mut self, inside: &Inside<'p>, parent: NodeId) -> Result<(), Stop> {
         let (place, escaped) = self.scanner.string()?;
         self.scanner.expect(b':')?;
         let name = self.text.get(place.start..place.end).unwrap_or_default();
@@ -112,27 +117,25 @@ impl<'p, 't> Pass<'p, 't> {
         } else {
             inside.find(name)?
         };
-        if member.is_none() && !self.projector.walks {
-            self.scanner.value(inside.depth)?;
-            return Ok(());
-        }
-        let mut below = inside;
-        if self.projector.walks {
-            below.node = self.into.nodes.begin(inside.node, Some((place, escaped)));
-        }
+        let node = if self.projector.walks {
+            self.into.nodes.begin(parent, Some((place, escaped)))
+        } else {
+            parent
+        };
         match member {
-            None => self.value(None, below).map(drop),
-            Some(member) => self.member(member, below),
+            Some(member) => self.member(member, inside, node),
+            None if self.projector.walks => self.value(None, inside, inside.way, node).map(drop),
+            None => Ok(self.scanner.value(inside.depth).map(drop)?),
         }
     }
 
     /// Notes a member that somebody looks at.
-    fn member(&mut self, member: Member, inside: Inside<'p>) -> Result<(), Stop> {
+    fn member(&mut self, member: Member, inside: &Inside<'p>, node: NodeId) -> Result<(), Stop> {
         let way = (inside.way ^ member.number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let target = self.projector.objects.get(member.object);
         let leads_on = target.is_some_and(|object| !object.names.is_empty());
         let object = leads_on.then_some(member.object);
-        let (span, shape) = self.value(object, Inside { way, ..inside })?;
+        let (span, shape) = self.value(object, inside, way, node)?;
         let Some(seen) = self.into.members.get_mut(member.number) else {
             return Err(Stop::Odd);
         };
@@ -163,7 +166,13 @@ impl<'p, 't> Pass<'p, 't> {
     }
 
     /// Goes over a value: where it is, and what. Names lead into its objects if those have a number.
-    fn value(&mut self, object: Option<usize>, inside: Inside<'p>) -> Result<(Span, Shape), Stop> {
+    fn value(
+        &mut self,
+        object: Option<usize>,
+        inside: &Inside<'p>,
+        way: u64,
+        node: NodeId,
+    ) -> Result<(Span, Shape), Stop> {
         self.scanner.peek();
         let start = self.scanner.at();
         let shape = self.scanner.scalar()?;
@@ -172,8 +181,8 @@ impl<'p, 't> Pass<'p, 't> {
             Shape::Object | Shape::List if object.is_none() && !self.projector.walks => {
                 self.scanner.value(inside.depth)?;
             }
-            Shape::Object => self.object(object, inside)?,
-            Shape::List => first = self.list(object, inside)?,
+            Shape::Object => self.object(object, inside, way, node)?,
+            Shape::List => first = self.list(object, inside, way, node)?,
             Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => {}
         }
         let span = Span {
@@ -181,17 +190,23 @@ impl<'p, 't> Pass<'p, 't> {
             end: self.scanner.at(),
         };
         if self.projector.walks {
-            self.into.nodes.end(inside.node, span, shape, first);
+            self.into.nodes.end(node, span, shape, first);
         }
         Ok((span, shape))
     }
 
     /// Goes through the elements of a list, lists in it opened.
-    fn list(&mut self, object: Option<usize>, around: Inside<'p>) -> Result<First, Stop> {
+    fn list(
+        &mut self,
+        object: Option<usize>,
+        around: &Inside<'p>,
+        way: u64,
+        node: NodeId,
+    ) -> Result<First, Stop> {
         let inside = Inside {
             in_list: true,
             depth: around.depth + 1,
-            ..around
+            ..*around
         };
         if inside.depth > MAX_DEPTH {
             return Err(Stop::Broken);
@@ -200,31 +215,38 @@ impl<'p, 't> Pass<'p, 't> {
         let mut first = First::Missing;
         let mut more = !self.scanner.take(b']');
         while more {
-            first = first.or(self.element(object, inside)?);
+            first = first.or(self.element(object, &inside, way, node)?);
             more = self.scanner.another(b']')?;
         }
         Ok(first)
     }
 
-    fn element(&mut self, object: Option<usize>, inside: Inside<'p>) -> Result<First, Stop> {
+    fn element(
+        &mut self,
+        object: Option<usize>,
+        inside: &Inside<'p>,
+        way: u64,
+        list: NodeId,
+    ) -> Result<First, Stop> {
         self.scanner.peek();
         let start = self.scanner.at();
         match self.scanner.scalar()? {
             Shape::Null => Ok(First::Missing),
             Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => Ok(First::Value),
-            Shape::List => self.list(object, inside),
+            Shape::List => self.list(object, inside, way, list),
+            Shape::Object if self.projector.walks => {
+                let node = self.into.nodes.begin(list, None);
+                self.object(object, inside, way, node)?;
+                let value = Span {
+                    start,
+                    end: self.scanner.at(),
+                };
+                let nodes = &mut self.into.nodes;
+                nodes.end(node, value, Shape::Object, First::Missing);
+                Ok(First::Object)
+            }
             Shape::Object => {
-                let mut below = inside;
-                if self.projector.walks {
-                    below.node = self.into.nodes.begin(inside.node, None);
-                }
-                self.object(object, below)?;
-                if self.projector.walks {
-                    let end = self.scanner.at();
-                    let value = Span { start, end };
-                    let nodes = &mut self.into.nodes;
-                    nodes.end(below.node, value, Shape::Object, First::Missing);
-                }
+                self.object(object, inside, way, list)?;
                 Ok(First::Object)
             }
         }
