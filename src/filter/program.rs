@@ -114,13 +114,15 @@ pub struct Memory {
     found: Found,
     /// By condition: the event for which it was decided, shifted by one, and whether it holds.
     conditions: Vec<u32>,
+    /// By condition: which of those that it consists of decided it last. It is asked first: events come in runs of the same kind.
+    deciders: Vec<u32>,
     /// By typing: the event, and the type found.
     types: Vec<(u32, Option<usize>)>,
     /// The event, parsed, once somebody needed it.
     document: Option<Document>,
-    /// By number: the values of leaves that somebody looked at.
-    values: Vec<(usize, Value)>,
-    /// A leaf's name.
+    /// The leaf that was looked at last, by its number, and its value.
+    leaf: Option<(usize, Value)>,
+    /// Its name.
     name: String,
 }
 
@@ -140,10 +142,31 @@ pub struct ProjectedEvent<'e> {
 }
 
 impl Memory {
+    /// Whether one of those that a condition consists of turns out so.
+    fn one_is(
+        &mut self,
+        outcome: bool,
+        condition: usize,
+        of: &[ConditionId],
+        holds: impl Fn(ConditionId, &mut Self) -> bool,
+    ) -> bool {
+        let before = self.deciders.get(condition).copied().unwrap_or_default();
+        if let Some(id) = of.get(before as usize)
+            && holds(*id, self) == outcome
+        {
+            return true;
+        }
+        let decider = of.iter().position(|id| holds(*id, self) == outcome);
+        if let (Some(at), Some(known)) = (decider, self.deciders.get_mut(condition)) {
+            *known = u32::try_from(at).unwrap_or_default();
+        }
+        decider.is_some()
+    }
+
     /// Forgets the last event.
     fn begin(&mut self) {
         self.document = None;
-        self.values.clear();
+        self.leaf = None;
         self.event += 1;
         if self.event > u32::MAX >> 1 {
             *self = Self {
@@ -223,6 +246,7 @@ impl Program {
     pub fn sift(&self, event: &ProjectedEvent<'_>, memory: &mut Memory) {
         memory.begin();
         memory.conditions.resize(self.conditions.len(), 0);
+        memory.deciders.resize(self.conditions.len(), 0);
         memory.types.resize(self.typings.len(), (0, None));
         self.sieve.sift(event, &mut memory.found);
     }
@@ -239,21 +263,25 @@ impl Program {
         condition.is_some_and(|condition| self.holds(*condition, event, memory))
     }
 
+    /// Whether a condition holds.
     fn holds(&self, id: ConditionId, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
-        let at = id.0 as usize;
-        let (Some(condition), Some(&known)) = (self.conditions.get(at), memory.conditions.get(at))
-        else {
+        match memory.conditions.get(id.0 as usize) {
+            Some(known) if known >> 1 == memory.event => known & 1 == 1,
+            _ => self.decide(id.0 as usize, event, memory),
+        }
+    }
+
+    /// The same for one that was not decided yet.
+    fn decide(&self, at: usize, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
+        let Some(condition) = self.conditions.get(at) else {
             return false;
         };
-        if known >> 1 == memory.event {
-            return known & 1 == 1;
-        }
         let holds = |id: ConditionId, memory: &mut Memory| self.holds(id, event, memory);
         let outcome = match condition {
-            Condition::Always => return true,
-            Condition::Never => return false,
-            Condition::Every(of) => of.iter().all(|id| holds(*id, memory)),
-            Condition::AtLeast(1, of) => of.iter().any(|id| holds(*id, memory)),
+            Condition::Always => true,
+            Condition::Never => false,
+            Condition::Every(of) => !memory.one_is(false, at, of, holds),
+            Condition::AtLeast(1, of) => memory.one_is(true, at, of, holds),
             Condition::AtLeast(count, of) => {
                 let mut missing = *count;
                 of.iter().enumerate().any(|(at, id)| {
@@ -357,7 +385,10 @@ impl Probe {
         {
             let nothing = Document::new();
             let event = event.of(&nothing);
-            return any_leaf(by_event, number, Place::of(&event), leaves, sieve, memory);
+            let place = Place::of(&event);
+            if let Some(passes) = any_leaf(by_event, number, place, leaves, sieve, memory) {
+                return passes;
+            }
         }
         let document = memory
             .document
@@ -367,7 +398,7 @@ impl Probe {
     }
 }
 
-/// Whether one of an event's leaves fulfils what is asked of any.
+/// Whether one of an event's leaves fulfils what is asked of any; `None` where the document must say which of two members of one name counts.
 fn any_leaf(
     by_event: &ByEvent,
     number: usize,
@@ -375,44 +406,41 @@ fn any_leaf(
     leaves: Leaves<'_>,
     sieve: &Sieve,
     memory: &mut Memory,
-) -> bool {
+) -> Option<bool> {
     let Memory {
-        found,
-        values,
-        name,
-        ..
+        found, leaf, name, ..
     } = memory;
     let mut last = None;
-    let mut passes = |leaf: Leaf<'_>| {
-        if last.replace(leaf.number()) == Some(leaf.number()) {
+    let mut passes = |here: &Leaf<'_>| {
+        let number = here.number();
+        if last.replace(number) == Some(number) {
             return false;
         }
         name.clear();
-        leaf.write_name(name);
+        here.write_name(name);
         if let Names::Below(object) = &by_event.names
             && !name.starts_with(object.as_str())
         {
             return false;
         }
-        let known = values
-            .iter()
-            .position(|(number, _)| *number == leaf.number());
-        let known = known.unwrap_or_else(|| {
-            values.push((leaf.number(), leaf.value()));
-            values.len() - 1
-        });
-        let value = values.get(known);
+        if leaf.as_ref().is_none_or(|(known, _)| *known != number) {
+            *leaf = Some((number, here.value()));
+        }
+        let value = leaf.as_ref();
         value.is_some_and(|(_, value)| by_event.picks_leaf(name, value, place))
-            && !leaf.is_replaced()
     };
     let places = match &by_event.names {
         Names::Like(_) => sieve.places(number, found),
         // They are found by what is in names.
         Names::One { .. } | Names::Below(_) => None,
     };
-    match places {
-        Some(mut places) => places.any(|at| leaves.at(at).is_some_and(&mut passes)),
-        None => leaves.all().any(passes),
+    let passing = match places {
+        Some(places) => places.filter_map(|at| leaves.at(at)).find(&mut passes),
+        None => leaves.all().find(&mut passes),
+    };
+    match passing {
+        Some(leaf) if leaf.is_replaced() => None,
+        passing => Some(passing.is_some()),
     }
 }
 
@@ -446,3 +474,6 @@ impl Values {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
