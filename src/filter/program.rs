@@ -398,7 +398,8 @@ impl Probe {
     }
 }
 
-/// Whether one of an event's leaves fulfils what is asked of any; `None` where the document must say which of two members of one name counts.
+/// Whether one of an event's leaves fulfils what is asked of any; `None` where the document must say it, since letters may be hidden in the text, or since of
+/// two members of one name one counts.
 fn any_leaf(
     by_event: &ByEvent,
     number: usize,
@@ -430,6 +431,8 @@ fn any_leaf(
         value.is_some_and(|(_, value)| by_event.picks_leaf(name, value, place))
     };
     let places = match &by_event.names {
+        // In the document no letters are hidden.
+        Names::Like(_) if found.anywhere => return None,
         Names::Like(_) => sieve.places(number, found),
         // They are found by what is in names.
         Names::One { .. } | Names::Below(_) => None,

@@ -35,9 +35,12 @@ pub(super) struct Found {
     pub(super) filters: Candidates,
     /// The numbers of the parts that its text has, and where.
     places: Vec<(usize, usize)>,
-    /// Whether letters may hide in its text, so that all parts could be there.
-    anywhere: bool,
+    /// Whether any part may be anywhere in it: letters may hide in its text, or it has more parts than are noted.
+    pub(super) anywhere: bool,
 }
+
+/// How many places of parts are noted of an event.
+const MOST_PLACES: usize = 1 << 16;
 
 /// Numbers of filters, in order.
 #[derive(Debug, Clone, Default)]
@@ -163,14 +166,20 @@ impl Sieve {
         if let Some(parts) = &self.event {
             let leaves = event.projected.leaves();
             let text = leaves.map_or(event.bytes, |leaves| leaves.text().as_bytes());
-            *anywhere = may_hide_ascii(text);
-            look_for(parts, text, *anywhere, filters, &mut |part, at| {
-                places.push((part, at));
+            let may_hide = may_hide_ascii(text);
+            *anywhere = may_hide;
+            look_for(parts, text, may_hide, filters, &mut |part, at| {
+                if places.len() < MOST_PLACES {
+                    places.push((part, at));
+                } else {
+                    *anywhere = true;
+                }
             });
         }
     }
 
-    /// Where in an event's text there are parts by which it was found that a filter could pick it; `None`: it could be by anything.
+    /// Where in an event's text there are parts by which it was found that a filter could pick it, unless they may be anywhere; `None`: it is always a
+    /// candidate.
     pub(super) fn places<'f>(
         &'f self,
         filter: usize,
@@ -183,7 +192,7 @@ impl Sieve {
         };
         let places = found.places.iter();
         let places = places.filter_map(move |&(part, at)| asks(part).then_some(at));
-        (!found.anywhere && !self.always.contains(filter)).then_some(places)
+        (!self.always.contains(filter)).then_some(places)
     }
 }
 
