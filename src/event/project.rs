@@ -7,6 +7,7 @@
 //! A text is accepted exactly when [`parse_document`] accepts it. Where the order or the choice of values would take more than one pass (a name twice in
 //! an object, one field reached in two ways, names ending in dots), the document is parsed and the fields are taken from it.
 
+mod leaves;
 mod pass;
 
 use super::every_way::{EveryWay, Visit, flatten};
@@ -15,8 +16,11 @@ use super::scan::{Scanner, Shape, Span};
 use super::{Document, Field, FieldPath, Fields};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
+use leaves::Nodes;
 use pass::{Pass, Stop};
 use serde_json::Value;
+
+pub use leaves::{Leaf, Leaves};
 
 /// Finds a fixed set of fields in JSON texts.
 #[derive(Debug)]
@@ -29,14 +33,16 @@ pub struct Projector {
     objects: Vec<Object>,
     /// How many members of objects somebody looks at.
     members: usize,
+    /// Whether every member is noted, asked for or not.
+    walks: bool,
 }
 
 /// An object inside an event, by the beginning of a name that leads to it.
 #[derive(Debug, Default)]
 struct Object {
     names: HashMap<String, Member, FixedState>,
-    /// What the names that are looked up have in common: a set of 256 bits, see [`mark`].
-    marks: [u64; 4],
+    /// What the names that are looked up have in common: a set of bits, see [`mark`].
+    marks: [u64; MARKS / 64],
     /// The slot for values of this very name.
     slot: Option<usize>,
 }
@@ -79,10 +85,13 @@ pub struct Projection {
     objects: Vec<(u64, u64)>,
     fields: Vec<Option<Piece>>,
     slots: Vec<Slot>,
+    /// The slots that have runs.
+    filled: Vec<usize>,
     runs: Vec<Run>,
     items: Vec<Stored>,
     /// Texts that do not stand in the event as they are.
     texts: String,
+    nodes: Nodes,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -148,10 +157,14 @@ pub struct Projected<'p> {
     found: &'p Projection,
 }
 
-/// A number below 256 of a name.
+/// How many marks there are.
+const MARKS: usize = 1024;
+
+/// A mark of a name: a number below [`MARKS`].
 fn mark(name: &[u8]) -> usize {
-    let end = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default());
-    (name.len() * 7 + end(name.first()) * 31 + end(name.last()) * 3) % 256
+    let byte = |at: usize| name.get(at).copied().map_or(0, usize::from);
+    let last = name.len().wrapping_sub(1);
+    (name.len() * 7 + byte(0) * 31 + byte(name.len() / 2) * 67 + byte(last) * 131) % MARKS
 }
 
 impl Object {
@@ -174,6 +187,7 @@ impl Projector {
             values: names.iter().map(|name| EveryWay::new(name)).collect(),
             objects: vec![Object::default()],
             members: 0,
+            walks: false,
         };
         let mut known = HashMap::with_hasher(FixedState::default());
         for (slot, name) in names.iter().enumerate() {
@@ -195,6 +209,15 @@ impl Projector {
             .collect();
         projector.fields = fields;
         projector
+    }
+
+    /// Finds the leaves of events as well, see [`Projected::leaves`].
+    #[must_use]
+    pub fn with_leaves(self) -> Self {
+        Self {
+            walks: true,
+            ..self
+        }
     }
 
     /// The fields, by slot.
@@ -379,9 +402,11 @@ impl Projection {
         self.fields.resize(projector.fields.len(), None);
         self.slots.clear();
         self.slots.resize(projector.values.len(), Slot::default());
+        self.filled.clear();
         self.runs.clear();
         self.items.clear();
         self.texts.clear();
+        self.nodes.clear();
     }
 
     fn add(&mut self, write: impl FnOnce(&mut String)) -> Piece {
@@ -394,10 +419,13 @@ impl Projection {
     }
 
     /// Makes the items from a start on the values of one more member.
-    fn end_run(&mut self, slot: usize, start: usize) {
-        let Some(slot) = self.slots.get_mut(slot) else {
+    fn end_run(&mut self, number: usize, start: usize) {
+        let Some(slot) = self.slots.get_mut(number) else {
             return;
         };
+        if slot.runs.is_none() {
+            self.filled.push(number);
+        }
         let number = self.runs.len();
         self.runs.push(Run {
             start,
@@ -450,6 +478,16 @@ impl<'p> Projected<'p> {
             let items = self.found.items.get(run.start..run.end)?;
             Some(items.iter().map(move |item| self.item(*item)))
         })
+    }
+
+    /// The leaves; `None` if nobody asked for them, or if the document must be looked at.
+    pub fn leaves(self) -> Option<Leaves<'p>> {
+        self.found.nodes.leaves(self.text)
+    }
+
+    /// The slots in which there are values.
+    pub fn found(self) -> impl Iterator<Item = usize> {
+        self.found.filled.iter().copied()
     }
 
     /// The values of the name in a slot.

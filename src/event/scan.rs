@@ -115,14 +115,11 @@ impl<'t> Scanner<'t> {
     fn skip_plain(&mut self) {
         while let Some(word) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) {
             let word = u64::from_le_bytes(*word);
-            let (quote, backslash) = (
-                word ^ (ONES * u64::from(b'"')),
-                word ^ (ONES * u64::from(b'\\')),
-            );
+            // A quote becomes a blank, and a blank what comes after it: then a quote is next to the control characters.
+            let (quote, backslash) = (word ^ (ONES * 2), word ^ (ONES * u64::from(b'\\')));
             // The lowest bit set is right; bits above it may come from a borrow.
-            let special = (quote.wrapping_sub(ONES) & !quote)
-                | (backslash.wrapping_sub(ONES) & !backslash)
-                | (word.wrapping_sub(ONES * 0x20) & !word);
+            let special = (quote.wrapping_sub(ONES * 0x21) & !quote)
+                | (backslash.wrapping_sub(ONES) & !backslash);
             let special = special & HIGHS;
             if special != 0 {
                 self.at += special.trailing_zeros() as usize / 8;

@@ -214,15 +214,7 @@ impl ByEvent {
             Names::Like(pattern) => {
                 self.scan(place, may_pass, &|name| name_matches(pattern, name), check)
             }
-            Names::Below(path) => self.scan(
-                place,
-                may_pass,
-                &|name| {
-                    name.strip_prefix(path.as_str())
-                        .is_some_and(|rest| rest.starts_with('.'))
-                },
-                check,
-            ),
+            Names::Below(path) => self.scan(place, may_pass, &|name| is_below(path, name), check),
         }
     }
 
@@ -289,35 +281,60 @@ impl ByEvent {
         wanted: &dyn Fn(&str) -> bool,
         check: &mut dyn FnMut(&Plan, Place<'_>) -> bool,
     ) -> bool {
-        let mut sub_name = String::new();
         leaves(place.object, &mut |name, member| {
-            if !may_pass(member) || !self.mapping.leaves_open(name) {
+            if !may_pass(member) {
                 return Visit::Continue;
             }
-            let Some(variant) = self
-                .mapping
-                .candidate(name, member)
-                .and_then(|at| self.variants.get(at))
-            else {
-                return Visit::Continue;
-            };
-            let place = Place {
-                current: &[member],
-                ..place
-            };
-            if wanted(name) && check(&variant.main, place) {
-                return Visit::Stop;
-            }
-            for (end, plan) in &variant.sub_fields {
-                sub_name.clear();
-                sub_name.push_str(name);
-                sub_name.push('.');
-                sub_name.push_str(end);
-                if wanted(&sub_name) && check(plan, place) {
-                    return Visit::Stop;
-                }
-            }
-            Visit::Continue
+            stop_if(self.any_of_leaf(name, member, place, wanted, check))
         }) == Visit::Stop
     }
+
+    /// The same for one of many members, which has this full name.
+    fn any_of_leaf(
+        &self,
+        name: &str,
+        member: &Value,
+        place: Place<'_>,
+        wanted: &dyn Fn(&str) -> bool,
+        check: &mut dyn FnMut(&Plan, Place<'_>) -> bool,
+    ) -> bool {
+        let variant = self
+            .mapping
+            .leaves_open(name)
+            .then(|| self.mapping.candidate(name, member))
+            .flatten()
+            .and_then(|at| self.variants.get(at));
+        let Some(variant) = variant else {
+            return false;
+        };
+        let place = Place {
+            current: &[member],
+            ..place
+        };
+        if wanted(name) && check(&variant.main, place) {
+            return true;
+        }
+        variant
+            .sub_fields
+            .iter()
+            .any(|(end, plan)| wanted(&format!("{name}.{end}")) && check(plan, place))
+    }
+
+    /// Whether a member of this full name passes, if members of many names are looked at.
+    pub(super) fn picks_leaf(&self, name: &str, member: &Value, place: Place<'_>) -> bool {
+        let wanted: &dyn Fn(&str) -> bool = match &*self.names {
+            Names::One { .. } => return false,
+            Names::Like(pattern) => &|name| name_matches(pattern, name),
+            Names::Below(path) => &|name| is_below(path, name),
+        };
+        self.any_of_leaf(name, member, place, wanted, &mut |plan, place| {
+            plan.matches(place)
+        })
+    }
+}
+
+/// Whether a full name is one of something in an object.
+fn is_below(object: &Path, name: &str) -> bool {
+    let rest = name.strip_prefix(object.as_str());
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }

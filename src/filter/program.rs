@@ -1,8 +1,9 @@
 //! The filters of all rules as one program: what several of them ask is asked once.
 //!
 //! Plans are taken apart into conditions, and equal conditions become one. An event is projected to the values that any of them
-//! looks at; the sieve says which filters could pick it; for those the conditions are decided, each at most once for an event. What a projection cannot
-//! decide (nested objects, names with `*`) is decided on the parsed document, for the filters that need it.
+//! looks at; the sieve says which filters could pick it; for those the conditions are decided, each at most once for an event. What is asked of any member
+//! (names with `*`) is decided on the members in which the sieve found what is asked for, and what a projection cannot decide (nested objects) on the
+//! parsed document, for the filters that need it.
 
 mod alternatives;
 mod compiler;
@@ -10,14 +11,15 @@ mod compiler;
 use super::anchor::{Anchor, anchors};
 use super::mapping::{Field, Mapping};
 use super::matcher::{self, Place, visit_text};
-use super::plan::{Plan, Test};
-use super::sieve::{Candidates, Sieve};
+use super::plan::{ByEvent, Names, Plan, Test};
+use super::sieve::{Found, Sieve};
 use super::values::{Path, Visit};
 use super::{Filter, FilterEvent};
 use crate::event::json::{EventError, parse_document};
-use crate::event::project::{Item, Projected, Projection, Projector};
+use crate::event::project::{Item, Leaf, Leaves, Projected, Projection, Projector};
 use crate::event::{Document, FieldPath, WallTime};
 use compiler::Compiler;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// From how many filters on it pays to compile them on two threads.
@@ -58,7 +60,7 @@ enum Condition {
     Probe(usize),
     /// What holds depends on the type that dynamic mapping gives to a member; a position in the list of typings, and a condition for each type.
     ByType(usize, Box<[ConditionId]>),
-    /// Decided on the parsed document; a position in the list of probes.
+    /// Decided on the leaves of the event or the parsed document; a position in the list of probes.
     Document(usize),
 }
 
@@ -111,14 +113,20 @@ struct Typing {
 pub struct Memory {
     /// Counts events.
     event: u32,
-    /// Filters that could pick the event, and then documents that are worth parsing.
-    found: Candidates,
+    /// Filters that could pick the event, and then what is worth deciding on leaves or documents.
+    found: Found,
     /// By condition: the event for which it was decided, shifted by one, and whether it holds.
     conditions: Vec<u32>,
+    /// By condition: which of those that it consists of decided it last. It is asked first: events come in runs of the same kind.
+    deciders: Vec<u32>,
     /// By typing: the event, and the type found.
     types: Vec<(u32, Option<usize>)>,
     /// The event, parsed, once somebody needed it.
     document: Option<Document>,
+    /// The leaf that was looked at last, by its number, and its value.
+    leaf: Option<(usize, Value)>,
+    /// Its name.
+    name: String,
 }
 
 /// An event as the program sees it.
@@ -137,9 +145,31 @@ pub struct ProjectedEvent<'e> {
 }
 
 impl Memory {
+    /// Whether one of those that a condition consists of turns out so.
+    fn one_is(
+        &mut self,
+        outcome: bool,
+        condition: usize,
+        of: &[ConditionId],
+        holds: impl Fn(ConditionId, &mut Self) -> bool,
+    ) -> bool {
+        let before = self.deciders.get(condition).copied().unwrap_or_default();
+        if let Some(id) = of.get(before as usize)
+            && holds(*id, self) == outcome
+        {
+            return true;
+        }
+        let decider = of.iter().position(|id| holds(*id, self) == outcome);
+        if let (Some(at), Some(known)) = (decider, self.deciders.get_mut(condition)) {
+            *known = u32::try_from(at).unwrap_or_default();
+        }
+        decider.is_some()
+    }
+
     /// Forgets the last event.
     fn begin(&mut self) {
         self.document = None;
+        self.leaf = None;
         self.event += 1;
         if self.event > u32::MAX >> 1 {
             *self = Self {
@@ -182,11 +212,15 @@ impl Program {
             anchored.append(&mut list.anchors);
         }
         let sieve = Sieve::of(&anchored, &mut |name| compiler.slot(name));
+        let mut projector = Projector::new(fields, &compiler.names);
+        if compiler.probes.iter().any(Probe::looks_at_leaves) {
+            projector = projector.with_leaves();
+        }
         drop(anchored);
         compiler.conditions.shrink_to_fit();
         compiler.probes.shrink_to_fit();
         Self {
-            projector: Projector::new(fields, &compiler.names),
+            projector,
             sieve,
             conditions: compiler.conditions,
             leaves: compiler.probes,
@@ -228,16 +262,15 @@ impl Program {
     pub fn sift(&self, event: &ProjectedEvent<'_>, memory: &mut Memory) {
         memory.begin();
         memory.conditions.resize(self.conditions.len(), 0);
+        memory.deciders.resize(self.conditions.len(), 0);
         memory.types.resize(self.typings.len(), (0, None));
         self.sieve.sift(event, &mut memory.found);
     }
 
     /// The first filter from this number on that could pick the event; all between do not.
     pub fn candidate(&self, from: usize, memory: &Memory) -> Option<usize> {
-        memory
-            .found
-            .next(from)
-            .filter(|filter| *filter < self.sifted)
+        let next = memory.found.filters.next(from);
+        next.filter(|filter| *filter < self.sifted)
     }
 
     /// Whether the filter of that number picks the event that [`Program::sift`] began with.
@@ -246,21 +279,25 @@ impl Program {
         condition.is_some_and(|condition| self.holds(*condition, event, memory))
     }
 
+    /// Whether a condition holds.
     fn holds(&self, id: ConditionId, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
-        let at = id.0 as usize;
-        let (Some(condition), Some(&known)) = (self.conditions.get(at), memory.conditions.get(at))
-        else {
+        match memory.conditions.get(id.0 as usize) {
+            Some(known) if known >> 1 == memory.event => known & 1 == 1,
+            _ => self.decide(id.0 as usize, event, memory),
+        }
+    }
+
+    /// The same for one that was not decided yet.
+    fn decide(&self, at: usize, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
+        let Some(condition) = self.conditions.get(at) else {
             return false;
         };
-        if known >> 1 == memory.event {
-            return known & 1 == 1;
-        }
         let holds = |id: ConditionId, memory: &mut Memory| self.holds(id, event, memory);
         let outcome = match condition {
-            Condition::Always => return true,
-            Condition::Never => return false,
-            Condition::Every(of) => of.iter().all(|id| holds(*id, memory)),
-            Condition::AtLeast(1, of) => of.iter().any(|id| holds(*id, memory)),
+            Condition::Always => true,
+            Condition::Never => false,
+            Condition::Every(of) => !memory.one_is(false, at, of, holds),
+            Condition::AtLeast(1, of) => memory.one_is(true, at, of, holds),
             Condition::AtLeast(count, of) => {
                 let mut missing = *count;
                 of.iter().enumerate().any(|(at, id)| {
@@ -284,7 +321,7 @@ impl Program {
             }
             Condition::Probe(probe) | Condition::Document(probe) => {
                 let probe = self.leaves.get(*probe);
-                probe.is_some_and(|probe| probe.passes(event, memory))
+                probe.is_some_and(|probe| probe.passes(event, &self.sieve, memory))
             }
         };
         if let Some(known) = memory.conditions.get_mut(at) {
@@ -325,7 +362,7 @@ impl List {
         holds: impl Fn(ConditionId, &mut Memory) -> bool,
     ) -> bool {
         let mut from = self.first;
-        while let Some(number) = memory.found.next(from) {
+        while let Some(number) = memory.found.filters.next(from) {
             let Some(id) = self.sifted.get(number - self.first) else {
                 break;
             };
@@ -339,28 +376,101 @@ impl List {
 }
 
 impl Probe {
-    fn passes(&self, event: &ProjectedEvent<'_>, memory: &mut Memory) -> bool {
-        match self {
+    /// Whether it asks of any of many members.
+    fn looks_at_leaves(&self) -> bool {
+        matches!(self, Self::Document { plan: Plan::ByEvent(by_event), .. }
+            if !matches!(*by_event.names, Names::One { .. }))
+    }
+
+    fn passes(&self, event: &ProjectedEvent<'_>, sieve: &Sieve, memory: &mut Memory) -> bool {
+        let (plan, number) = match self {
             Self::Values {
                 values,
                 field,
                 test,
-            } => matcher::passes(field, test, event.now, &|visit| values.show(event, visit)),
-            Self::Document { plan, number } => {
-                if !memory.found.contains(*number) {
-                    return false;
-                }
-                let document = memory
-                    .document
-                    // What is no event was told when it was projected.
-                    .get_or_insert_with(|| parse_document(event.bytes).unwrap_or_default());
-                plan.matches(Place::of(&FilterEvent {
-                    document,
-                    index: event.index,
-                    id: event.id,
-                    now: event.now,
-                }))
+            } => {
+                return matcher::passes(field, test, event.now, &|visit| values.show(event, visit));
             }
+            Self::Document { plan, number } => (plan, *number),
+        };
+        if !memory.found.filters.contains(number) {
+            return false;
+        }
+        if let (Plan::ByEvent(by_event), Some(leaves)) = (plan, event.projected.leaves())
+            && self.looks_at_leaves()
+        {
+            let nothing = Document::new();
+            let event = event.of(&nothing);
+            let place = Place::of(&event);
+            if let Some(passes) = any_leaf(by_event, number, place, leaves, sieve, memory) {
+                return passes;
+            }
+        }
+        let document = memory
+            .document
+            // What is no event was told when it was projected.
+            .get_or_insert_with(|| parse_document(event.bytes).unwrap_or_default());
+        plan.matches(Place::of(&event.of(document)))
+    }
+}
+
+/// Whether one of an event's leaves fulfils what is asked of any; `None` where the document must say it, since letters may be hidden in the text, or since of
+/// two members of one name one counts.
+fn any_leaf(
+    by_event: &ByEvent,
+    number: usize,
+    place: Place<'_>,
+    leaves: Leaves<'_>,
+    sieve: &Sieve,
+    memory: &mut Memory,
+) -> Option<bool> {
+    let Memory {
+        found, leaf, name, ..
+    } = memory;
+    let mut last = None;
+    let mut passes = |here: &Leaf<'_>| {
+        let number = here.number();
+        if last.replace(number) == Some(number) {
+            return false;
+        }
+        name.clear();
+        here.write_name(name);
+        if let Names::Below(object) = &*by_event.names
+            && !name.starts_with(object.as_str())
+        {
+            return false;
+        }
+        if leaf.as_ref().is_none_or(|(known, _)| *known != number) {
+            *leaf = Some((number, here.value()));
+        }
+        let value = leaf.as_ref();
+        value.is_some_and(|(_, value)| by_event.picks_leaf(name, value, place))
+    };
+    let places = match &*by_event.names {
+        // In the document no letters are hidden.
+        Names::Like(_) if found.anywhere => return None,
+        Names::Like(_) => sieve.places(number, found),
+        // They are found by what is in names.
+        Names::One { .. } | Names::Below(_) => None,
+    };
+    let passing = match places {
+        Some(places) => places.filter_map(|at| leaves.at(at)).find(&mut passes),
+        None => leaves.all().find(&mut passes),
+    };
+    match passing {
+        Some(leaf) if leaf.is_replaced() => None,
+        passing => Some(passing.is_some()),
+    }
+}
+
+impl<'e> ProjectedEvent<'e> {
+    /// The same event as the matcher sees it.
+    fn of(&self, document: &'e Document) -> FilterEvent<'e> {
+        FilterEvent {
+            document,
+            index: self.index,
+            id: self.id,
+            now: self.now,
         }
     }
 }
@@ -383,3 +493,6 @@ impl Values {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

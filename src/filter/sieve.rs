@@ -21,11 +21,26 @@ use std::sync::Arc;
 /// is always a candidate.
 #[derive(Debug)]
 pub(super) struct Sieve {
-    members: Vec<Member>,
+    /// By slot of a projection.
+    members: Vec<Option<Box<Member>>>,
     /// Parts of the event's text.
     event: Option<Parts>,
     always: Candidates,
 }
+
+/// What was found in an event. Kept and used again.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The filters that could pick it.
+    pub(super) filters: Candidates,
+    /// The numbers of the parts that its text has, and where.
+    places: Vec<(usize, usize)>,
+    /// Whether any part may be anywhere in it: letters may hide in its text, or it has more parts than are noted.
+    pub(super) anywhere: bool,
+}
+
+/// How many places of parts are noted of an event.
+const MOST_PLACES: usize = 1 << 16;
 
 /// Numbers of filters, in order.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +54,6 @@ type Table<K> = HashMap<K, Vec<usize>, FixedState>;
 /// The filters that ask for values of one member.
 #[derive(Debug, Default)]
 struct Member {
-    /// The member's values in a projection.
-    slot: usize,
     texts: Table<Box<str>>,
     words: Table<Box<str>>,
     wholes: Table<i64>,
@@ -48,6 +61,13 @@ struct Member {
     date_like: Vec<usize>,
     present: Vec<usize>,
     parts: Option<Parts>,
+}
+
+/// What is asked of a member, while the sieve is made.
+struct Asked {
+    slot: usize,
+    member: Member,
+    parts: Table<Box<str>>,
 }
 
 /// The filters that ask for parts of a text.
@@ -64,8 +84,7 @@ impl Sieve {
             let counts = anchor.iter().filter_map(|sign| shared.get(sign));
             counts.sum()
         };
-        let mut members: HashMap<Arc<str>, (Member, Table<Box<str>>), FixedState> =
-            HashMap::default();
+        let mut members: HashMap<Arc<str>, Asked, FixedState> = HashMap::default();
         let mut event: Table<Box<str>> = Table::default();
         let mut always = Candidates::default();
         for (filter, anchors) in anchors.iter().enumerate() {
@@ -86,35 +105,36 @@ impl Sieve {
                     // Nothing else is looked for in an event's text.
                     (Place::Event, _) => always.insert(filter),
                     (Place::Member(name), mark) => {
-                        let (member, parts) =
-                            members.entry(Arc::clone(name)).or_insert_with(|| {
-                                let slot = slots(name);
-                                (
-                                    Member {
-                                        slot,
-                                        ..Member::default()
-                                    },
-                                    Table::default(),
-                                )
-                            });
+                        let asked = members.entry(Arc::clone(name)).or_insert_with(|| Asked {
+                            slot: slots(name),
+                            member: Member::default(),
+                            parts: Table::default(),
+                        });
                         match mark {
                             Mark::Part(part) => {
-                                parts.entry_ref(part).or_default().push(filter);
+                                asked.parts.entry_ref(part).or_default().push(filter);
                             }
-                            mark => member.insert(mark, filter),
+                            mark => asked.member.insert(mark, filter),
                         }
                     }
                 }
             }
         }
-        let mut completed = |(mut member, parts): (Member, Table<Box<str>>)| {
+        let mut by_slot: Vec<Option<Box<Member>>> = Vec::new();
+        for Asked {
+            slot,
+            mut member,
+            parts,
+        } in members.into_values()
+        {
             member.parts = parts_of(parts, &mut always);
-            member
-        };
-        let mut members: Vec<Member> = members.into_values().map(&mut completed).collect();
-        members.sort_by_key(|member| member.slot);
+            by_slot.resize_with(by_slot.len().max(slot + 1), || None);
+            if let Some(place) = by_slot.get_mut(slot) {
+                *place = Some(Box::new(member));
+            }
+        }
         Self {
-            members,
+            members: by_slot,
             event: parts_of(event, &mut always),
             always,
         }
@@ -128,16 +148,51 @@ impl Sieve {
 
     /// Puts into `found` the filters that could pick an event, and nothing else. All others do not pick it, whatever its index, its id and
     /// the time.
-    pub(super) fn sift(&self, event: &ProjectedEvent<'_>, found: &mut Candidates) {
-        found.words.clone_from(&self.always.words);
-        for member in &self.members {
-            for item in event.projected.items(member.slot) {
-                member.look(item, found);
+    pub(super) fn sift(&self, event: &ProjectedEvent<'_>, found: &mut Found) {
+        let Found {
+            filters,
+            places,
+            anywhere,
+        } = found;
+        filters.words.clone_from(&self.always.words);
+        for slot in event.projected.found() {
+            if let Some(Some(member)) = self.members.get(slot) {
+                let items = event.projected.items(slot);
+                items.for_each(|item| member.look(item, filters));
             }
         }
+        places.clear();
+        *anywhere = false;
         if let Some(parts) = &self.event {
-            look_for(parts, event.bytes, may_hide_ascii(event.bytes), found);
+            let leaves = event.projected.leaves();
+            let text = leaves.map_or(event.bytes, |leaves| leaves.text().as_bytes());
+            let may_hide = may_hide_ascii(text);
+            *anywhere = may_hide;
+            look_for(parts, text, may_hide, filters, &mut |part, at| {
+                if places.len() < MOST_PLACES {
+                    places.push((part, at));
+                } else {
+                    *anywhere = true;
+                }
+            });
         }
+    }
+
+    /// Where in an event's text there are parts by which it was found that a filter could pick it, unless they may be anywhere; `None`: it is always a
+    /// candidate.
+    pub(super) fn places<'f>(
+        &'f self,
+        filter: usize,
+        found: &'f Found,
+    ) -> Option<impl Iterator<Item = usize> + 'f> {
+        let parts = self.event.as_ref()?;
+        let asks = move |part: usize| {
+            let filters = parts.get(part);
+            filters.is_some_and(|filters| filters.contains(&filter))
+        };
+        let places = found.places.iter();
+        let places = places.filter_map(move |&(part, at)| asks(part).then_some(at));
+        (!self.always.contains(filter)).then_some(places)
     }
 }
 
@@ -153,14 +208,23 @@ fn parts_of(parts: Table<Box<str>>, always: &mut Candidates) -> Option<Parts> {
     Some(parts)
 }
 
-/// Looks for parts in a text; where capitals may hide, any could be there.
-fn look_for(parts: &Parts, text: &[u8], may_hide: bool, found: &mut Candidates) {
+/// Looks for parts in a text, and tells where they are; where letters may hide, any could be there.
+fn look_for(
+    parts: &Parts,
+    text: &[u8],
+    may_hide: bool,
+    found: &mut Candidates,
+    tell: &mut impl FnMut(usize, usize),
+) {
     if may_hide {
         parts
             .all()
             .for_each(|filters| found.insert_all(Some(filters)));
     } else {
-        parts.each_in(text, &mut |filters| found.insert_all(Some(filters)));
+        parts.each_in(text, &mut |part, at| {
+            found.insert_all(parts.get(part));
+            tell(part, at);
+        });
     }
 }
 
@@ -194,7 +258,7 @@ impl Member {
             }
             if let Some(parts) = &self.parts {
                 let text = text.as_bytes();
-                look_for(parts, text, may_become_ascii(text), found);
+                look_for(parts, text, may_become_ascii(text), found, &mut |_, _| ());
             }
         }
         found.insert_from(&self.wholes, || whole_in(value));
@@ -273,9 +337,9 @@ pub(super) fn has_sign(anchor: &Anchor, document: &crate::event::Document) -> bo
         id: None,
         now: crate::event::WallTime(0),
     };
-    let mut found = Candidates::default();
+    let mut found = Found::default();
     sieve.sift(&event, &mut found);
-    found.contains(0)
+    found.filters.contains(0)
 }
 
 #[cfg(test)]

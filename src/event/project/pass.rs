@@ -1,5 +1,6 @@
 //! The one pass over an event's text.
 
+use super::leaves::{First, NodeId};
 use super::{Member, Object, Piece, Projection, Projector, Route, Seen, Stored};
 use crate::event::json::MAX_DEPTH;
 use crate::event::scan::{Broken, Scanner, Shape, Span, unescape};
@@ -30,7 +31,8 @@ pub(super) struct Pass<'p, 't> {
 /// The object that is gone through.
 #[derive(Clone, Copy)]
 struct Inside<'p> {
-    object: &'p Object,
+    /// The names that lead on; `None`: nobody asks for what is in it.
+    object: Option<&'p Object>,
     /// The number of this visit.
     visit: u64,
     /// By which members it was reached.
@@ -42,51 +44,72 @@ struct Inside<'p> {
 impl<'p, 't> Pass<'p, 't> {
     /// Goes over the whole event.
     pub(super) fn event(&mut self) -> Result<(), Stop> {
-        self.object(0, 1, false, 1)?;
+        let event = Inside {
+            object: None,
+            visit: 0,
+            way: 1,
+            in_list: false,
+            depth: 0,
+        };
+        self.object(Some(0), &event, event.way, NodeId::EVENT)?;
         match self.scanner.peek() {
-            None => Ok(()),
+            None => {
+                if self.projector.walks {
+                    self.into.nodes.complete();
+                }
+                Ok(())
+            }
             Some(_) => Err(Stop::Broken),
         }
     }
 
-    /// Goes through an object that names lead into.
-    fn object(&mut self, object: usize, way: u64, in_list: bool, depth: usize) -> Result<(), Stop> {
-        if depth > MAX_DEPTH {
+    /// Goes through an object, which names lead into if it has a number.
+    fn object(
+        &mut self,
+        object: Option<usize>,
+        around: &Inside<'p>,
+        way: u64,
+        node: NodeId,
+    ) -> Result<(), Stop> {
+        let mut inside = Inside {
+            object: None,
+            way,
+            depth: around.depth + 1,
+            ..*around
+        };
+        if inside.depth > MAX_DEPTH {
             return Err(Stop::Broken);
         }
-        let (Some(inside), Some(seen)) = (
-            self.projector.objects.get(object),
-            self.into.objects.get_mut(object),
-        ) else {
-            return Err(Stop::Odd);
-        };
-        let again = seen.0 >= self.into.first_visit;
-        if again && !(in_list && seen.1 == way) {
-            return Err(Stop::Odd);
+        if let Some(object) = object {
+            let (Some(names), Some(seen)) = (
+                self.projector.objects.get(object),
+                self.into.objects.get_mut(object),
+            ) else {
+                return Err(Stop::Odd);
+            };
+            let again = seen.0 >= self.into.first_visit;
+            if again && !(inside.in_list && seen.1 == way) {
+                return Err(Stop::Odd);
+            }
+            self.into.visit += 1;
+            *seen = (self.into.visit, way);
+            inside.object = Some(names);
+            inside.visit = self.into.visit;
         }
-        self.into.visit += 1;
-        *seen = (self.into.visit, way);
-        let inside = Inside {
-            object: inside,
-            visit: self.into.visit,
-            way,
-            in_list,
-            depth,
-        };
         self.scanner.expect(b'{')?;
         let mut more = !self.scanner.take(b'}');
         while more {
-            self.pair(inside)?;
+            self.pair(&inside, node)?;
             more = self.scanner.another(b'}')?;
         }
         Ok(())
     }
 
     /// Goes over a name and its value.
-    fn pair(&mut self, inside: Inside<'p>) -> Result<(), Stop> {
-        let (name, escaped) = self.scanner.string()?;
+    fn pair(&mut self, inside: &Inside<'p>, parent: NodeId) -> Result<(), Stop> {
+        let (place, escaped) = self.scanner.string()?;
         self.scanner.expect(b':')?;
-        let name = self.text.get(name.start..name.end).unwrap_or_default();
+        let name = self.text.get(place.start..place.end).unwrap_or_default();
         let member = if escaped {
             let mut text = String::new();
             unescape(name, &mut text);
@@ -94,38 +117,25 @@ impl<'p, 't> Pass<'p, 't> {
         } else {
             inside.find(name)?
         };
+        let node = if self.projector.walks {
+            self.into.nodes.begin(parent, Some((place, escaped)))
+        } else {
+            parent
+        };
         match member {
-            None => self
-                .scanner
-                .value(inside.depth)
-                .map(drop)
-                .map_err(Stop::from),
-            Some(member) => self.member(inside, member),
+            Some(member) => self.member(member, inside, node),
+            None if self.projector.walks => self.value(None, inside, inside.way, node).map(drop),
+            None => Ok(self.scanner.value(inside.depth).map(drop)?),
         }
     }
 
     /// Notes a member that somebody looks at.
-    fn member(&mut self, inside: Inside<'p>, member: Member) -> Result<(), Stop> {
-        self.scanner.peek();
-        let start = self.scanner.at();
+    fn member(&mut self, member: Member, inside: &Inside<'p>, node: NodeId) -> Result<(), Stop> {
         let way = (inside.way ^ member.number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let target = self.projector.objects.get(member.object);
         let leads_on = target.is_some_and(|object| !object.names.is_empty());
-        let shape = self.scanner.scalar()?;
-        match shape {
-            Shape::Object if leads_on => {
-                self.object(member.object, way, inside.in_list, inside.depth + 1)?;
-            }
-            Shape::List if leads_on => self.list(member.object, way, inside.depth + 1)?,
-            Shape::Object | Shape::List => {
-                self.scanner.value(inside.depth)?;
-            }
-            Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => {}
-        }
-        let span = Span {
-            start,
-            end: self.scanner.at(),
-        };
+        let object = leads_on.then_some(member.object);
+        let (span, shape) = self.value(object, inside, way, node)?;
         let Some(seen) = self.into.members.get_mut(member.number) else {
             return Err(Stop::Odd);
         };
@@ -155,22 +165,91 @@ impl<'p, 't> Pass<'p, 't> {
         Ok(())
     }
 
-    /// Goes through the objects of a list, lists in it opened.
-    fn list(&mut self, object: usize, way: u64, depth: usize) -> Result<(), Stop> {
-        if depth > MAX_DEPTH {
+    /// Goes over a value: where it is, and what. Names lead into its objects if those have a number.
+    fn value(
+        &mut self,
+        object: Option<usize>,
+        inside: &Inside<'p>,
+        way: u64,
+        node: NodeId,
+    ) -> Result<(Span, Shape), Stop> {
+        self.scanner.peek();
+        let start = self.scanner.at();
+        let shape = self.scanner.scalar()?;
+        let mut first = First::Missing;
+        match shape {
+            Shape::Object | Shape::List if object.is_none() && !self.projector.walks => {
+                self.scanner.value(inside.depth)?;
+            }
+            Shape::Object => self.object(object, inside, way, node)?,
+            Shape::List => first = self.list(object, inside, way, node)?,
+            Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => {}
+        }
+        let span = Span {
+            start,
+            end: self.scanner.at(),
+        };
+        if self.projector.walks {
+            self.into.nodes.end(node, span, shape, first);
+        }
+        Ok((span, shape))
+    }
+
+    /// Goes through the elements of a list, lists in it opened.
+    fn list(
+        &mut self,
+        object: Option<usize>,
+        around: &Inside<'p>,
+        way: u64,
+        node: NodeId,
+    ) -> Result<First, Stop> {
+        let inside = Inside {
+            in_list: true,
+            depth: around.depth + 1,
+            ..*around
+        };
+        if inside.depth > MAX_DEPTH {
             return Err(Stop::Broken);
         }
         self.scanner.expect(b'[')?;
+        let mut first = First::Missing;
         let mut more = !self.scanner.take(b']');
         while more {
-            match self.scanner.scalar()? {
-                Shape::Object => self.object(object, way, true, depth + 1)?,
-                Shape::List => self.list(object, way, depth + 1)?,
-                Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => {}
-            }
+            first = first.or(self.element(object, &inside, way, node)?);
             more = self.scanner.another(b']')?;
         }
-        Ok(())
+        Ok(first)
+    }
+
+    fn element(
+        &mut self,
+        object: Option<usize>,
+        inside: &Inside<'p>,
+        way: u64,
+        list: NodeId,
+    ) -> Result<First, Stop> {
+        self.scanner.peek();
+        let start = self.scanner.at();
+        match self.scanner.scalar()? {
+            Shape::Null => Ok(First::Missing),
+            Shape::Bool(_) | Shape::Number(_) | Shape::Text(_) => Ok(First::Value),
+            Shape::List => self.list(object, inside, way, list),
+            Shape::Object if self.projector.walks => {
+                let node = self.into.nodes.begin(list, None);
+                self.object(object, inside, way, node)?;
+                let value = Span {
+                    start,
+                    end: self.scanner.at(),
+                };
+                let nodes = &mut self.into.nodes;
+                nodes.end(node, value, Shape::Object, First::Missing);
+                Ok(First::Object)
+            }
+            Shape::Object => {
+                self.object(object, inside, way, list)?;
+                Ok(First::Object)
+            }
+        }
     }
 
     /// Stores the values of a member that has been gone over.
@@ -250,11 +329,14 @@ impl<'p, 't> Pass<'p, 't> {
 
 impl Inside<'_> {
     fn find(&self, name: &str) -> Result<Option<Member>, Stop> {
+        let Some(object) = self.object else {
+            return Ok(None);
+        };
         // For an index dots at the end of a name do not count.
-        if name.ends_with('.') && self.object.find(name.trim_end_matches('.')).is_some() {
+        if name.ends_with('.') && object.find(name.trim_end_matches('.')).is_some() {
             return Err(Stop::Odd);
         }
-        Ok(self.object.find(name))
+        Ok(object.find(name))
     }
 }
 

@@ -36,6 +36,12 @@ fn agrees(json: &str) {
     let mut fields: Vec<FieldPath> = FIELDS.iter().map(|path| FieldPath::new(*path)).collect();
     fields.push(FieldPath::member("a.b"));
     let projector = Projector::new(fields, &names);
+    agrees_on(json, &projector);
+    agrees_on(json, &projector.with_leaves());
+}
+
+#[track_caller]
+fn agrees_on(json: &str, projector: &Projector) {
     // What the events before left behind must not show.
     let mut used = Projection::default();
     for before in [
@@ -47,12 +53,12 @@ fn agrees(json: &str) {
     match parse_document(json.as_bytes()) {
         Ok(document) => {
             let mut plain = Projection::default();
-            let expected = shown(
-                &projector,
-                projector.project_document(&document, &mut plain),
-            );
+            let expected = shown(projector, projector.project_document(&document, &mut plain));
             let found = projector.project(json.as_bytes(), &mut used).unwrap();
-            assert_eq!(shown(&projector, found), expected, "{json}");
+            assert_eq!(shown(projector, found), expected, "{json}");
+            if let Some(leaves) = found.leaves() {
+                leaves_agree(leaves, &document);
+            }
             for (slot, path) in projector.fields().iter().enumerate() {
                 let expected = path.get_some(&document).cloned().unwrap_or_default();
                 assert_eq!(found.field(slot).to_value(), expected, "{path} in {json}");
@@ -64,6 +70,70 @@ fn agrees(json: &str) {
             "{json}"
         ),
     }
+}
+
+/// The leaves as the parsed document has them.
+fn add_leaves(object: &Document, before: &str, into: &mut Vec<String>) {
+    for (name, value) in object {
+        let name = match before {
+            "" => name.clone(),
+            before => format!("{before}.{name}"),
+        };
+        let mut items = Vec::new();
+        flatten(value, &mut |item| {
+            items.push(item);
+            Visit::Continue
+        });
+        match items.iter().find(|item| !item.is_null()) {
+            None => {}
+            Some(Value::Object(_)) => {
+                for inner in items.iter().filter_map(|item| item.as_object()) {
+                    add_leaves(inner, &name, into);
+                }
+            }
+            Some(_) => into.push(format!("{name}={value}")),
+        }
+    }
+}
+
+#[track_caller]
+fn leaves_agree(leaves: Leaves<'_>, document: &Document) {
+    let mut expected = Vec::new();
+    add_leaves(document, "", &mut expected);
+    let shown = |leaf: Leaf<'_>| {
+        let mut name = String::new();
+        leaf.write_name(&mut name);
+        format!("{name}={}", leaf.value())
+    };
+    let kept = leaves.all().filter(|leaf| !leaf.is_replaced());
+    let mut found: Vec<String> = kept.map(shown).collect();
+    expected.sort();
+    found.sort();
+    assert_eq!(found, expected, "{}", leaves.text());
+    let mut by_place: Vec<usize> = (0..leaves.text().len())
+        .filter_map(|place| leaves.at(place).map(Leaf::number))
+        .collect();
+    by_place.dedup();
+    let all: Vec<usize> = leaves.all().map(Leaf::number).collect();
+    assert_eq!(by_place, all, "{}", leaves.text());
+}
+
+#[test]
+fn leaves_are_found_by_what_is_in_them() {
+    let projector = Projector::new(Vec::new(), &[]).with_leaves();
+    let mut projection = Projection::default();
+    let json = r#" {"a": {"b": ["x", {"c": "y"}]}, "d": [null, {"e": "z"}, "v"]}"#;
+    let projected = projector.project(json.as_bytes(), &mut projection).unwrap();
+    let leaves = projected.leaves().unwrap();
+    let shown = ["a", "x", "y", "z", "v"].map(|part| {
+        let leaf = leaves.at(leaves.text().find(&format!("\"{part}\""))?)?;
+        let mut name = String::new();
+        leaf.write_name(&mut name);
+        Some((name, leaf.value().to_string()))
+    });
+    let list = Some(("a.b".to_owned(), r#"["x",{"c":"y"}]"#.to_owned()));
+    let element = Some(("d.e".to_owned(), r#""z""#.to_owned()));
+    assert_eq!(shown, [None, list.clone(), list, element, None]);
 }
 
 #[test]

@@ -67,13 +67,8 @@ impl Compiler {
         let condition = match plan {
             Plan::All => Condition::Always,
             Plan::None(_) => Condition::Never,
-            plan if !is_projectable(plan) => {
-                self.probes.push(Probe::Document {
-                    plan: plan.clone(),
-                    number: 0,
-                });
-                Condition::Document(self.probes.len() - 1)
-            }
+            Plan::ByEvent(by_event) => return self.by_event(by_event),
+            plan if !is_projectable(plan) => self.on_document(plan),
             Plan::Every(of) => self.every(of, current),
             Plan::AtLeast { count: 1, of } if current.is_none() && of.len() >= LONG => {
                 self.one_of(&of.iter().collect::<Vec<_>>())
@@ -90,7 +85,6 @@ impl Compiler {
             }
             Plan::Not(inner) => Condition::Not(self.condition(inner, current)),
             Plan::Leaf(leaf) => self.leaf(leaf, current),
-            Plan::ByEvent(by_event) => return self.by_event(by_event),
             // Not projectable, see above.
             Plan::Nested { .. } | Plan::TermsSet(_) => Condition::Never,
         };
@@ -189,19 +183,48 @@ impl Compiler {
         }))
     }
 
+    fn on_document(&mut self, plan: &Plan) -> Condition {
+        self.probes.push(Probe::Document {
+            plan: plan.clone(),
+            number: 0,
+        });
+        Condition::Document(self.probes.len() - 1)
+    }
+
     fn by_event(&mut self, by_event: &Arc<ByEvent>) -> ConditionId {
-        let Names::One { path, parent } = &*by_event.names else {
-            // Not projectable.
-            return self.intern(Condition::Never);
-        };
         let hash = hash_of(by_event);
         let alike = self.by_event.get(&hash).into_iter().flatten();
-        let same = alike.clone().find(|(other, _)| other == by_event);
+        let is_named = matches!(*by_event.names, Names::One { .. });
+        let same = alike.clone().find(|(other, _)| {
+            // Which of many members are looked at depends on the names that the mapping has.
+            other == by_event && (is_named || other.mapping.is_same(&by_event.mapping))
+        });
         if let Some((_, id)) = same {
             return *id;
         }
+        let id = match &*by_event.names {
+            Names::One { path, parent } if is_typed_projectable(by_event) => {
+                self.on_named(path, parent.as_ref(), by_event)
+            }
+            _ => {
+                let condition = self.on_document(&Plan::ByEvent(Arc::clone(by_event)));
+                self.intern(condition)
+            }
+        };
+        let known = self.by_event.entry(hash).or_default();
+        known.push((Arc::clone(by_event), id));
+        id
+    }
+
+    /// On the member of a name, or on a sub-field of its parent.
+    fn on_named(
+        &mut self,
+        path: &Path,
+        parent: Option<&(Path, Arc<str>)>,
+        by_event: &ByEvent,
+    ) -> ConditionId {
         let itself = self.typed(path, by_event, &|variant| Some(&variant.main));
-        let below = parent.as_ref().map(|(parent, end)| {
+        let below = parent.map(|(parent, end)| {
             self.typed(parent, by_event, &|variant| {
                 let mut sub_fields = variant.sub_fields.iter();
                 sub_fields
@@ -209,15 +232,10 @@ impl Compiler {
                     .map(|(_, plan)| plan)
             })
         });
-        let id = match below {
+        match below {
             None => itself,
             Some(below) => self.intern(Condition::AtLeast(1, [itself, below].into())),
-        };
-        self.by_event
-            .entry(hash)
-            .or_default()
-            .push((Arc::clone(by_event), id));
-        id
+        }
     }
 
     fn typed<'p>(
@@ -266,15 +284,20 @@ fn is_projectable(plan: &Plan) -> bool {
         // A range of values is an object.
         Plan::Leaf(leaf) => !matches!(leaf.field.kind, Kind::Range(_)),
         Plan::ByEvent(by_event) => {
-            let variants = by_event.variants.iter();
-            let mut plans = variants.flat_map(|variant| {
-                let sub_fields = variant.sub_fields.iter().map(|(_, plan)| plan);
-                std::iter::once(&variant.main).chain(sub_fields)
-            });
-            matches!(*by_event.names, Names::One { .. }) && plans.all(is_all_projectable)
+            matches!(*by_event.names, Names::One { .. }) && is_typed_projectable(by_event)
         }
         Plan::Nested { .. } | Plan::TermsSet(_) => false,
     }
+}
+
+/// Whether its values decide what is asked of a member, whatever its type.
+fn is_typed_projectable(by_event: &ByEvent) -> bool {
+    let variants = by_event.variants.iter();
+    let mut plans = variants.flat_map(|variant| {
+        let sub_fields = variant.sub_fields.iter().map(|(_, plan)| plan);
+        std::iter::once(&variant.main).chain(sub_fields)
+    });
+    plans.all(is_all_projectable)
 }
 
 /// The same for a plan and everything in it.
