@@ -1,6 +1,7 @@
 //! Passing over JSON text: where a value ends, and whether it is valid, without building anything.
 
 use super::json::MAX_DEPTH;
+use wide::u8x16;
 
 /// A place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,9 +34,6 @@ pub(super) struct Scanner<'t> {
     text: &'t [u8],
     at: usize,
 }
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGHS: u64 = 0x8080_8080_8080_8080;
 
 impl<'t> Scanner<'t> {
     pub(super) fn new(text: &'t [u8], at: usize) -> Self {
@@ -113,19 +111,18 @@ impl<'t> Scanner<'t> {
 
     /// Moves to the next quote, backslash or control character.
     fn skip_plain(&mut self) {
-        while let Some(word) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) {
-            let word = u64::from_le_bytes(*word);
+        while let Some(bytes) = self.text.get(self.at..).and_then(<[u8]>::first_chunk) {
+            let bytes = u8x16::new(*bytes);
             // A quote becomes a blank, and a blank what comes after it: then a quote is next to the control characters.
-            let (quote, backslash) = (word ^ (ONES * 2), word ^ (ONES * u64::from(b'\\')));
-            // The lowest bit set is right; bits above it may come from a borrow.
-            let special = (quote.wrapping_sub(ONES * 0x21) & !quote)
-                | (backslash.wrapping_sub(ONES) & !backslash);
-            let special = special & HIGHS;
+            let turned = bytes ^ u8x16::splat(2);
+            let special =
+                turned.min(u8x16::splat(b' ')).simd_eq(turned) | bytes.simd_eq(u8x16::splat(b'\\'));
+            let special = special.to_bitmask();
             if special != 0 {
-                self.at += special.trailing_zeros() as usize / 8;
+                self.at += special.trailing_zeros() as usize;
                 return;
             }
-            self.at += 8;
+            self.at += 16;
         }
         while let Some(byte) = self.text.get(self.at)
             && !matches!(byte, b'"' | b'\\' | 0..0x20)
