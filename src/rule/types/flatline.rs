@@ -294,14 +294,24 @@ impl State {
         self.events += cell.window.len();
         // The key as this event has it: `1`, `1.0` and `true` are one.
         let matched = cell.check(settings, entry.key, entry.event, &self.documents);
-        let forget = settings.forget_keys && matched.is_some();
-        out.extend(matched);
         let due = cell.due(settings);
-        if forget {
+        self.found(slot, matched, due, out);
+    }
+
+    /// A key was looked at: it is forgotten over its match, or looked at again when it is due.
+    fn found(
+        &mut self,
+        slot: Slot,
+        matched: Option<Match>,
+        due: Option<EventTime>,
+        out: &mut Vec<Match>,
+    ) {
+        if self.settings.forget_keys && matched.is_some() {
             self.forget(slot);
         } else {
             self.due.set(slot, due);
         }
+        out.extend(matched);
     }
 
     fn forget(&mut self, slot: Slot) {
@@ -325,14 +335,8 @@ impl State {
         cell.catch_up(ticks, settings.timeframe, &mut self.documents);
         self.events += cell.window.len();
         let matched = cell.check(settings, key, None, &self.documents);
-        let forget = settings.forget_keys && matched.is_some();
-        out.extend(matched);
         let due = cell.due(settings);
-        if forget {
-            self.forget(slot);
-        } else {
-            self.due.set(slot, due);
-        }
+        self.found(slot, matched, due, out);
     }
 
     /// Lets go of events that ticks have covered with placeholders, looking at a few cells.

@@ -69,8 +69,7 @@ impl Aggregation {
                     let id = groups.next()?;
                     part.act(cost::LOOK);
                     let is_left = left.as_mut().is_none_or(|left| left.remove(&id).is_some());
-                    let group = self.evaluate(id, tick.now);
-                    group.filter(|_| is_left)
+                    is_left.then(|| self.evaluate(id, tick.now)).flatten()
                 }
                 Stage::Cutting(cutting) => {
                     if cutting.read(self, part) {

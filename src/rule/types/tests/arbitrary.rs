@@ -21,6 +21,23 @@ pub(crate) fn cases(few: u32) -> ProptestConfig {
     }
 }
 
+/// A test for each of these types: rules with any options for which `agrees` holds, whatever the `steps`.
+macro_rules! of_types {
+    ($($test:ident: $type:literal,)*) => {
+        proptest! {
+            #![proptest_config(arbitrary::cases(64))]
+            $(
+                #[test]
+                fn $test(rule in arbitrary::rule_of($type), steps in steps()) {
+                    agrees(rule.options(), &steps)?;
+                }
+            )*
+        }
+    };
+}
+
+pub(super) use of_types;
+
 /// Options of a rule that belong together.
 type Part = BoxedStrategy<Vec<(&'static str, Value)>>;
 

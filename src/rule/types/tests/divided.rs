@@ -140,8 +140,8 @@ impl Three {
     }
 }
 
-fn agrees(options: &str, steps: &[Step]) -> Result<(), TestCaseError> {
-    let mut three = Three::new(options);
+fn agrees(options: Document, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut three = Three::new(&Value::Object(options).to_string());
     for step in steps {
         match step {
             Step::Event(sent) => three.event(sent, &mut Vec::new())?,
@@ -160,21 +160,7 @@ fn agrees(options: &str, steps: &[Step]) -> Result<(), TestCaseError> {
     three.tick(2, &[])
 }
 
-macro_rules! divided {
-    ($($test:ident: $type:literal,)*) => {
-        proptest! {
-            #![proptest_config(arbitrary::cases(64))]
-            $(
-                #[test]
-                fn $test(rule in arbitrary::rule_of($type), steps in steps()) {
-                    agrees(&Value::Object(rule.options()).to_string(), &steps)?;
-                }
-            )*
-        }
-    };
-}
-
-divided! {
+arbitrary::of_types! {
     cardinality: "cardinality",
     flatline: "flatline",
     frequency: "frequency",

@@ -229,21 +229,7 @@ fn time_text(micros: i64) -> String {
     crate::event::WallTime(micros).to_text()
 }
 
-macro_rules! simulations {
-    ($($test:ident: $type:literal,)*) => {
-        proptest! {
-            #![proptest_config(arbitrary::cases(64))]
-            $(
-                #[test]
-                fn $test(rule in arbitrary::rule_of($type), steps in steps()) {
-                    agrees(rule.options(), &steps)?;
-                }
-            )*
-        }
-    };
-}
-
-simulations! {
+arbitrary::of_types! {
     any: "any",
     blacklist: "blacklist",
     cardinality: "cardinality",
