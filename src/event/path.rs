@@ -38,6 +38,16 @@ impl FieldPath {
         self.ends.len() == 1
     }
 
+    /// Whether a value in the member of the event itself with this name is found at this path: behind a value that is no object the rest of a path is
+    /// ignored.
+    pub fn is_within(&self, member: &str) -> bool {
+        match self.text.strip_prefix(member) {
+            Some("") => true,
+            Some(rest) => rest.starts_with('.') && !self.is_one_name(),
+            None => false,
+        }
+    }
+
     /// The path as it was written.
     pub fn as_str(&self) -> &str {
         &self.text

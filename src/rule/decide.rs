@@ -329,6 +329,9 @@ impl Decider {
                 inner: rule
                     .inner
                     .is_none_or(|filter| self.program.matches(filter, filtered, memory)),
+                index: filtered.index,
+                id: filtered.id,
+                bytes: filtered.bytes,
             });
             if verdict != Verdict::Nothing || rule.counts {
                 tally.decisions.push(Decision {

@@ -20,6 +20,9 @@ impl Rule {
         self.kind.sample(&Observed {
             fields: &fields,
             inner: inner.is_none_or(|filter| filter.matches(event)),
+            index: event.index,
+            id: event.id,
+            bytes: &[],
         })
     }
 

@@ -74,6 +74,14 @@ impl Key {
         }
     }
 
+    /// The key a value is that Python compares as it is: lists element by element and objects without order, where [`Key::of`] goes by their text.
+    pub(super) fn of_whole(value: &Value) -> Self {
+        match value {
+            Value::Array(_) | Value::Object(_) => Self::Text(python::repr(&plain(value)).into()),
+            scalar => Self::from(scalar),
+        }
+    }
+
     /// As a member of a match.
     pub fn to_value(&self) -> Value {
         match self {
@@ -119,6 +127,28 @@ impl From<&Value> for Key {
             Value::String(text) => Self::Text(text.as_str().into()),
             Value::Array(_) | Value::Object(_) => Self::Text(python::repr(value).into()),
         }
+    }
+}
+
+/// A value, written as all values that Python says are equal to it are.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::Bool(value) => Value::from(i64::from(*value)),
+        Value::Number(number) => match number_identity(number.as_str()) {
+            Identity::Int(value) => Value::from(value),
+            Identity::Big(text) => text.parse().map_or(Value::Null, Value::Number),
+            _ => value.clone(),
+        },
+        Value::Array(items) => items.iter().map(plain).collect(),
+        Value::Object(members) => {
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| *name);
+            let members = members.into_iter();
+            members
+                .map(|(name, value)| (name.clone(), plain(value)))
+                .collect()
+        }
+        Value::Null | Value::String(_) => value.clone(),
     }
 }
 
@@ -213,6 +243,18 @@ mod tests {
         assert!(key(r#"["a", "b"]"#) == key(r#""['a', 'b']""#));
         assert!(key(r#"["b", "a"]"#) != key(r#"["a", "b"]"#));
         assert!(Key::of(Field::Missing) == key("null"));
+    }
+
+    #[test]
+    fn whole_values_are_equal_when_python_says_so() {
+        let whole = |json: &str| Key::of_whole(&serde_json::from_str(json).unwrap());
+        assert!(
+            whole("[1, [true]]") == whole("[1.0, [1]]")
+                && whole("[1e20]") == whole("[100000000000000000000]")
+        );
+        assert!(whole(r#"{"a": 1, "b": [0.50]}"#) == whole(r#"{"b": [5e-1], "a": true}"#));
+        assert!(whole("[1, 2]") != whole("[2, 1]") && whole(r#"["1"]"#) != whole("[1]"));
+        assert!(whole("1.0") == whole("1"));
     }
 
     #[test]

@@ -63,6 +63,12 @@ pub trait RuleType: Debug + Send + Sync {
     /// The fields [`RuleType::sample`] looks at, in its order.
     fn fields(&self) -> &[FieldPath];
 
+    /// Whether ElastAlert has the index look at the fields for this type, instead of looking at the events itself: what it adds to those
+    /// (`super::members`) is not there then.
+    fn asks_the_index(&self) -> bool {
+        false
+    }
+
     /// A second filter, which does not pick the events but tells [`RuleType::sample`] something about them.
     fn inner_filter(&self) -> Option<&Filter> {
         None
@@ -128,6 +134,12 @@ pub struct Observed<'a> {
     pub fields: &'a dyn Fields,
     /// Whether the event passes [`RuleType::inner_filter`]; true without one.
     pub inner: bool,
+    /// The index it goes to, if that is known.
+    pub index: Option<&'a str>,
+    /// Its id, if its sender told one.
+    pub id: Option<&'a str>,
+    /// The event as it came.
+    pub bytes: &'a [u8],
 }
 
 /// What [`RuleType::sample`] found.

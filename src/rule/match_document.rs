@@ -2,7 +2,7 @@
 
 use super::key::joined_text;
 use super::{Match, MatchBody, QueryKey, Rule};
-use crate::config::{Node, Packed};
+use crate::config::Node;
 use crate::event::json::parse_document;
 use crate::event::{Document, Field, RawEvent, Timestamp};
 use base64::Engine as _;
@@ -38,24 +38,29 @@ impl Rule {
 
     /// The event without what the type adds, its time still as it was written, except that a nested time is in Python's form.
     fn event_document(&self, event: &RawEvent) -> Document {
-        let whole: Document = parse_document(&event.bytes).unwrap_or_default();
-        let mut document = match &self.include {
-            Some(include) => Kept::new(self, include).reduce(&whole),
-            None => whole.clone(),
-        };
+        let mut whole: Document = parse_document(&event.bytes).unwrap_or_default();
+        let include = self.include.as_deref();
+        let mut reduced = include.map(|include| Kept::new(self, include).reduce(&whole));
         let meta = event.meta.as_deref().cloned().unwrap_or_default();
         let id = meta.id.unwrap_or_else(|| content_id(&event.bytes));
-        document.insert("_id".to_owned(), Value::from(id));
-        if let Some(index) = meta.index {
-            document.insert("_index".to_owned(), Value::from(index));
-        }
+        let mut added = vec![("_id".to_owned(), Value::from(id))];
+        added.extend(
+            meta.index
+                .map(|index| ("_index".to_owned(), Value::from(index))),
+        );
+        whole.extend(added.iter().cloned());
         let query_key = self.query_key.clone().filter(QueryKey::is_compound);
-        let aggregation_key = listed_aggregation_key(&self.options);
+        let aggregation_key = self.options.get("aggregation_key");
+        let aggregation_key = aggregation_key.as_ref().and_then(listed_key);
         for key in [query_key, aggregation_key].into_iter().flatten() {
-            let text = compound_text(&key, &whole);
-            document.insert(key.name, Value::from(text));
+            let text = Value::from(compound_text(&key, &whole));
+            whole.insert(key.name.clone(), text.clone());
+            added.push((key.name, text));
         }
-        document
+        if let Some(reduced) = &mut reduced {
+            reduced.extend(added);
+        }
+        reduced.unwrap_or(whole)
     }
 
     /// Writes the time anew: as `top_level` where the field is a member of the document itself; a nested one stays an instant in
@@ -78,7 +83,7 @@ impl Rule {
 }
 
 /// An event without an id gets one made of its content, so that the same event always has the same: twenty letters, as Elasticsearch's own ids have.
-fn content_id(bytes: &[u8]) -> String {
+pub(super) fn content_id(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
     let mut id = URL_SAFE_NO_PAD.encode(digest);
     id.truncate(20);
@@ -86,8 +91,7 @@ fn content_id(bytes: &[u8]) -> String {
 }
 
 /// `aggregation_key`, when it is a list: ElastAlert then joins it even if it is of one field.
-fn listed_aggregation_key(options: &Packed) -> Option<QueryKey> {
-    let key = options.get("aggregation_key")?;
+pub(super) fn listed_key(key: &Node) -> Option<QueryKey> {
     let fields: Vec<String> = key.as_seq()?.iter().map(Node::key_text).collect();
     QueryKey::new(&fields)
 }

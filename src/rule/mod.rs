@@ -14,6 +14,7 @@ mod key;
 mod kind;
 pub mod load;
 mod match_document;
+mod members;
 mod pace;
 mod part;
 mod saved;

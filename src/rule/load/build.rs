@@ -12,6 +12,8 @@ use crate::config::{
 };
 use crate::event::python;
 use crate::filter::{self, Filter, Mapping as FieldTypes};
+use crate::rule::match_document::listed_key;
+use crate::rule::members;
 use crate::rule::time_field::{self, TimeField};
 use crate::rule::types::RULE_TYPES;
 use crate::rule::{
@@ -291,6 +293,17 @@ impl Builder<'_> {
                 .help("add `query_key`, or remove `use_terms_query`"),
             );
         }
+        let timeframe = self.properties.duration("timeframe");
+        if self.properties.bool("scan_entire_timeframe") == Some(true)
+            && timeframe.is_none_or(|timeframe| timeframe.is_zero())
+        {
+            let span = self.span("scan_entire_timeframe");
+            let message = "`scan_entire_timeframe` needs a `timeframe`";
+            self.problems.push(
+                Problem::error("E0708", &span, message)
+                    .help("remove `scan_entire_timeframe`: it has no effect here"),
+            );
+        }
         let aggregation = self.aggregation();
         let hours = self.hours();
         let index = self.index();
@@ -308,7 +321,7 @@ impl Builder<'_> {
             span: self.place.clone(),
             query_key,
             time: time?,
-            timeframe: self.properties.duration("timeframe"),
+            timeframe,
             buffer_time: self
                 .properties
                 .duration("buffer_time")
@@ -320,6 +333,10 @@ impl Builder<'_> {
         };
         let kind = (entry.build)(&self.properties, &common);
         let kind = kind.map_err(|found| self.add_new(found)).ok()?;
+        let compound = common.query_key.as_ref().filter(|key| key.is_compound());
+        let listed = self.properties.get("aggregation_key").and_then(listed_key);
+        let joined: Vec<&QueryKey> = compound.into_iter().chain(&listed).collect();
+        let kind = members::show(kind, &joined);
         self.problems
             .extend((entry.advice)(&self.properties, &common));
         let realert = self.realert();

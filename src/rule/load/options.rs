@@ -47,7 +47,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         .texts()
         .doc("Who else is told by mail when the rule fails."),
     opt("owner").doc("Who looks after the rule."),
-    opt("category").kind(Kind::Any).doc("The rule's category."),
+    opt("category").doc("The rule's category."),
     opt("priority")
         .kind(Kind::AnyOf(&[Kind::Int, Kind::Str]))
         .default("2")

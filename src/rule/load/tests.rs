@@ -436,6 +436,13 @@ fn what_does_not_fit_together() {
         ],
     );
     check(
+        &with("scan_entire_timeframe: true"),
+        &[
+            "rules/r.yaml:5:1: note[N0606]: `scan_entire_timeframe` has no effect here: events come in by themselves, nothing is queried",
+            "rules/r.yaml:5:24: error[E0708]: `scan_entire_timeframe` needs a `timeframe` (remove `scan_entire_timeframe`: it has no effect here)",
+        ],
+    );
+    check(
         &with("timestamp_type: unx"),
         &[
             "rules/r.yaml:5:17: error[E0401]: unknown timestamp_type \"unx\" (use iso, unix, unix_ms, unix_us or custom)",

@@ -169,6 +169,9 @@ pub(super) fn joined(path: &[Key]) -> String {
     texts.join(",")
 }
 
+/// The units of which ElastAlert wants one in `bucket_interval`.
+const BUCKET_UNITS: [&str; 5] = ["seconds", "minutes", "hours", "days", "weeks"];
+
 fn buckets(
     properties: &Properties,
     common: &Common,
@@ -181,6 +184,15 @@ fn buckets(
     else {
         return Ok(None);
     };
+    let units = node.as_map();
+    if units.is_some_and(|units| units.0.is_empty()) {
+        return Ok(None);
+    }
+    let has = |unit: &&str| units.is_some_and(|units| units.get(unit).is_some());
+    if units.is_some() && !BUCKET_UNITS.iter().any(has) {
+        let message = "bucket_interval needs seconds, minutes, hours, days or weeks";
+        return Err(vec![Problem::error("E0432", &node.span, message)]);
+    }
     let interval = crate::config::duration(node).filter(|interval| !interval.is_zero());
     let Some(interval) = interval else {
         let message = "bucket_interval must be longer than nothing";

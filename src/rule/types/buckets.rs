@@ -19,6 +19,18 @@ pub(super) struct Span {
 }
 
 impl Plan {
+    /// The end of the window that ElastAlert asks for when it is `now`.
+    pub(super) fn asked_until(&self, now: EventTime) -> EventTime {
+        match self.buckets {
+            Some(buckets) if buckets.on_the_clock => {
+                let start = now.minus(self.window).0;
+                EventTime(start.saturating_sub(start.rem_euclid(buckets.interval)))
+                    .plus(self.window)
+            }
+            Some(_) | None => now,
+        }
+    }
+
     /// The events that are looked at when it is `now`.
     pub(super) fn span(&self, now: EventTime) -> Span {
         let start = now.minus(self.window).0;

@@ -74,6 +74,10 @@ impl RuleType for Flatline {
         self.0.source.fields()
     }
 
+    fn asks_the_index(&self) -> bool {
+        !self.0.source.has_events()
+    }
+
     fn sample(&self, event: &Observed<'_>) -> Verdict {
         self.0.source.sample(event)
     }

@@ -74,6 +74,10 @@ impl RuleType for Frequency {
         self.0.source.fields()
     }
 
+    fn asks_the_index(&self) -> bool {
+        !self.0.source.has_events()
+    }
+
     fn sample(&self, event: &Observed<'_>) -> Verdict {
         self.0.source.sample(event)
     }
@@ -298,8 +302,7 @@ impl Settings {
             let mut document = self.source.document(key, newest);
             if let Events::Whole(window) = events {
                 let related = window.iter().take(window.len().saturating_sub(1));
-                let related =
-                    related.map(|item| Value::Object(self.source.document(key, item.time)));
+                let related = related.map(|item| self.source.related(key, item.time));
                 document.insert("related_events".to_owned(), related.collect());
             }
             return Some(Match::synthetic(document));

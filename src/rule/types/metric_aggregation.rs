@@ -71,6 +71,10 @@ impl RuleType for MetricAggregation {
         &self.0.plan.fields
     }
 
+    fn asks_the_index(&self) -> bool {
+        true
+    }
+
     fn sample(&self, event: &Observed<'_>) -> Verdict {
         let plan = &self.0.plan;
         let metric = || event.fields.field(plan.depth()).to_value();
@@ -141,7 +145,11 @@ impl Evaluate for Settings {
     fn check(&self, group: &Evaluated, now: EventTime) -> Option<Match> {
         let is_compound = group.path.len() > 1;
         // ElastAlert loses a bucket's own time on its way through several fields.
-        let time = if is_compound { now } else { group.time };
+        let time = if is_compound {
+            self.plan.asked_until(now)
+        } else {
+            group.time
+        };
         let value = group
             .value
             .filter(|value| self.bounds.are_violated_by(*value))?;

@@ -231,7 +231,7 @@ impl Term {
         parts
             .iter()
             .all(python::is_truthy)
-            .then(|| parts.iter().map(Key::from).collect())
+            .then(|| parts.iter().map(Key::of_whole).collect())
     }
 
     /// The values an aggregation in Elasticsearch finds in an event: every combination of the lists' elements.

@@ -9,7 +9,7 @@ use super::evaluation::{self, Evaluate};
 use super::metric::{MetricKind, precise};
 use super::spike_windows::float;
 use super::{no_advice, source};
-use crate::config::{Kind, Node, Problem, Properties, opt};
+use crate::config::{Kind, Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, python};
 use crate::filter::Filter;
 use crate::rule::{Built, Common, Match, Observed, RuleState, RuleType, RuleTypeEntry, Verdict};
@@ -22,7 +22,7 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     doc: "Matches when the share of events that pass a second filter is outside its bounds.",
     options: &[
         opt("match_bucket_filter")
-            .kind(Kind::List(&Kind::Any))
+            .kind(Kind::AnyOf(&[Kind::List(&Kind::Any), Kind::Map]))
             .required()
             .doc("The second filter: all its clauses must hold."),
         opt("max_percentage").judges().number().doc("A percentage above this is a match."),
@@ -61,7 +61,11 @@ struct Settings {
 struct PercentageMatch(Arc<Settings>);
 
 fn build(properties: &Properties, common: &Common) -> Built {
-    let clauses = properties.get("match_bucket_filter").and_then(Node::as_seq);
+    // A single clause need not be a list for Elasticsearch.
+    let clauses = properties.get("match_bucket_filter").and_then(|node| {
+        let single = node.as_map().map(|_| std::slice::from_ref(node));
+        node.as_seq().or(single)
+    });
     let Some(clauses) = clauses else {
         let message = "percentage_match needs match_bucket_filter: a list of clauses, like filter";
         return Err(vec![Problem::error("E0435", &common.span, message)]);
@@ -85,6 +89,10 @@ impl RuleType for PercentageMatch {
 
     fn inner_filter(&self) -> Option<&Filter> {
         Some(&self.0.filter)
+    }
+
+    fn asks_the_index(&self) -> bool {
+        true
     }
 
     fn sample(&self, event: &Observed<'_>) -> Verdict {

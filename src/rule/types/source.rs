@@ -157,6 +157,14 @@ impl Source {
         document
     }
 
+    /// The same as one of `related_events`: what ElastAlert leaves an instant JSON prints in Python's form.
+    pub(super) fn related(&self, key: &Key, time: EventTime) -> Value {
+        let mut document = self.document(key, time);
+        let time = Value::from(timestamp(time).isoformat());
+        document.insert(self.time_name.clone(), time);
+        Value::Object(document)
+    }
+
     /// A document with nothing but a time.
     pub(super) fn time_document(&self, time: EventTime) -> Document {
         time_document(&self.time_name, time)
@@ -165,11 +173,15 @@ impl Source {
 
 /// A document with nothing but a time, as [`crate::rule::Rule::match_document`] writes times.
 pub(super) fn time_document(name: &str, time: EventTime) -> Document {
-    let time = Timestamp {
+    let time = Value::from(timestamp(time).to_text());
+    Document::from_iter([(name.to_owned(), time)])
+}
+
+fn timestamp(time: EventTime) -> Timestamp {
+    Timestamp {
         micros: time.0,
         offset_seconds: 0,
-    };
-    Document::from_iter([(name.to_owned(), Value::from(time.to_text()))])
+    }
 }
 
 /// The values of a field as aggregations in Elasticsearch see them: a list's elements, each once, without nulls and objects.

@@ -93,6 +93,10 @@ impl RuleType for SpikeRule {
         &self.0.fields
     }
 
+    fn asks_the_index(&self) -> bool {
+        !self.0.source.has_events()
+    }
+
     fn sample(&self, event: &Observed<'_>) -> Verdict {
         let mut verdict = self.0.source.sample(event);
         if self.0.field.is_some()

@@ -95,6 +95,10 @@ impl RuleType for SpikeAggregation {
         &self.0.plan.fields
     }
 
+    fn asks_the_index(&self) -> bool {
+        true
+    }
+
     fn sample(&self, event: &Observed<'_>) -> Verdict {
         let plan = &self.0.plan;
         let metric = || event.fields.field(plan.depth()).to_value();

@@ -21,7 +21,7 @@ use std::sync::Arc;
 const SECOND: i64 = 1_000_000;
 
 #[track_caller]
-fn build(options: &str) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
+pub(in crate::rule) fn build(options: &str) -> Result<Arc<dyn RuleType>, Vec<Problem>> {
     let file = Arc::new(SourceFile::new(Path::new("rule.yaml"), options));
     let node = yaml::parse(&file, None).0.unwrap();
     let properties = Properties::new(node.as_map().unwrap().clone());
@@ -113,6 +113,9 @@ impl Bench {
             paths: self.kind.fields(),
         };
         let verdict = self.kind.sample(&Observed {
+            index: None,
+            id: None,
+            bytes: &[],
             fields: &fields,
             inner,
         });
@@ -422,6 +425,10 @@ fn a_rule_that_cannot_work_is_refused_with_words_that_help() {
             "multiple of bucket_interval",
         ),
         (
+            "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: avg, max_threshold: 1, bucket_interval: {milliseconds: 500}}",
+            "seconds, minutes",
+        ),
+        (
             "{type: metric_aggregation, metric_agg_key: a, metric_agg_type: avg, max_threshold: 1, metric_format_string: '%d %d'}",
             "does not fit a number",
         ),
@@ -437,6 +444,77 @@ fn a_rule_that_cannot_work_is_refused_with_words_that_help() {
         let problems = build(options).map(|_| ()).unwrap_err();
         let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert!(text.join("\n").contains(expected), "{options}: {text:?}");
+    }
+}
+
+/// The matches of documents, one a second, in what the type adds.
+fn added(rule: &str, documents: &[Value]) -> Vec<Value> {
+    let mut bench = Bench::new(rule);
+    let matches = documents.iter().flat_map(|document| {
+        bench.now += SECOND;
+        bench.event(document.as_object().unwrap(), bench.now, true)
+    });
+    matches.map(|matched| matched.added.into()).collect()
+}
+
+#[test]
+fn related_counts_are_instants_in_pythons_form() {
+    let rule = "{type: frequency, num_events: 2, timeframe: {seconds: 10}, attach_related: true, use_count_query: true}";
+    let related = json!([{"@timestamp": "1970-01-01T00:00:01+00:00"}]);
+    let matched = json!({"@timestamp": "1970-01-01T00:00:02Z", "related_events": related});
+    assert_eq!(added(rule, &[json!({}), json!({})]), [matched]);
+}
+
+#[test]
+fn a_new_list_is_one_that_equals_none_before() {
+    let rule = "{type: new_term, fields: n}";
+    let documents = [
+        json!([1, 2]),
+        json!([true, 2.0]),
+        json!([2, 1]),
+        json!(["1", 2]),
+    ];
+    let documents = documents.map(|n| json!({"n": n}));
+    assert_eq!(added(rule, &documents).len(), 3);
+}
+
+#[test]
+fn an_empty_bucket_interval_is_none() {
+    let rule = "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: max, max_threshold: 1, bucket_interval: {}}";
+    assert_eq!(added(rule, &[json!({"n": 2})]).len(), 1);
+}
+
+#[test]
+fn a_single_clause_need_not_be_a_list() {
+    let rule = "{type: percentage_match, max_percentage: 5, match_bucket_filter: {term: {n: 1}}}";
+    assert_eq!(added(rule, &[json!({"n": 1})]).len(), 1);
+}
+
+#[test]
+fn pieces_of_groups_of_several_fields_have_the_time_of_the_window() {
+    let rule = "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: sum, max_threshold: 2, buffer_time: {seconds: 20}, bucket_interval: {seconds: 5}, QUERY_KEY}";
+    for (query_key, expected) in [
+        ("query_key: [user, n]", "1970-01-01T00:00:28Z"),
+        (
+            "query_key: [user, n], sync_bucket_interval: true",
+            "1970-01-01T00:00:25Z",
+        ),
+        (
+            "query_key: user, sync_bucket_interval: true",
+            "1970-01-01T00:00:20Z",
+        ),
+    ] {
+        let mut bench = Bench::new(&rule.replace("QUERY_KEY", query_key));
+        bench.now = 22 * SECOND;
+        let document = json!({"user": "a", "n": 3});
+        bench.event(document.as_object().unwrap(), bench.now, true);
+        bench.now = 28 * SECOND;
+        let times: Vec<Value> = bench
+            .tick()
+            .iter()
+            .map(|matched| matched.added["@timestamp"].clone())
+            .collect();
+        assert_eq!(times, [expected], "{query_key}");
     }
 }
 

@@ -299,11 +299,17 @@ impl Windows {
             self.reference_total.add(amount);
             self.reference.insert(gone.time, amount);
             self.reference_newest = self.reference_newest.max(gone.time);
+            // One by one, as ElastAlert does: what the running sum rounds away depends on the order.
+            self.shorten_reference(timeframe);
         }
         let placeholder = ticks.latest_until(self.newest.minus(timeframe), self.born);
         if let Some(placeholder) = placeholder.filter(|time| *time > self.emptied) {
             self.reference_newest = self.reference_newest.max(placeholder);
         }
+        self.shorten_reference(timeframe);
+    }
+
+    fn shorten_reference(&mut self, timeframe: Duration) {
         while let Some(gone) = self.reference.pop_older(self.reference_newest, timeframe) {
             self.reference_total.remove(gone.what);
         }

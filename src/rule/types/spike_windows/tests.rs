@@ -67,3 +67,21 @@ proptest! {
         });
     }
 }
+
+/// What a running sum rounds away is seen where it is compared with a bound that it should just reach.
+#[test]
+fn sums_are_rounded_in_the_order_in_which_samples_move_on() {
+    let (ticks, mut documents) = (Ticks::default(), Documents::default());
+    let mut windows = Windows::new(&ticks);
+    // The second and third move on together: the second makes the first leave before the third comes.
+    for (time, amount) in [(0, 0.1), (14, 0.1), (23, 0.1), (40, 1.0)] {
+        let item = Current {
+            amount: Amount::new(amount),
+            event: documents.keep(None),
+        };
+        windows.insert(EventTime(time), item, &ticks, TIMEFRAME, &mut documents);
+    }
+    let (_, reference) = windows.values(Measure::Sum);
+    assert_eq!(reference, Some(0.1 + 0.1 - 0.1 + 0.1));
+    assert_ne!(reference, Some(0.1 + 0.1 + 0.1 - 0.1));
+}

@@ -158,11 +158,18 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 fn time_text(time: i64) -> Value {
-    let time = Timestamp {
+    Value::from(timestamp(time).to_text())
+}
+
+fn instant_text(time: i64) -> Value {
+    Value::from(timestamp(time).isoformat())
+}
+
+fn timestamp(time: i64) -> Timestamp {
+    Timestamp {
         micros: EventTime(time).0,
         offset_seconds: 0,
-    };
-    Value::from(time.to_text())
+    }
 }
 
 fn document<const N: usize>(members: [(&str, Value); N]) -> Document {

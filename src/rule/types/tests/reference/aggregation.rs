@@ -279,10 +279,16 @@ impl Reference for Violation {
             let rule = &self.events.rule;
             let is_metric = rule.text("type") == "metric_aggregation";
             let is_compound = is_metric && rule.query_key().len() > 1;
+            let early = if rule.flag("sync_bucket_interval") {
+                (now - self.events.window()).rem_euclid(interval)
+            } else {
+                0
+            };
+            let asked = now - early;
             let buckets = self.events.buckets(now, interval).into_iter();
             return buckets
                 .filter_map(|(start, group, members)| {
-                    let time = if is_compound { now } else { start };
+                    let time = if is_compound { asked } else { start };
                     self.judge(time, &group, &members)
                 })
                 .collect();

@@ -1,6 +1,6 @@
 //! frequency, flatline and spike.
 
-use super::{Found, Options, Reference, Seen, document, elements, same, time_text};
+use super::{Found, Options, Reference, Seen, document, elements, instant_text, same, time_text};
 use crate::event::Document;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
@@ -115,7 +115,12 @@ impl Reference for Frequency {
             let mut items = self.windows.remove(&key).unwrap().0;
             let mut found = items.pop().unwrap().found(Document::new());
             if self.rule.flag("attach_related") && found.event.is_none() {
-                let bare = items.iter().map(|item| Value::from(item.bare.clone()));
+                // ElastAlert leaves these times instants.
+                let bare = items.iter().map(|item| {
+                    let mut bare = item.bare.clone();
+                    bare.insert("@timestamp".to_owned(), instant_text(item.time));
+                    Value::from(bare)
+                });
                 let related = bare.collect::<Vec<_>>().into();
                 found.added.insert("related_events".to_owned(), related);
             } else if self.rule.flag("attach_related") {
