@@ -35,6 +35,14 @@ pub(super) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("round", conversions::round);
     environment.add_filter("abs", conversions::abs);
     environment.add_filter("attr", attr);
+    environment.add_test("lower", |value: &Value| {
+        let text = text(value);
+        text.chars().any(char::is_lowercase) && !text.chars().any(char::is_uppercase)
+    });
+    environment.add_test("upper", |value: &Value| {
+        let text = text(value);
+        text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase)
+    });
     environment.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
     environment.add_test("iterable", |value: &Value| {
         !value.is_none() && value.try_iter().is_ok()

@@ -15,6 +15,16 @@ fn properties() -> Properties {
         span: span.clone(),
     };
     mapping.set(Node::text("timeframe", &span), timeframe);
+    let none = Node {
+        data: Data::Int(0),
+        span: span.clone(),
+    };
+    let minutes = Mapping(vec![(Node::text("minutes", &span), none)]);
+    let aggregation = Node {
+        data: Data::Map(minutes),
+        span: span.clone(),
+    };
+    mapping.set(Node::text("aggregation", &span), aggregation);
     Properties::new(mapping)
 }
 
@@ -51,6 +61,23 @@ fn names() {
         "a rule 1 []",
     );
     assert!(run("{{ nothing.at }}").is_err());
+}
+
+#[test]
+fn groups_are_tuples_and_no_time_is_false() {
+    check(
+        "{{ [{'n': 'x', 'v': 1}, {'n': 'x', 'v': 2}]|groupby('n') }}{{ [[1]] }}",
+        "[('x', [{'n': 'x', 'v': 1}, {'n': 'x', 'v': 2}])][[1]]",
+    );
+    check("{{ not timeframe }} {{ not aggregation }}", "False True");
+}
+
+#[test]
+fn any_value_is_lower_or_upper_as_its_text_is() {
+    check(
+        "{{ ['x'] is lower }} {{ ok is lower }} {{ 5 is lower }} {{ 'Ü1' is upper }} {{ ['X'] is upper }} {{ '' is upper }}",
+        "True False False True True False",
+    );
 }
 
 #[test]

@@ -57,6 +57,10 @@ impl Object for TimeDelta {
         minijinja::value::ObjectRepr::Plain
     }
 
+    fn is_true(self: &Arc<Self>) -> bool {
+        !self.0.is_zero()
+    }
+
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let seconds = self.0.as_secs();
         match key.as_str()? {
@@ -122,7 +126,8 @@ fn write_repr(value: &Value, out: &mut String) {
         },
         // An iterable is a slice of a list.
         ValueKind::Seq | ValueKind::Iterable => {
-            let (open, close) = if value.is_tuple() {
+            let is_tuple = value.is_tuple() || is_group(value);
+            let (open, close) = if is_tuple {
                 ("(", if value.len() == Some(1) { ",)" } else { ")" })
             } else {
                 ("[", "]")
@@ -150,6 +155,12 @@ fn write_repr(value: &Value, out: &mut String) {
         }
         _ => out.push_str(&value.to_string()),
     }
+}
+
+/// Whether a list is one of what `groupby` gives.
+fn is_group(value: &Value) -> bool {
+    let named = |name| value.get_attr(name).is_ok_and(|part| !part.is_undefined());
+    value.kind() == ValueKind::Seq && named("list")
 }
 
 /// The members of a map, in order.
