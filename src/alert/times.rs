@@ -46,7 +46,28 @@ impl Times {
             return python::str(timestamp);
         };
         time.micros = time.event_time().minus(back).0;
-        strftime(time, self.local.then_some(&self.zone), &self.format)
+        if self.local {
+            strftime(time, Some(&self.zone), None, &self.format)
+        } else {
+            strftime(time, None, Some(self.epoch(time)), &self.format)
+        }
+    }
+
+    /// `%s` of a time that is not local: C takes what a clock at its own offset shows for the local standard time.
+    fn epoch(&self, time: Timestamp) -> i64 {
+        let civil = time.civil();
+        let Ok(instant) = self.zone.to_timestamp(civil) else {
+            return time.micros.div_euclid(1_000_000);
+        };
+        let info = self.zone.to_offset_info(instant);
+        let standard = self.zone.preceding(instant).find(|was| !was.dst().is_dst());
+        let offset = match standard {
+            Some(standard) if info.dst().is_dst() => standard.offset(),
+            _ => info.offset(),
+        };
+        offset
+            .to_timestamp(civil)
+            .map_or_else(|_| instant.as_second(), |instant| instant.as_second())
     }
 
     /// Reads a time, also as [`Times::local`] left it: with the name that the process's zone has at that time.
@@ -67,40 +88,58 @@ impl Times {
     /// As `TimeEnhancement` prints it: always local, always in the default form. `None`: not a time.
     pub fn local(&self, timestamp: &Value) -> Option<String> {
         let time = parse_iso(timestamp.as_str()?)?;
-        Some(strftime(time, Some(&self.zone), DEFAULT_FORMAT))
+        Some(strftime(time, Some(&self.zone), None, DEFAULT_FORMAT))
     }
 }
 
-/// Prints a time in a zone, or on the clock of its own offset.
-fn strftime(time: Timestamp, zone: Option<&TimeZone>, format: &str) -> String {
+/// Prints a time in a zone, or on the clock of its own offset; `epoch` is what `%s` prints if that is not the time itself.
+fn strftime(time: Timestamp, zone: Option<&TimeZone>, epoch: Option<i64>, format: &str) -> String {
     let instant = jiff::Timestamp::from_microsecond(time.micros).unwrap_or_default();
     let own = || TimeZone::fixed(Offset::from_seconds(time.offset_seconds).unwrap_or(Offset::UTC));
     let zoned = instant.to_zoned_datetime(zone.cloned().unwrap_or_else(own));
     // For Python an offset has no name, for jiff it has.
     let nameless = zone.is_none() && time.offset_seconds != 0;
-    let format = pythonic(format, nameless);
+    let format = pythonic(format, nameless, epoch);
     let config = Config::new().custom(PosixCustom::new()).lenient(true);
     BrokenDownTime::from(&zoned)
         .to_string_with_config(&config, &format)
         .unwrap_or(format)
 }
 
-/// Rewrites the directives that mean something else to Python: `%f` has six digits, `%Z` may be empty.
-fn pythonic(format: &str, nameless: bool) -> String {
+/// Rewrites the directives that mean something else to Python and C: `%f` has six digits, `%Z` may be empty, `%q`, `%Q` and `%N` are none, and the C locale
+/// has no other form of what `E` and `O` ask for.
+fn pythonic(format: &str, nameless: bool, epoch: Option<i64>) -> String {
     let mut out = String::with_capacity(format.len());
-    let mut chars = format.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
+    let mut rest = format;
+    while let Some((text, directive)) = rest.split_once('%') {
+        out.push_str(text);
+        let is_modifier = |c: char| "_-0^#123456789".contains(c);
+        let spec = directive.trim_start_matches(is_modifier);
+        let flags = directive.strip_suffix(spec).unwrap_or_default();
+        let other_form = match spec.split_at_checked(1) {
+            Some(("E", letter)) if letter.starts_with(|c| "cCxXyY".contains(c)) => letter,
+            Some(("O", letter)) if letter.starts_with(|c| "deHImMSuUVwWyg".contains(c)) => letter,
+            _ => spec,
+        };
+        let mut letters = other_form.chars();
+        match letters.next() {
+            Some('f') if flags.is_empty() => out.push_str("%6f"),
+            Some('Z') if flags.is_empty() && nameless => {}
+            Some('s') if epoch.is_some() => out.extend(epoch.map(|epoch| epoch.to_string())),
+            Some(letter @ ('q' | 'Q' | 'N')) => {
+                out.push_str("%%");
+                out.push_str(flags);
+                out.push(letter);
+            }
+            letter => {
+                out.push('%');
+                out.push_str(flags);
+                out.extend(letter);
+            }
         }
-        match chars.next() {
-            Some('f') => out.push_str("%6f"),
-            Some('Z') if nameless => {}
-            Some(other) => out.extend(['%', other]),
-            None => out.push('%'),
-        }
+        rest = letters.as_str();
     }
+    out.push_str(rest);
     out
 }
 
@@ -158,6 +197,12 @@ mod tests {
             ("%a %A %b %B %p", "Mon Monday Mar March AM"),
             ("%c|%x|%X", "Mon Mar  2 00:01:02 2026|03/02/26|00:01:02"),
             ("%-d %e %f %% %z %K", "2  2 500000 % +0000 %K"),
+            (
+                "%Ey %Om %_OH %EH %% %q %Q %-N %",
+                "26 03  0 %EH % %q %Q %-N %",
+            ),
+            // Midnight, as if that were in Japan.
+            ("%s %%s", "1772377262 %s"),
         ] {
             assert_eq!(times(false, format).pretty(&time, Duration::ZERO), expected);
         }

@@ -85,12 +85,17 @@ impl Bounds {
 pub(super) struct NumberFormat(String);
 
 impl NumberFormat {
-    pub(super) fn load(properties: &Properties, name: &str) -> Result<Option<Self>, Vec<Problem>> {
+    /// Reads the option; it must fit numbers such as `number`.
+    pub(super) fn load(
+        properties: &Properties,
+        name: &str,
+        number: &Value,
+    ) -> Result<Option<Self>, Vec<Problem>> {
         let (Some(text), Some(node)) = (properties.text(name), properties.get(name)) else {
             return Ok(None);
         };
         let format = Self(text);
-        match format.render(&super::spike_windows::float(1.0)) {
+        match format.render(number) {
             Ok(_) => Ok(Some(format)),
             Err(error) => {
                 let message = format!("{name} does not fit a number: {error}");

@@ -60,7 +60,11 @@ fn build(properties: &Properties, common: &Common) -> Built {
     Ok(Arc::new(MetricAggregation(Arc::new(Settings {
         plan: Arc::new(plan),
         bounds: Bounds::load(properties, common, ["min_threshold", "max_threshold"])?,
-        format: NumberFormat::load(properties, "metric_format_string")?,
+        format: NumberFormat::load(
+            properties,
+            "metric_format_string",
+            &metric_value(metric.kind, 1.0),
+        )?,
         name: format!("metric_{}_{}", metric.key, metric.type_name),
         metric,
     }))))

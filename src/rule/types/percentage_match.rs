@@ -78,7 +78,7 @@ fn build(properties: &Properties, common: &Common) -> Built {
         filter,
         bounds: Bounds::load(properties, common, ["min_percentage", "max_percentage"])?,
         min_denominator: properties.int("min_denominator").unwrap_or(0),
-        format: NumberFormat::load(properties, "percentage_format_string")?,
+        format: NumberFormat::load(properties, "percentage_format_string", &float(1.0))?,
     }))))
 }
 

@@ -479,6 +479,14 @@ fn a_new_list_is_one_that_equals_none_before() {
 }
 
 #[test]
+fn a_format_is_held_against_what_the_metric_gives() {
+    let rule = "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: TYPE, max_threshold: 0, metric_format_string: '%x'}";
+    let counted = added(&rule.replace("TYPE", "cardinality"), &[json!({"n": 7})]);
+    assert_eq!(counted[0]["metric_agg_value_formatted"], "1");
+    assert!(build(&rule.replace("TYPE", "max")).is_err());
+}
+
+#[test]
 fn an_empty_bucket_interval_is_none() {
     let rule = "{type: metric_aggregation, metric_agg_key: n, metric_agg_type: max, max_threshold: 1, bucket_interval: {}}";
     assert_eq!(added(rule, &[json!({"n": 2})]).len(), 1);
