@@ -3,7 +3,7 @@
 use super::Process;
 use super::discover::{self, Discover, ShortLink};
 use super::enhancements::{self, Enhanced, EnhancementEntry};
-use super::text::printed;
+use super::text::{as_loaded, printed};
 use super::times::Times;
 use super::top_counts::{Counting, TopCounts};
 use crate::config::{OptionSpec, Problem, Properties, opt};
@@ -68,7 +68,7 @@ impl Preparation {
                     let node = properties
                         .get(&name)
                         .filter(|_| !properties.is_secret(&name));
-                    let value = match node.and_then(printed) {
+                    let value = match node.and_then(|node| printed(&as_loaded(&name, node))) {
                         Some(Argument::Value(value)) => value.into_owned(),
                         Some(duration) => Value::String(duration.str()),
                         None => Value::Null,

@@ -125,6 +125,36 @@ fn what_the_rule_works_out_can_be_printed() {
 }
 
 #[test]
+fn keys_of_several_fields_are_printed_joined() {
+    let keys = "query_key: [user, n]\naggregation_key: [host.name]\n";
+    for (text, expected) in [
+        (
+            "alert_text: '{0} {1}'\nalert_text_args: [query_key, aggregation_key]\nalert_text_type: alert_text_only\n",
+            "user,n host.name\n\n",
+        ),
+        (
+            "alert_text: '{{ query_key }} {{ aggregation_key }}'\nalert_text_type: alert_text_jinja\n",
+            "user,n host.name\n\n",
+        ),
+    ] {
+        let body = with_alert(&format!("{keys}{text}"), &[json!({})], |alert| {
+            alert.body(BodyStyle::default()).unwrap()
+        });
+        assert_eq!(body, expected);
+    }
+    let rule = rule(&format!(
+        "{keys}include_rule_params_in_matches: [query_key]\n"
+    ));
+    let preparation = Preparation::new(&rule.properties(), &process()).unwrap();
+    let mut matches = vec![document(json!({}))];
+    preparation.run(&rule, &mut matches, &Seen(Vec::new()));
+    assert_eq!(
+        matches,
+        [document(json!({"rule_param_query_key": "user,n"}))]
+    );
+}
+
+#[test]
 fn secrets_of_the_service_are_not_printed() {
     let secret = "es_password: s3cret\nkibana_password: s3cret\n";
     for text in [

@@ -287,7 +287,18 @@ fn as_shown<'a>(alert: &Alert<'_>, path: &ArgumentPath, value: Cow<'a, Value>) -
 pub(crate) fn property(rule: &Rule, name: &str) -> Option<Argument<'static>> {
     let options = &rule.options;
     let node = options.get(name).filter(|_| !options.is_secret(name))?;
-    printed(&node)
+    printed(&as_loaded(name, &node))
+}
+
+/// An option as ElastAlert has it once a rule is loaded: the names of fields in a key are joined.
+pub(super) fn as_loaded<'a>(name: &str, node: &'a Node) -> Cow<'a, Node> {
+    match (name, &node.data) {
+        ("query_key" | "aggregation_key" | "compare_key", Data::Seq(names)) => {
+            let names: Vec<String> = names.iter().map(Node::key_text).collect();
+            Cow::Owned(Node::text(&names.join(","), &node.span))
+        }
+        _ => Cow::Borrowed(node),
+    }
 }
 
 /// A value in the options as a text prints it; `None` when null.

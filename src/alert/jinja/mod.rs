@@ -77,7 +77,10 @@ impl Jinja {
                 .iter()
                 .map(|(key, node)| (key.key_text(), node))
                 .filter(|(key, _)| !properties.is_secret(key))
-                .map(|(key, node)| (key.into(), values::of_option(node)))
+                .map(|(key, node)| {
+                    let value = values::of_option(&super::text::as_loaded(&key, node));
+                    (key.into(), value)
+                })
                 .collect(),
         })
     }
