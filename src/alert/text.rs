@@ -295,7 +295,7 @@ pub(super) fn as_loaded<'a>(name: &str, node: &'a Node) -> Cow<'a, Node> {
     match (name, &node.data) {
         ("query_key" | "aggregation_key" | "compare_key", Data::Seq(names)) => {
             let names: Vec<String> = names.iter().map(Node::key_text).collect();
-            Cow::Owned(Node::text(&names.join(","), &node.span))
+            Cow::Owned(Node::text(names.join(","), &node.span))
         }
         _ => Cow::Borrowed(node),
     }
