@@ -46,11 +46,6 @@ impl Engine {
         let Some(mut document) = guarded(|| rule.match_document(matched))? else {
             return Ok(());
         };
-        if document.contains_key("_id")
-            && let Some(index) = rule.index.only()
-        {
-            document.entry("_index").or_insert_with(|| index.into());
-        }
         let key = silence_key(rule, &document);
         if self.silences.is_silenced(&key, now) {
             self.held_back(entry, position, key, out);

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 impl Rule {
-    /// A match as ElastAlert's alerts see it: the event reduced to `include`, `_id`, `_index` where the sender told it, compound keys,
+    /// A match as ElastAlert's alerts see it: the event reduced to `include`, `_id`, `_index` where it is known, compound keys,
     /// the time field written anew, and what the rule type adds. `None` for [`MatchBody::Forgotten`].
     pub fn match_document(&self, matched: &Match) -> Option<Document> {
         let mut document = match &matched.body {
@@ -43,11 +43,10 @@ impl Rule {
         let mut reduced = include.map(|include| Kept::new(self, include).reduce(&whole));
         let meta = event.meta.as_deref().cloned().unwrap_or_default();
         let id = meta.id.unwrap_or_else(|| content_id(&event.bytes));
+        let only = || self.index.only().filter(|_| !whole.contains_key("_index"));
+        let index = meta.index.as_deref().or_else(only);
         let mut added = vec![("_id".to_owned(), Value::from(id))];
-        added.extend(
-            meta.index
-                .map(|index| ("_index".to_owned(), Value::from(index))),
-        );
+        added.extend(index.map(|index| ("_index".to_owned(), Value::from(index))));
         whole.extend(added.iter().cloned());
         let query_key = self.query_key.clone().filter(QueryKey::is_compound);
         let aggregation_key = self.options.get("aggregation_key");

@@ -18,6 +18,8 @@ struct WithMembers {
     fields: Vec<FieldPath>,
     /// By position in the type's fields.
     members: Vec<(usize, Member)>,
+    /// Where events go that do not say.
+    index: Option<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -25,12 +27,17 @@ enum Member {
     /// A field of the event itself.
     Field(usize),
     Id,
-    Index,
+    /// Where the event has a member of that name itself, for when nobody says.
+    Index(usize),
     Joined(Vec<Member>),
 }
 
-/// The type, shown these members where it asks for them. `keys` are those that ElastAlert joins.
-pub(super) fn show(kind: Arc<dyn RuleType>, keys: &[&QueryKey]) -> Arc<dyn RuleType> {
+/// The type, shown these members where it asks for them. `keys` are those that ElastAlert joins; `index` is where events go that do not say.
+pub(super) fn show(
+    kind: Arc<dyn RuleType>,
+    keys: &[&QueryKey],
+    index: Option<&str>,
+) -> Arc<dyn RuleType> {
     let keys = if kind.asks_the_index() { &[] } else { keys };
     let mut fields = kind.fields().to_vec();
     let mut members = Vec::new();
@@ -43,7 +50,7 @@ pub(super) fn show(kind: Arc<dyn RuleType>, keys: &[&QueryKey]) -> Arc<dyn RuleT
                     parts.map(|part| Member::of(part, &mut fields)).collect(),
                 ))
             }
-            None => Member::of_document(path),
+            None => Member::of_document(path, position),
         };
         members.extend(member.map(|member| (position, member)));
     }
@@ -54,16 +61,17 @@ pub(super) fn show(kind: Arc<dyn RuleType>, keys: &[&QueryKey]) -> Arc<dyn RuleT
         kind,
         fields,
         members,
+        index: index.map(Into::into),
     })
 }
 
 impl Member {
     /// What the sender or the input tells of a document.
-    fn of_document(path: &FieldPath) -> Option<Self> {
+    fn of_document(path: &FieldPath, position: usize) -> Option<Self> {
         if path.is_within("_id") {
             Some(Self::Id)
         } else if path.is_within("_index") {
-            Some(Self::Index)
+            Some(Self::Index(position))
         } else {
             None
         }
@@ -71,21 +79,27 @@ impl Member {
 
     /// A part of a joined key; adds the field it is, if it is one.
     fn of(path: &FieldPath, fields: &mut Vec<FieldPath>) -> Self {
-        Self::of_document(path).unwrap_or_else(|| {
-            fields.push(path.clone());
-            Self::Field(fields.len() - 1)
-        })
+        let position = fields.len();
+        fields.push(path.clone());
+        Self::of_document(path, position).unwrap_or(Self::Field(position))
     }
 
-    fn value(&self, event: &Observed<'_>) -> Value {
+    /// `only` is where events go that do not say.
+    fn value(&self, event: &Observed<'_>, only: Option<&str>) -> Value {
         match self {
             Self::Field(position) => event.fields.field(*position).to_value(),
             Self::Id => event
                 .id
                 .map_or_else(|| Value::from(content_id(event.bytes)), Value::from),
-            Self::Index => event.index.map_or(Value::Null, Value::from),
+            Self::Index(position) => {
+                let own = event.fields.field(*position).to_value();
+                match event.index.or(only.filter(|_| own.is_null())) {
+                    Some(index) => Value::from(index),
+                    None => own,
+                }
+            }
             Self::Joined(parts) => {
-                let parts: Vec<Value> = parts.iter().map(|part| part.value(event)).collect();
+                let parts: Vec<Value> = parts.iter().map(|part| part.value(event, only)).collect();
                 Value::from(joined_text(&parts))
             }
         }
@@ -119,7 +133,7 @@ impl RuleType for WithMembers {
         let fields = Shown {
             fields: event.fields,
             members: members
-                .map(|(position, member)| (*position, member.value(event)))
+                .map(|(position, member)| (*position, member.value(event, self.index.as_deref())))
                 .collect(),
         };
         self.kind.sample(&Observed {
@@ -177,7 +191,8 @@ mod tests {
         let names = |fields: &&[&str]| fields.iter().map(|name| (*name).to_owned()).collect();
         let keys: Vec<Vec<String>> = keys.iter().map(names).collect();
         let keys: Vec<QueryKey> = keys.iter().filter_map(|key| QueryKey::new(key)).collect();
-        let kind = show(build(rule).unwrap(), &keys.iter().collect::<Vec<_>>());
+        let keys: Vec<&QueryKey> = keys.iter().collect();
+        let kind = show(build(rule).unwrap(), &keys, Some("only"));
         let document = serde_json::from_str(event).unwrap();
         let fields = DocumentFields {
             document: &document,
@@ -215,6 +230,26 @@ mod tests {
     }
 
     #[test]
+    fn an_event_that_does_not_say_goes_to_the_only_index() {
+        let rule = "type: flatline\nthreshold: 1\ntimeframe: {minutes: 1}\nquery_key: _index";
+        let kind = show(build(rule).unwrap(), &[], Some("only"));
+        let verdict = kind.sample(&Observed {
+            fields: &DocumentFields {
+                document: &Document::new(),
+                paths: kind.fields(),
+            },
+            inner: true,
+            index: None,
+            id: None,
+            bytes: b"{}",
+        });
+        let Verdict::Sample(sample) = verdict else {
+            panic!("{verdict:?}");
+        };
+        assert_eq!(sample.key.to_value(), "only");
+    }
+
+    #[test]
     fn an_event_without_an_id_has_the_one_that_its_match_will_show() {
         let event = Observed {
             fields: &DocumentFields {
@@ -226,8 +261,8 @@ mod tests {
             id: None,
             bytes: b"{}",
         };
-        assert_eq!(Member::Id.value(&event), content_id(b"{}").as_str());
-        assert_eq!(Member::Index.value(&event), Value::Null);
+        assert_eq!(Member::Id.value(&event, None), content_id(b"{}").as_str());
+        assert_eq!(Member::Index(0).value(&event, None), Value::Null);
     }
 
     #[test]

@@ -336,7 +336,7 @@ impl Builder<'_> {
         let compound = common.query_key.as_ref().filter(|key| key.is_compound());
         let listed = self.properties.get("aggregation_key").and_then(listed_key);
         let joined: Vec<&QueryKey> = compound.into_iter().chain(&listed).collect();
-        let kind = members::show(kind, &joined);
+        let kind = members::show(kind, &joined, index.only());
         self.problems
             .extend((entry.advice)(&self.properties, &common));
         let realert = self.realert();
