@@ -3,7 +3,6 @@
 //! An alert becomes text in two steps. A rule's [`Preparation`] changes the matches (top counts, links, rule parameters, enhancements); it
 //! is done once per alert. [`Alert::subject`] and [`Alert::body`] then make words of them, for each alerter with its own [`Template`].
 
-mod alike;
 mod body;
 mod discover;
 pub mod enhancements;
@@ -11,6 +10,7 @@ mod jinja;
 mod lookup;
 mod preparation;
 mod resolve;
+mod shared;
 mod summary;
 mod template;
 mod text;
@@ -19,12 +19,12 @@ mod top_counts;
 mod trial;
 mod wrap;
 
-pub use alike::Alike;
 pub use discover::ShortLink;
 pub(crate) use jinja::Jinja;
 pub(crate) use lookup::ArgumentPath;
 pub use preparation::{Preparation, Prepared};
 pub use resolve::resolve;
+pub use shared::SharedTexts;
 pub use template::Template;
 pub(crate) use text::property;
 pub use times::Times;

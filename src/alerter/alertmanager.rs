@@ -74,7 +74,14 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
             .collect();
         let login = properties
             .text("alertmanager_basic_auth_login")
-            .zip(properties.text("alertmanager_basic_auth_password"));
+            .map(|user| {
+                (
+                    user,
+                    properties
+                        .text("alertmanager_basic_auth_password")
+                        .unwrap_or_default(),
+                )
+            });
         let route = Route::read(properties, "alertmanager", build);
         let mut warnings = Vec::new();
         let parts = Parts::read(properties, &mut warnings);

@@ -1,7 +1,7 @@
 //! From a rule's `alert` option to its alerters.
 
 use super::{ALERTERS, Alerter, AlerterEntry, Build, Secrets, find};
-use crate::alert::{Alert, Alike, Process, Template};
+use crate::alert::{Alert, Process, SharedTexts, Template};
 use crate::config::{Data, Mapping, Node, Problem, Properties, check, unknown};
 use crate::engine::AlerterFacts;
 use crate::event::Document;
@@ -62,7 +62,7 @@ pub fn exits(
     build: &Build,
     process: &Process,
 ) -> (Vec<Exit>, Vec<Problem>) {
-    exits_like(properties, build, process, &Alike::default())
+    exits_like(properties, build, process, &SharedTexts::default())
 }
 
 /// The same for one of many rules.
@@ -70,7 +70,7 @@ pub fn exits_like(
     properties: &Properties,
     build: &Build,
     process: &Process,
-    alike: &Alike,
+    texts: &SharedTexts,
 ) -> (Vec<Exit>, Vec<Problem>) {
     let mut exits = Vec::new();
     let mut problems = Vec::new();
@@ -95,7 +95,7 @@ pub fn exits_like(
             span: node.span.clone(),
             ..build.clone()
         };
-        let template = alike.template(properties, process);
+        let template = texts.template(properties, process);
         match ((entry.build)(properties, &build), template) {
             (Ok(built), Ok(template)) => {
                 problems.extend(built.warnings);

@@ -124,23 +124,26 @@ fn detail(node: &Node) -> Option<Detail> {
 #[derive(Debug)]
 struct Responders {
     names: Vec<String>,
-    /// Placeholders and their fields; `None`: names are taken as they are.
-    fields: Option<Vec<(String, FieldPath)>>,
+    /// Placeholders and their fields.
+    fields: Vec<(String, FieldPath)>,
     defaults: Vec<String>,
 }
 
 impl Responders {
-    fn read(properties: &Properties, option: &str, defaults: Vec<String>) -> Self {
+    /// Without the option itself defaults do not count.
+    fn read(properties: &Properties, option: &str, mut defaults: Vec<String>) -> Self {
+        if properties.get(option).is_none() {
+            defaults.clear();
+        }
         let fields = properties
             .get(&format!("{option}_args"))
             .and_then(Node::as_map);
+        let fields = fields.into_iter().flat_map(|map| map.iter());
         Self {
             names: properties.texts(option),
-            fields: fields.map(|map| {
-                map.iter()
-                    .map(|(name, path)| (name.key_text(), FieldPath::new(path.key_text())))
-                    .collect()
-            }),
+            fields: fields
+                .map(|(name, path)| (name.key_text(), FieldPath::new(path.key_text())))
+                .collect(),
             defaults,
         }
     }
@@ -148,10 +151,8 @@ impl Responders {
     /// The names with the match's values; those with a placeholder that has none are left out. If that leaves nobody, the defaults, or the
     /// names as they are.
     fn names(&self, first: &Document) -> Vec<String> {
-        let Some(fields) = &self.fields else {
-            return self.names.clone();
-        };
-        let values: Vec<(String, Argument<'_>)> = fields
+        let values: Vec<(String, Argument<'_>)> = self
+            .fields
             .iter()
             .filter_map(|(name, path)| {
                 let value = path.get(first).filter(|value| python::is_truthy(value))?;
@@ -283,5 +284,34 @@ impl Alerter for OpsGenie {
             self.transport.deliver(self.request(alert)?).await?;
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Mapping, Span};
+
+    #[track_caller]
+    fn check(options: &[(&str, &str)], expected: &[&str]) {
+        let node = |text: &str| Node::text(text, &Span::nowhere());
+        let options = options.iter();
+        let options = Mapping(
+            options
+                .map(|(name, value)| (node(name), node(value)))
+                .collect(),
+        );
+        let properties = Properties::new(options);
+        let defaults = properties.texts("default");
+        let names = Responders::read(&properties, "names", defaults).names(&Document::new());
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn defaults_stand_for_names_that_cannot_be_made() {
+        check(&[("names", "bob"), ("default", "x")], &["bob"]);
+        check(&[("names", "{user}"), ("default", "x")], &["x"]);
+        check(&[("names", "{user}")], &["{user}"]);
+        check(&[("default", "x")], &[]);
     }
 }

@@ -3,7 +3,7 @@
 use super::field_mapping::field_mappings;
 use super::notices::mail_of;
 use crate::alert::enhancements::Enhanced;
-use crate::alert::{Alert, Alike, Preparation, Process, TopCounts};
+use crate::alert::{Alert, Preparation, Process, SharedTexts, TopCounts};
 use crate::alerter::sending::Outlet;
 use crate::alerter::short_links::ShortLinks;
 use crate::alerter::{ALERTERS, Build, Exit, Transport, debug_exits, exits, exits_like};
@@ -206,8 +206,8 @@ impl Loader {
         &self,
         read: impl FnOnce(&load::Loader<'_>, load::Complete<'_, Completed>) -> load::Loaded<Completed>,
     ) -> load::Loaded<Completed> {
-        let alike = Alike::default();
-        let complete = |rule: &_, options: &_| self.complete(rule, options, &alike);
+        let texts = SharedTexts::default();
+        let complete = |rule: &_, options: &_| self.complete(rule, options, &texts);
         self.read(|loader| read(loader, &complete))
     }
 
@@ -238,9 +238,9 @@ impl Loader {
     }
 
     /// Gives a rule its alerters; a rule whose alerters cannot be made does not run.
-    fn complete(&self, rule: &Arc<Rule>, options: &Properties, alike: &Alike) -> Completed {
+    fn complete(&self, rule: &Arc<Rule>, options: &Properties, texts: &SharedTexts) -> Completed {
         let mut problems = Vec::new();
-        let exits = self.outlet(rule, options, alike, &mut problems);
+        let exits = self.outlet(rule, options, texts, &mut problems);
         let said = Said {
             template: self.template_file(options),
             mail: mail_of(options),
@@ -329,14 +329,14 @@ impl Loader {
         &self,
         rule: &Arc<Rule>,
         options: &Properties,
-        alike: &Alike,
+        texts: &SharedTexts,
         problems: &mut Vec<Problem>,
     ) -> Option<(Outlet, Arc<Preparation>)> {
         let build = self.build(options, &rule.file);
-        let (mut exits, found) = exits_like(options, &build, &self.process, alike);
+        let (mut exits, found) = exits_like(options, &build, &self.process, texts);
         let usable = !found.iter().any(Problem::is_error);
         problems.extend(found);
-        let preparation = alike
+        let preparation = texts
             .preparation(options, &self.process)
             .map_err(|found| problems.extend(found))
             .ok()?;

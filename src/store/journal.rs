@@ -13,6 +13,8 @@ const MAGIC: &[u8; 4] = b"TRPJ";
 /// was one record.
 const VERSION: u16 = 4;
 const HEADER: usize = 4 + 2 + 8;
+/// Memory for frames that is kept after a commit that needed less.
+const FRAME_KEPT: usize = 1 << 22;
 /// No group commit is larger; a longer length is damage.
 const LONGEST_FRAME: u32 = 1 << 30;
 
@@ -355,7 +357,7 @@ impl Journal {
             });
         }
         self.length += self.frame.len() as u64;
-        if self.frame.capacity() > 1 << 22 {
+        if self.frame.capacity() > FRAME_KEPT.max(4 * self.frame.len()) {
             self.frame = Vec::new();
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What the texts of many rules have alike, made once.
+//! What the texts of many rules share, made once.
 
 use super::{OPTIONS, Preparation, Process, Template};
 use crate::config::{Problem, Properties};
@@ -7,12 +7,12 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 /// The template, and the preparation, of rules that say nothing of their texts.
 #[derive(Debug, Default)]
-pub struct Alike {
+pub struct SharedTexts {
     template: OnceLock<Arc<Template>>,
     preparation: OnceLock<Arc<Preparation>>,
 }
 
-impl Alike {
+impl SharedTexts {
     /// [`Template::new`], or one that is like it.
     ///
     /// # Errors
@@ -98,8 +98,8 @@ mod tests {
             working_directory: "".into(),
             enhancements: &[],
         };
-        let alike = Alike::default();
-        let template = |own| alike.template(&properties(own, of_all), &process).unwrap();
+        let shared = SharedTexts::default();
+        let template = |own| shared.template(&properties(own, of_all), &process).unwrap();
         assert_eq!(Arc::ptr_eq(&template(one), &template(other)), same);
     }
 
