@@ -151,10 +151,6 @@ fn recover_engine(
     engine.number_writes_after(documents.applied()?);
     tracing::info!(path = %directory.display(), records = recovered.records, undelivered = engine.undelivered(), "store");
     let journal = Journal::begin(directory, &recovered)?;
-    if !recovered.damage.is_empty() {
-        // What was cut off must not be met again when a snapshot is made of the old journal.
-        write_snapshot(directory, journal.number(), &engine.snapshot().encode()?)?;
-    }
     Ok((engine, journal, recovered.is_new))
 }
 
