@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 4] = b"TRPJ";
 /// The format of this version. In the first one every hit had its own event, in the second all kept events were in it; up to the third a tick
-/// was one record.
-const VERSION: u16 = 4;
+/// was one record, up to the fourth no event waited for its rule.
+const VERSION: u16 = 5;
 const HEADER: usize = 4 + 2 + 8;
 /// No group commit is larger; a longer length is damage.
 const LONGEST_FRAME: u32 = 1 << 30;

@@ -105,6 +105,7 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         replace_dots: config.replace_dots_in_field_names,
         most_kept: config.store_limits.max_kept as u64,
         tick_part: Part::STEPS,
+        event_part: Part::EVENT_STEPS,
         instance,
     }
 }

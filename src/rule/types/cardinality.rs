@@ -237,7 +237,9 @@ impl State {
     /// Begins to drop what is too old by a time. With a minimum, every key is then looked at that could match.
     fn begin_cleaning(&mut self, now: EventTime) {
         self.saved.cleanings.add(now);
-        self.due.begin(now);
+        if self.settings.min.is_some() {
+            self.due.begin(now);
+        }
     }
 
     /// Goes on with a cleaning of that time.
@@ -268,15 +270,17 @@ impl State {
         self.due.set(slot, due);
     }
 
-    /// Whether an event may have all keys cleaned, as of its own time. Its key has been looked at by the tick under way.
-    fn may_clean(&mut self, hit: &Hit, slot: Option<Slot>) -> bool {
-        let clean = |cell: &mut Cell, settings: &Settings, cleanings: &Rounds| {
+    /// Remembers an event's value; whether its key looks like a match then.
+    fn see(&mut self, slot: Slot, hit: &Hit) -> bool {
+        let value = hit.sample.values.first().map(Key::from);
+        let is_suspicious = self.change(slot, |cell, settings, cleanings| {
+            cell.first.get_or_insert(hit.time);
+            let value = value?;
             cell.clean(cleanings, settings.timeframe);
-            (cell.size(), cell.is_suspicious(settings, hit.time))
-        };
-        let cleaned = slot.and_then(|slot| self.change(slot, clean));
-        let (size, is_suspicious) = cleaned.unwrap_or_default();
-        is_suspicious || self.settings.max.is_some_and(|max| size >= max)
+            cell.values.insert(value, hit.time, settings.exact);
+            Some(cell.is_suspicious(settings, hit.time))
+        });
+        is_suspicious.flatten() == Some(true)
     }
 
     /// Looks at a cell, and notes what has become of it.
@@ -311,24 +315,32 @@ impl Settings {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
+    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        self.add_in_parts(hit, now, &mut Part::whole(), out);
+    }
+
+    fn add_in_parts(
+        &mut self,
+        hit: &Hit,
+        _: EventTime,
+        part: &mut Part,
+        out: &mut Vec<Match>,
+    ) -> bool {
         let slot = self.saved.cells.find_or_add(&hit.sample.key, Cell::default);
-        let value = hit.sample.values.first().map(Key::from);
-        let is_suspicious = self.change(slot, |cell, settings, cleanings| {
-            cell.first.get_or_insert(hit.time);
-            let value = value?;
-            cell.clean(cleanings, settings.timeframe);
-            cell.values.insert(value, hit.time, settings.exact);
-            Some(cell.is_suspicious(settings, hit.time))
-        });
-        if is_suspicious.flatten() == Some(true) {
+        let is_cleaning = self.due.ticking().is_some();
+        if is_cleaning || self.see(slot, hit) {
             let offset = hit.sample.values.get(1).and_then(Value::as_i64);
             let now = Timestamp {
                 micros: hit.time.0,
                 offset_seconds: offset.and_then(|o| o.try_into().ok()).unwrap_or(0),
             };
-            self.begin_cleaning(now.event_time());
-            self.clean(now, &mut Part::whole(), out);
+            if !is_cleaning {
+                self.begin_cleaning(now.event_time());
+            }
+            self.clean(now, part, out);
+            if self.due.ticking().is_some() {
+                return false;
+            }
             let matches = self.change(slot, |cell, settings, cleanings| {
                 cell.clean(cleanings, settings.timeframe);
                 let is_match = cell.is_suspicious(settings, hit.time);
@@ -342,6 +354,7 @@ impl RuleState for State {
             }
         }
         self.sweep(PER_EVENT);
+        true
     }
 
     fn tick(&mut self, now: EventTime, part: &mut Part, _: &mut Vec<Match>) {
@@ -363,24 +376,9 @@ impl RuleState for State {
         self.due.ticking().is_none()
     }
 
-    fn settle(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
-        // Without a minimum no key waits for a tick.
-        let Some(now) = self.due.ticking().filter(|_| self.settings.min.is_some()) else {
-            return;
-        };
-        let now = Timestamp {
-            micros: now.0,
-            offset_seconds: 0,
-        };
-        let slot = self.saved.cells.find(&hit.sample.key);
-        if let Some(slot) = slot
-            && self.due.take(slot, self.saved.cells.age(slot))
-        {
-            self.look(slot, now, out);
-        }
-        if !hit.sample.values.is_empty() && self.may_clean(hit, slot) {
-            self.clean(now, &mut Part::whole(), out);
-        }
+    /// An event may have all keys cleaned, as a tick does. Without a minimum no key waits for either.
+    fn waits_for_ticks(&self) -> bool {
+        self.settings.min.is_some()
     }
 
     fn resume(&mut self, gap: &Gap) {
