@@ -2,7 +2,7 @@
 //! own wait behind it, and so do, for the end of a tick, those of rules that take none in before it. The rule is shown all of them in their order and
 //! as of the time at which each came, so that it comes to the same as if nothing had been divided.
 
-use super::{Cell, Engine, Outcome, ProgramRule, Record, StoredEvent};
+use super::{Engine, Outcome, ProgramRule, Record, StoredEvent};
 use crate::engine::held::HeldEvent;
 use crate::event::{EventTime, WallTime};
 use crate::rule::{Hit, Part, Room, Verdict};
@@ -14,12 +14,12 @@ const MATCH: u64 = 4;
 const RECORD: u64 = 8;
 /// A rule is gone on with for so many steps before its matches are looked at.
 const PIECE: u64 = 64;
-/// For each event that comes to wait so many steps are done at once, and as many again for each so many that wait already: a rule that takes events in more
-/// slowly than they come slows down who sends them.
-const FOR_ONE_MORE: usize = 8;
+/// For each event that comes to wait so many steps are done at once.
+const FOR_ONE_MORE: u64 = 16;
+/// With so many events waiting for a rule that has more than one over which there is much to do, senders wait for them: events are taken in more slowly than they come.
 const MANY: usize = 1_000;
-/// With more events than this waiting for a rule, what it has to do is done in one piece.
-const MOST: usize = 10_000;
+/// With so many they wait for the first one, too.
+const MOST: usize = 50_000;
 
 /// An event that waits for its rule.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Engine {
         }
         self.go_on_with_tick(u64::MAX, out);
         while !self.behind.is_empty() {
-            self.go_on_with_events(u64::MAX, out);
+            self.go_on_with_events(u64::MAX, 0, out);
         }
     }
 
@@ -137,51 +137,62 @@ impl Engine {
         if came == 0 {
             return;
         }
-        let cells = self.behind.iter().filter_map(|at| self.cells.get(*at));
-        let longest = cells.map(|cell| cell.waiting.len()).max().unwrap_or(0);
-        if longest > MOST {
+        if !self.is_ticking() {
+            let taken = came + came / 8 + 1;
+            self.go_on_with_events(came.saturating_mul(FOR_ONE_MORE), taken, out);
+        } else if self.cells.iter().any(|cell| cell.waiting.len() > MOST) {
             self.finish_work(out);
-        } else if !self.is_ticking() {
-            let steps = came * FOR_ONE_MORE * (1 + longest / MANY);
-            self.go_on_with_events(u64::try_from(steps).unwrap_or(u64::MAX), out);
         }
     }
 
-    /// Goes on for so many steps with events that wait, of one rule after the other.
-    pub(super) fn go_on_with_events(&mut self, steps: u64, out: &mut Outcome) {
-        let mut left = steps.max(1);
-        while left > 0
-            && let Some(position) = self.behind.pop_front()
-        {
-            left = left.saturating_sub(self.take_in(position, left, out));
-            let waits = |cell: &Cell| !cell.waiting.is_empty();
-            if self.cells.get(position).is_some_and(waits) {
+    /// Goes on with events that wait, of one rule after the other: for so many steps, and until so many are taken in, if there is not much to do for one.
+    pub(super) fn go_on_with_events(&mut self, steps: u64, events: u64, out: &mut Outcome) {
+        let (mut steps, mut events) = (steps, events);
+        for _ in 0..self.behind.len() {
+            if steps == 0 && events == 0 {
+                break;
+            }
+            let Some(position) = self.behind.pop_front() else {
+                break;
+            };
+            let (used, taken) = self.take_in(position, steps, events, out);
+            (steps, events) = (steps.saturating_sub(used), events.saturating_sub(taken));
+            if self.is_behind(position) {
                 self.behind.push_back(position);
             }
         }
     }
 
-    /// Goes on with the events that wait for one rule. How many steps that took.
-    fn take_in(&mut self, position: usize, steps: u64, out: &mut Outcome) -> u64 {
+    /// Goes on with the events that wait for one rule. How many steps that took, and how many were taken in.
+    fn take_in(
+        &mut self,
+        position: usize,
+        steps: u64,
+        at_least: u64,
+        out: &mut Outcome,
+    ) -> (u64, u64) {
         let program = Arc::clone(&self.program);
         let Some(entry) = program.rules.get(position) else {
-            return 0;
+            return (0, 0);
         };
         let failures = |engine: &Self| {
             let resting = engine.failing.get(&entry.rule.name);
             resting.map(|resting| resting.failures)
         };
         let (mut used, mut events, mut acts) = (0u64, 0, 0);
-        while used < steps {
-            let Some(cell) = self.cells.get_mut(position) else {
+        while let Some(cell) = self.cells.get_mut(position) {
+            let length = cell.waiting.len();
+            let is_short = acts == 0 || (cell.is_slow && length > MANY) || length > MOST;
+            if used >= steps && (events >= at_least || !is_short) {
                 break;
-            };
+            }
             let Some(mut first) = cell.waiting.pop_front() else {
                 break;
             };
-            first.progress = Progress::Begun;
+            let before = std::mem::replace(&mut first.progress, Progress::Begun);
             let (time, came) = (first.time, first.came);
-            let mut part = Part::of_steps((steps - used).min(PIECE));
+            let left = Some(steps.saturating_sub(used)).filter(|left| *left > 0);
+            let mut part = Part::of_steps(left.map_or(PIECE, |left| left.min(PIECE)));
             let mut matches = Vec::new();
             let shown = self.show(
                 position,
@@ -196,11 +207,15 @@ impl Engine {
             acts += part.acted();
             used = used.saturating_add(part.used() + MATCH * matches.len() as u64);
             if is_over {
-                (events, acts, used) = (events + 1, 0, used.saturating_add(EVENT));
+                used = used.saturating_add(EVENT);
             }
-            let before = failures(self);
+            let failed_before = failures(self);
             if let Some(cell) = self.cells.get_mut(position) {
-                if !is_over {
+                if is_over {
+                    cell.is_slow |= before == Progress::Begun;
+                    cell.is_slow &= !cell.waiting.is_empty();
+                    (events, acts) = (events + 1, 0);
+                } else {
                     cell.waiting.push_front(first);
                 }
                 cell.believe(entry, time, &mut matches);
@@ -210,9 +225,9 @@ impl Engine {
                 Err(error) => self.failed(entry, position, &error, came, out),
             }
             let after = failures(self);
-            if after.is_some() && after != before {
+            if after.is_some() && after != failed_before {
                 // Nothing of it is remembered, and what waited waits until the rule has rested.
-                return used;
+                return (used, events);
             }
             let followed = out.records.len().saturating_sub(records) as u64;
             used = used.saturating_add(followed * RECORD);
@@ -222,7 +237,7 @@ impl Engine {
             events,
             acts,
         });
-        used
+        (used, events)
     }
 
     /// The rule has failed: what waits for it and was not begun with waits until it has rested.

@@ -247,7 +247,7 @@ impl Engine {
             return self.go_on_with_tick(self.options.tick_part, out);
         }
         if self.is_at_work() {
-            return self.go_on_with_events(self.options.tick_part, out);
+            return self.go_on_with_events(self.options.tick_part, 0, out);
         }
         self.open_hours(now, out);
         for group in self

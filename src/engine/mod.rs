@@ -200,6 +200,8 @@ struct Cell {
     told: Told,
     /// Events that wait, in their order; the rule may have begun with the first.
     waiting: VecDeque<Waiting>,
+    /// Over more than one of them there is much to do.
+    is_slow: bool,
 }
 
 /// The state machine.
@@ -220,7 +222,7 @@ pub struct Engine {
     /// The positions of cells for which events wait, in the order in which they are gone on with.
     behind: VecDeque<usize>,
     /// How many events have come to wait with this input.
-    came_behind: usize,
+    came_behind: u64,
     /// Until when events have come, by the rules' clock.
     watched: Option<EventTime>,
     /// The day up to which rules have let go of what they know no longer; `None`: they keep it all, as in a test of a rule.
@@ -560,6 +562,7 @@ impl Cell {
             is_foreign: false,
             told: Told::Over,
             waiting: VecDeque::new(),
+            is_slow: false,
         }
     }
 

@@ -183,6 +183,8 @@ impl Driver {
                 Some(control) = channels.control.recv(), if !self.engine.is_at_work() => {
                     Wake::Control(control)
                 }
+                // The rule that is at work on events may never be through with them.
+                () = sleep_until(tick + self.run_every), if !self.engine.is_ticking() => Wake::Tick,
                 // Batches that are there have their turn with each part, see `take_more`.
                 () = ready(()), if self.engine.is_at_work() => Wake::Due,
                 Ok(_room) = deliveries.reserve(), if !self.backlog.is_empty() => Wake::Room,

@@ -211,7 +211,7 @@ fn a_command_at_rest_leaves_the_rest_of_a_tick_to_the_service() {
 }
 
 const FEW: &str = "name: few\ntype: cardinality\ncardinality_field: n\nmin_cardinality: 3\ntimeframe: {minutes: 10}\nquery_key: user\nrealert: {minutes: 0}\nalert: debug";
-const MANY: usize = 12;
+const MANY: usize = 40;
 
 /// What comes after many keys had too few values for long enough: the first of the last three finds that, and the others come before it is through with them.
 fn after_few() -> Vec<(u64, serde_json::Value)> {
@@ -261,6 +261,21 @@ fn an_event_over_which_there_is_much_to_do_is_taken_in_in_parts() {
     let rest = alerts_of("few", &out);
     told.extend(rest);
     assert_eq!(told, whole);
+}
+
+/// Without a moment's rest, too.
+#[test]
+fn a_rule_gets_through_with_events_that_wait_while_more_come() {
+    let mut stage = Stage::new(&[FEW]);
+    stage.engine.options.event_part = ONE;
+    for (at, event) in after_few() {
+        stage.at(at).event(&event);
+    }
+    let more = (0..10 * MANY).find(|number| {
+        stage.event(&json!({"user": "u1", "n": number}));
+        !stage.engine.is_at_work()
+    });
+    assert!(more.is_some());
 }
 
 #[test]
