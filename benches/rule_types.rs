@@ -26,7 +26,7 @@ use tripline::event::json::parse_document;
 use tripline::event::{Document, EventTime, RawEvent, WallTime};
 use tripline::filter::{FilterEvent, Mapping};
 use tripline::rule::{
-    Decider, Evaluator, Hit, Key, Part, Rule, RuleSet, Sample, Verdict, Workspace,
+    Decider, Evaluator, Gap, Hit, Key, Part, Rule, RuleSet, Sample, Verdict, Workspace,
 };
 
 #[path = "../tests/it/support/rules.rs"]
@@ -126,6 +126,12 @@ const CASES: &[(&str, fn())] = &[
         || engine_alerts(CARDINALITY_MIN),
     ),
     ("engine: a tick of ten thousand rules", engine_rules),
+    ("engine: many events waited for hours", engine_held),
+    ("flatline: a gap over many keys", || gap(FLATLINE)),
+    ("spike: a gap over many keys", || gap(SPIKE)),
+    ("cardinality, minimum: a gap over many keys", || {
+        gap(CARDINALITY_MIN)
+    }),
     (
         "spike_aggregation, avg: a hundred thousand samples",
         spike_aggregation,
@@ -640,6 +646,28 @@ fn engine_rules() {
     whole.tick(1, "nothing came");
     whole.events(0..1);
     whole.tick(60, "each of ten thousand rules had an event");
+}
+
+fn engine_held() {
+    let mut whole = Whole::new(&[format!("{FREQUENCY}\nlimit_execution: \"* 0-3 * * *\"")]);
+    for batch in 0..100 {
+        whole.events(batch * 1_000..(batch + 1) * 1_000);
+    }
+    whole.tick(18 * 3_600, "100,000 events are let in");
+}
+
+/// A million keys come, and then nothing could for half an hour.
+fn gap(options: &str) {
+    let mut run = Run::new(options);
+    for number in 0..MILLION {
+        let sample = sample(&run.rule, number, number % 10);
+        run.event(run.now, sample, None);
+    }
+    run.then("a million keys");
+    let from = Some(EventTime(run.now));
+    run.now += 1_800 * SECOND;
+    run.timed(|evaluator, to, _| evaluator.resume(&Gap { from, to }));
+    run.row_of(MILLION, run.spent, None);
 }
 
 fn frequency_late() {

@@ -69,6 +69,7 @@ impl Engine {
         while !self.behind.is_empty() {
             self.go_on_with_events(u64::MAX, 0, out);
         }
+        self.record_counts(out);
     }
 
     /// Whether events wait for a rule.
