@@ -25,7 +25,9 @@ use tripline::engine::{
 use tripline::event::json::parse_document;
 use tripline::event::{Document, EventTime, RawEvent, WallTime};
 use tripline::filter::{FilterEvent, Mapping};
-use tripline::rule::{Decider, Evaluator, Key, Part, Rule, RuleSet, Sample, Verdict, Workspace};
+use tripline::rule::{
+    Decider, Evaluator, Gap, Hit, Key, Part, Rule, RuleSet, Sample, Verdict, Workspace,
+};
 
 #[path = "../tests/it/support/rules.rs"]
 mod rules;
@@ -104,6 +106,17 @@ const CASES: &[(&str, fn())] = &[
         "percentage_match: all of many keys leave in one tick",
         || due_at_once(PERCENTAGE, 700),
     ),
+    ("cardinality, minimum: an event finds many keys due", || {
+        much_for_an_event(CARDINALITY_FEW)
+    }),
+    (
+        "metric_aggregation: the events of many keys leave at an event",
+        || much_for_an_event(METRIC_KEYS),
+    ),
+    (
+        "spike_aggregation: the events of many keys leave at an event",
+        || much_for_an_event(SPIKE_METRIC_KEYS),
+    ),
     (
         "engine: flatline, many keys due in one tick, alerts",
         || engine_alerts(FLATLINE),
@@ -113,6 +126,12 @@ const CASES: &[(&str, fn())] = &[
         || engine_alerts(CARDINALITY_MIN),
     ),
     ("engine: a tick of ten thousand rules", engine_rules),
+    ("engine: many events waited for hours", engine_held),
+    ("flatline: a gap over many keys", || gap(FLATLINE)),
+    ("spike: a gap over many keys", || gap(SPIKE)),
+    ("cardinality, minimum: a gap over many keys", || {
+        gap(CARDINALITY_MIN)
+    }),
     (
         "spike_aggregation, avg: a hundred thousand samples",
         spike_aggregation,
@@ -126,6 +145,8 @@ const FLATLINE: &str =
 const SPIKE: &str = "type: spike\nspike_height: 3\nspike_type: up\nthreshold_ref: 5\ntimeframe: {minutes: 10}\nquery_key: user";
 const CARDINALITY: &str = "type: cardinality\ncardinality_field: n\nmax_cardinality: 20\ntimeframe: {minutes: 10}\nquery_key: user";
 const CARDINALITY_MIN: &str = "type: cardinality\ncardinality_field: n\nmin_cardinality: 1\ntimeframe: {minutes: 10}\nquery_key: user";
+const CARDINALITY_FEW: &str = "type: cardinality\ncardinality_field: n\nmin_cardinality: 2\ntimeframe: {minutes: 10}\nquery_key: user";
+const SPIKE_METRIC_KEYS: &str = "type: spike_aggregation\nmetric_agg_key: n\nmetric_agg_type: avg\nspike_height: 3\nspike_type: up\nquery_key: user\ntimeframe: {minutes: 10}\nbuffer_time: {minutes: 10}";
 const CHANGE: &str = "type: change\ncompare_key: n\nquery_key: user\nignore_null: true";
 const NEW_TERM: &str = "type: new_term\nfields: [user]";
 const METRIC_KEYS: &str = "type: metric_aggregation\nmetric_agg_key: n\nmetric_agg_type: avg\nmax_threshold: 2000000000\nquery_key: user\nbuffer_time: {minutes: 10}";
@@ -402,6 +423,38 @@ fn due_at_once(options: &str, seconds: i64) {
     }
 }
 
+/// So many keys come at once, and a while later an event over which the rule has all of them to look at: in one piece, and in parts.
+fn much_for_an_event(options: &str) {
+    for keys in [10_000, 100_000, 1_000_000] {
+        for (what, first, then) in [
+            ("in one piece", u64::MAX, u64::MAX),
+            ("in parts", Part::EVENT_STEPS, Part::STEPS),
+        ] {
+            let mut run = Run::new(options);
+            for number in 0..keys {
+                let sample = sample(&run.rule, number, number % 10);
+                run.event(run.now, sample, None);
+            }
+            run.now += 700 * SECOND;
+            let hit = Hit {
+                time: EventTime(run.now),
+                sample: sample(&run.rule, 0, 0),
+                event: None,
+            };
+            run.then(&format!("{keys} keys, {what}"));
+            let (mut steps, mut is_over) = (first, false);
+            while !is_over {
+                run.timed(|evaluator, now, out| {
+                    let mut part = Part::of_steps(steps);
+                    is_over = evaluator.on_hit_in_parts(&hit, now, &mut part, out);
+                });
+                steps = then;
+            }
+            run.row_of(keys, run.spent, None);
+        }
+    }
+}
+
 fn frequency_keys() {
     keys(FREQUENCY);
 }
@@ -511,6 +564,7 @@ impl Whole {
             replace_dots: false,
             most_kept: u64::MAX,
             tick_part: Part::STEPS,
+            event_part: Part::EVENT_STEPS,
             instance: "bench".to_owned(),
         };
         let program = Arc::new(Program::new(0, entries.collect()));
@@ -561,7 +615,7 @@ impl Whole {
         let busy = Duration::ZERO;
         self.apply(Input::Tick { busy });
         let mut parts = 1;
-        while self.engine.is_ticking() {
+        while self.engine.is_at_work() {
             self.apply(Input::Due);
             parts += 1;
         }
@@ -592,6 +646,28 @@ fn engine_rules() {
     whole.tick(1, "nothing came");
     whole.events(0..1);
     whole.tick(60, "each of ten thousand rules had an event");
+}
+
+fn engine_held() {
+    let mut whole = Whole::new(&[format!("{FREQUENCY}\nlimit_execution: \"* 0-3 * * *\"")]);
+    for batch in 0..100 {
+        whole.events(batch * 1_000..(batch + 1) * 1_000);
+    }
+    whole.tick(18 * 3_600, "100,000 events are let in");
+}
+
+/// A million keys come, and then nothing could for half an hour.
+fn gap(options: &str) {
+    let mut run = Run::new(options);
+    for number in 0..MILLION {
+        let sample = sample(&run.rule, number, number % 10);
+        run.event(run.now, sample, None);
+    }
+    run.then("a million keys");
+    let from = Some(EventTime(run.now));
+    run.now += 1_800 * SECOND;
+    run.timed(|evaluator, to, _| evaluator.resume(&Gap { from, to }));
+    run.row_of(MILLION, run.spent, None);
 }
 
 fn frequency_late() {

@@ -57,6 +57,8 @@ impl Engine {
             .map_or(0, |resting| resting.failures)
             .saturating_add(1);
         let until = now.plus(self.wait_after(failures));
+        let cell = self.cells.get_mut(position);
+        let waiting = cell.map(|cell| std::mem::take(&mut cell.waiting));
         self.reset(entry, position);
         self.failing
             .insert(rule.clone(), Resting { failures, until });
@@ -65,6 +67,7 @@ impl Engine {
             failures,
             until,
         });
+        self.hold_waiting(entry, waiting.into_iter().flatten(), now, out);
         self.write_exception(rule, error, now, out);
         out.notes.push(Note::RuleFailed {
             rule: rule.clone(),
@@ -92,7 +95,9 @@ impl Engine {
             cell.newest = None;
             // If a tick is under way, it is over for the rule.
             cell.told = Told::Over;
+            cell.waiting.clear();
         }
+        self.behind.retain(|other| *other != position);
         self.count_kept();
     }
 }

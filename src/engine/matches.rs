@@ -233,13 +233,16 @@ impl Engine {
         }
     }
 
-    /// Repeats failed deliveries whose time has come, and goes on with a tick. When none is under way: sends aggregated alerts that are due, and evaluates
+    /// Repeats failed deliveries whose time has come, and goes on with what is done in parts. When nothing is: sends aggregated alerts that are due, and evaluates
     /// what waited for rules that have begun to run.
     pub(super) fn due(&mut self, now: WallTime, out: &mut Outcome) {
         let program = Arc::clone(&self.program);
         self.repeat_failed(now, out);
         if self.is_ticking() {
             return self.go_on_with_tick(self.options.tick_part, out);
+        }
+        if self.is_at_work() {
+            return self.go_on_with_events(self.options.tick_part, 0, out);
         }
         self.open_hours(now, out);
         for group in self

@@ -9,6 +9,7 @@
 
 mod adopt;
 mod aggregate;
+mod behind;
 mod bodies;
 mod documents;
 mod effect;
@@ -50,8 +51,9 @@ pub use warm::{Coming, Memory};
 use crate::event::json::parse_document;
 use crate::event::{Document, EventTime, WallTime};
 pub use crate::rule::Counts;
-use crate::rule::{Decided, Decision, Evaluator, Hit, Match, Room, Spill, Verdict};
+use crate::rule::{Decided, Decision, Evaluator, Hit, Match, Part, Room, Spill, Verdict};
 use aggregate::Aggregates;
+use behind::Waiting;
 use failing::{Failing, guarded};
 use held::{Held, HeldEvent};
 use outbox::Outbox;
@@ -86,6 +88,8 @@ pub struct Options {
     pub most_kept: u64,
     /// The steps of a part of a tick, see [`crate::rule::Part`]: so much is done between two batches of events at most.
     pub tick_part: u64,
+    /// The steps that an event may take of its rule at once; the rest is done in parts like those of a tick.
+    pub event_part: u64,
     /// What makes this store's ids differ from other stores' ids.
     pub instance: String,
 }
@@ -105,7 +109,7 @@ pub enum Input {
         /// Until when they came, by the rules' clock; `None`: as far as the engine remembers.
         since: Option<EventTime>,
     },
-    /// Something that waits for its time is due, the next part of a tick for one: see [`Engine::next_due`].
+    /// Something that waits for its time is due, the next part of what is done in parts for one: see [`Engine::next_due`].
     Due,
     /// A delivery ended.
     Outcome(DeliveryOutcome),
@@ -194,6 +198,10 @@ struct Cell {
     is_foreign: bool,
     /// Of the tick under way.
     told: Told,
+    /// Events that wait, in their order; the rule may have begun with the first.
+    waiting: VecDeque<Waiting>,
+    /// Over more than one of them there is much to do.
+    is_slow: bool,
 }
 
 /// The state machine.
@@ -211,6 +219,10 @@ pub struct Engine {
     next_write: u64,
     last_tick: Option<WallTime>,
     ticking: Option<Ticking>,
+    /// The positions of cells for which events wait, in the order in which they are gone on with.
+    behind: VecDeque<usize>,
+    /// How many events have come to wait with this input.
+    came_behind: u64,
     /// Until when events have come, by the rules' clock.
     watched: Option<EventTime>,
     /// The day up to which rules have let go of what they know no longer; `None`: they keep it all, as in a test of a rule.
@@ -223,6 +235,8 @@ pub struct Engine {
     kept_bytes: u64,
     /// Where those go that there is no room for.
     spill: Option<Arc<dyn Spill>>,
+    /// The journal is replayed, or has been by a command that leaves what goes on to the service.
+    is_at_rest: bool,
     /// While the journal is replayed: the event that it told of last.
     restored: LastKept,
     /// While the journal is replayed: where the rules are that it counts.
@@ -248,12 +262,15 @@ impl Engine {
             next_write: 1,
             last_tick: None,
             ticking: None,
+            behind: VecDeque::new(),
+            came_behind: 0,
             watched: None,
             forgotten: None,
             stream: None,
             counted: Vec::new(),
             kept_bytes: 0,
             spill: None,
+            is_at_rest: false,
             restored: LastKept::default(),
             places: Places::default(),
         }
@@ -267,7 +284,7 @@ impl Engine {
             | Input::Outcome(_)
             | Input::Trouble { .. }
             | Input::Body(_) => {}
-            _ => self.finish_tick(out),
+            _ => self.finish_work(out),
         }
         match input {
             Input::Events(decided) => self.events(decided, now, out),
@@ -314,6 +331,9 @@ impl Engine {
         if let Some(ticking) = &self.ticking {
             return Some(ticking.now);
         }
+        if !self.behind.is_empty() {
+            return Some(WallTime(i64::MIN));
+        }
         [
             self.aggregates.next_due(),
             self.outbox.next_due(),
@@ -322,52 +342,6 @@ impl Engine {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// Alerts that are not delivered yet.
-    pub fn undelivered(&self) -> usize {
-        self.outbox.len()
-    }
-
-    /// Counts since the store began, by rule name.
-    pub fn totals(&self) -> impl Iterator<Item = (&str, Counts, crate::rule::StateSize)> {
-        self.program
-            .rules
-            .iter()
-            .zip(&self.cells)
-            .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.evaluator.size()))
-    }
-
-    /// What rules hold, by rule name: its size, and about how many bytes of memory that takes.
-    pub fn sizes(&self) -> impl Iterator<Item = (&str, crate::rule::StateSize, u64)> {
-        let cells = self.program.rules.iter().zip(&self.cells);
-        cells.map(|(entry, cell)| {
-            let evaluator = &cell.evaluator;
-            (
-                entry.rule.name.as_str(),
-                evaluator.size(),
-                evaluator.bytes(),
-            )
-        })
-    }
-
-    /// Counts since this run of the program began, by rule name.
-    pub fn run_counts(&self) -> impl Iterator<Item = (&str, Counts)> {
-        let cells = self.program.rules.iter().zip(&self.cells);
-        cells.map(|(entry, cell)| (entry.rule.name.as_str(), cell.run))
-    }
-
-    /// The silence under a key, if there is one in the engine's memory.
-    pub fn silence(&self, key: &str) -> Option<Silence> {
-        self.silences.get(key)
-    }
-
-    /// The silences in force, with their keys.
-    pub fn silences(&self, now: WallTime) -> impl Iterator<Item = (&str, Silence)> {
-        self.silences
-            .iter()
-            .filter(move |(_, silence, _)| now < silence.until)
-            .map(|(key, silence, _)| (key, silence))
     }
 
     fn events(&mut self, decided: Decided, now: WallTime, out: &mut Outcome) {
@@ -413,6 +387,7 @@ impl Engine {
                 self.evaluate(entry, position, current, now, out);
             }
         }
+        self.keep_up(out);
     }
 
     /// Shows a rule's memory an event.
@@ -463,9 +438,14 @@ impl Engine {
                     sample,
                     event: Some(event),
                 };
-                let Some(hit) = self.settle(entry, position, hit, rule_time, now, out) else {
+                let settled = self.settle(entry, position, hit, rule_time, now, out);
+                let Some((hit, ticked)) = settled else {
                     return;
                 };
+                if ticked.is_some() || self.is_behind(position) {
+                    let waiting = Waiting::new(hit, rule_time, now);
+                    return self.waits(position, waiting, ticked, None, out);
+                }
                 let kept = hit.event.as_ref();
                 let (room, kept) = match kept.filter(|_| entry.rule.kind.keeps_events()) {
                     Some(event) => self.find_room(event, &mut out.kept),
@@ -475,14 +455,23 @@ impl Engine {
                     let rule = entry.rule.name.clone();
                     out.notes.push(Note::NotKept { rule });
                 }
-                evaluated = self.show(position, &hit, room, rule_time, &mut matches);
-                out.records.push(Record::Hit {
-                    rule,
-                    time,
-                    sample: hit.sample,
-                    event: kept,
-                    now: rule_time,
-                });
+                let steps = self.stream.map_or(self.options.event_part, |_| u64::MAX);
+                let mut part = Part::of_steps(steps);
+                let shown = self.show(position, &hit, room, rule_time, &mut part, &mut matches);
+                if shown == Ok(false) {
+                    let begun = Some(part.acted());
+                    let waiting = Waiting::new(hit, rule_time, now);
+                    self.waits(position, waiting, None, begun, out);
+                } else {
+                    out.records.push(Record::Hit {
+                        rule,
+                        time,
+                        sample: hit.sample,
+                        event: kept,
+                        now: rule_time,
+                    });
+                }
+                evaluated = shown.map(drop);
             }
         }
         if let Some(cell) = self.cells.get(position) {
@@ -494,21 +483,22 @@ impl Engine {
         }
     }
 
-    /// Shows a rule's memory one event, which it may keep where there is room.
+    /// Shows a rule's memory one event, which it may keep where there is room, as far as there is some in the part. Whether that is over.
     fn show(
         &mut self,
         position: usize,
         hit: &Hit,
         room: Room,
         rule_time: EventTime,
+        part: &mut Part,
         matches: &mut Vec<Match>,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let Some(Cell { evaluator, .. }) = self.cells.get_mut(position) else {
-            return Ok(());
+            return Ok(true);
         };
         evaluator.set_room(room);
         let kept = evaluator.kept_bytes();
-        let shown = guarded(|| evaluator.on_hit(hit, rule_time, matches));
+        let shown = guarded(|| evaluator.on_hit_in_parts(hit, rule_time, part, matches));
         self.kept_bytes = self.kept_bytes.saturating_sub(kept) + evaluator.kept_bytes();
         shown
     }
@@ -571,6 +561,8 @@ impl Cell {
             unrecorded: Counts::default(),
             is_foreign: false,
             told: Told::Over,
+            waiting: VecDeque::new(),
+            is_slow: false,
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is journalled, and how it is put back.
 
+use super::behind::Waiting;
 use super::failing::Resting;
 use super::held::HeldEvent;
 use super::outbox::{InFlight, Progress};
@@ -7,7 +8,7 @@ use super::{
     AlertId, Counts, Engine, Index, KeptEvent, Memory, Op, PendingAlert, Seen, Silence, Write,
 };
 use crate::event::{Document, EventTime, Meta, RawEvent, WallTime};
-use crate::rule::{Gap, Hit, Sample, Verdict};
+use crate::rule::{Gap, Hit, Part, Sample, Verdict};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::Arc;
@@ -192,6 +193,32 @@ pub enum Record {
         /// How much of the next one's was done in this part.
         acts: u64,
     },
+    /// An event that its rule takes in later.
+    Waits {
+        /// The rule.
+        rule: Arc<str>,
+        /// The event's time.
+        time: EventTime,
+        /// What the type's state needs.
+        sample: Sample,
+        /// The event.
+        event: StoredEvent,
+        /// The time for the rules when it came.
+        now: EventTime,
+        /// The engine's clock.
+        came: WallTime,
+        /// How much of the tick under way was done for the rule before; `None`: all.
+        ticked: Option<u64>,
+    },
+    /// A rule has taken in some of the events that wait.
+    TakenIn {
+        /// The rule.
+        rule: Arc<str>,
+        /// How many.
+        events: u64,
+        /// How much was done for the next in this part.
+        acts: u64,
+    },
 }
 
 /// An event in the journal: its bytes, its index and its id.
@@ -263,6 +290,7 @@ impl Record {
                 | Self::Tick { .. }
                 | Self::TickAsOf { .. }
                 | Self::TickPart { .. }
+                | Self::TakenIn { .. }
         )
     }
 }
@@ -270,6 +298,7 @@ impl Record {
 impl Engine {
     /// Puts a record of the journal back. A write among them is returned: doing it again changes nothing.
     pub fn restore(&mut self, record: Record) -> Option<(u64, Write)> {
+        self.is_at_rest = true;
         match record {
             Record::Hit {
                 rule,
@@ -296,7 +325,10 @@ impl Engine {
                 let entry = program.rules.get(position)?;
                 let shown = self
                     .restore_settled(entry, position, &hit, now)
-                    .and_then(|()| self.show(position, &hit, room, now, &mut Vec::new()));
+                    .and_then(|()| {
+                        let (part, matches) = (&mut Part::whole(), &mut Vec::new());
+                        self.show(position, &hit, room, now, part, matches)
+                    });
                 if shown.is_err() {
                     self.reset(entry, position);
                 }
@@ -310,6 +342,25 @@ impl Engine {
                 rules,
                 acts,
             } => self.restore_part(now, busy, rules, acts),
+            Record::Waits {
+                rule,
+                time,
+                sample,
+                event,
+                now,
+                came,
+                ticked,
+            } => {
+                let hit = Hit {
+                    time,
+                    sample,
+                    event: Some(event.0),
+                };
+                self.restore_waits(&rule, Waiting::new(hit, now, came), ticked);
+            }
+            Record::TakenIn { rule, events, acts } => {
+                self.restore_taken_in(&rule, events, acts);
+            }
             Record::Warmed(memory) => {
                 self.restore_memory(&memory);
             }

@@ -220,13 +220,15 @@ impl Engine {
         for cell in &mut self.cells {
             cell.is_foreign = false;
         }
+        self.is_at_rest = false;
+        self.end_restored_events();
         self.places = Places::default();
         self.go_on_from_rule(0);
         self.restored = LastKept::default();
         self.program.record()
     }
 
-    /// Everything remembered now. Of a tick that is not over nothing is in it.
+    /// Everything remembered now. Of what is done in parts and not over nothing is in it.
     pub fn snapshot(&self) -> Snapshot {
         let since = self.program.rules.iter().zip(&self.cells);
         let since = since.filter_map(|(entry, cell)| Some((entry.rule.name.clone(), cell.since?)));

@@ -124,6 +124,7 @@ fn options() -> Options {
         replace_dots: false,
         most_kept: u64::MAX,
         tick_part: u64::MAX,
+        event_part: u64::MAX,
         instance: "test".to_owned(),
     }
 }

@@ -50,7 +50,7 @@ pub(super) enum Told {
 }
 
 impl Engine {
-    /// Whether a tick is not over: [`super::Input::Due`] goes on with it.
+    /// Whether a tick is not over.
     pub fn is_ticking(&self) -> bool {
         self.ticking.is_some()
     }
@@ -61,6 +61,8 @@ impl Engine {
         for (position, entry) in program.rules.iter().enumerate() {
             self.let_in(entry, position, now, out);
         }
+        // Of those that were let in.
+        self.finish_work(out);
         self.begin_tick(now, as_of, busy);
         // Nobody waits for a stream, which must come to the same however it is cut into batches.
         let steps = as_of.map_or(self.options.tick_part, |_| u64::MAX);
@@ -83,11 +85,6 @@ impl Engine {
             busy,
             rules: 0,
         });
-    }
-
-    /// Does what is left of a tick: before what must not come between its parts, and before a snapshot.
-    pub fn finish_tick(&mut self, out: &mut Outcome) {
-        self.go_on_with_tick(u64::MAX, out);
     }
 
     /// Goes on with the tick under way for so many steps.
@@ -163,7 +160,11 @@ impl Engine {
             return true;
         }
         let mut matches = Vec::new();
-        let told = self.show_tick(position, part, &mut matches, Evaluator::go_on);
+        let told = if self.has_begun(position) {
+            Ok(true)
+        } else {
+            self.show_tick(position, part, &mut matches, Evaluator::go_on)
+        };
         part.spend(RULE + MATCH * matches.len() as u64);
         let told = self.found(entry, position, told, &mut matches, out);
         if told != Some(true) {
@@ -250,25 +251,30 @@ impl Engine {
         shown
     }
 
+    /// Whether the tick has been told as far as an event needs.
     fn show_before(
         &mut self,
         entry: &ProgramRule,
         position: usize,
         hit: &Hit,
         rule_time: EventTime,
+        part: &mut Part,
         matches: &mut Vec<Match>,
-    ) -> Result<(), String> {
-        if !self.is_to_be_told(entry, position) {
-            return Ok(());
+    ) -> Result<bool, String> {
+        if !self.is_to_be_told(entry, position) || self.has_begun(position) {
+            return Ok(true);
         }
-        let mut part = Part::whole();
-        self.show_tick(position, &mut part, matches, |evaluator, _, matches| {
+        self.show_tick(position, part, matches, |evaluator, part, matches| {
+            if evaluator.waits_for_ticks() {
+                return evaluator.go_on(part, matches);
+            }
             evaluator.settle(hit, rule_time, matches);
+            true
         })
     }
 
-    /// Before a rule's memory is shown an event: what the tick under way has still to find of what the event changes. `None` when the event has to wait, since
-    /// the rule failed over that.
+    /// Before a rule's memory is shown an event: what the tick under way has still to find of what the event changes. The event, and when that is more than may be
+    /// done at once, so that the event has to wait, how many acts were. `None`: the rule failed over them, and the event is held.
     pub(super) fn settle(
         &mut self,
         entry: &ProgramRule,
@@ -277,20 +283,20 @@ impl Engine {
         rule_time: EventTime,
         now: WallTime,
         out: &mut Outcome,
-    ) -> Option<Hit> {
+    ) -> Option<(Hit, Option<u64>)> {
         if self.ticking.is_none() {
-            return Some(hit);
+            return Some((hit, None));
         }
-        let mut matches = Vec::new();
-        let settled = self.show_before(entry, position, &hit, rule_time, &mut matches);
-        if matches.is_empty() && settled.is_ok() {
-            return Some(hit);
-        }
-        if self
-            .found(entry, position, settled, &mut matches, out)
-            .is_some()
+        let (mut part, mut matches) = (Part::of_steps(self.options.event_part), Vec::new());
+        let settled = self.show_before(entry, position, &hit, rule_time, &mut part, &mut matches);
+        let acts = |is_settled: bool| (!is_settled).then(|| part.acted());
+        if let Ok(is_settled) = settled
+            && matches.is_empty()
         {
-            return Some(hit);
+            return Some((hit, acts(is_settled)));
+        }
+        if let Some(is_settled) = self.found(entry, position, settled, &mut matches, out) {
+            return Some((hit, acts(is_settled)));
         }
         let held = HeldEvent {
             time: hit.time,
@@ -305,11 +311,12 @@ impl Engine {
         let Verdict::Sample(sample) = held.verdict else {
             return None;
         };
-        Some(Hit {
+        let hit = Hit {
             time: held.time,
             sample,
             event: Some(held.event),
-        })
+        };
+        Some((hit, None))
     }
 
     /// The same while the journal is replayed. Matches found again were decided before.
@@ -323,7 +330,9 @@ impl Engine {
         if self.ticking.is_none() {
             return Ok(());
         }
-        self.show_before(entry, position, hit, rule_time, &mut Vec::new())
+        let (part, matches) = (&mut Part::whole(), &mut Vec::new());
+        self.show_before(entry, position, hit, rule_time, part, matches)
+            .map(drop)
     }
 
     /// What is left of a tick, or all of it.
@@ -378,7 +387,7 @@ impl Engine {
 
     /// Some of the tick is done for a rule; whether it runs. By options that were edited since it may come to less than it did then: only when the journal says
     /// that the tick has come past the rule its interval ends.
-    fn restore_acts(&mut self, position: usize, part: &mut Part) -> bool {
+    pub(super) fn restore_acts(&mut self, position: usize, part: &mut Part) -> bool {
         let program = Arc::clone(&self.program);
         let Some(entry) = program.rules.get(position) else {
             return false;
@@ -388,6 +397,7 @@ impl Engine {
         }
         let is_foreign = self.cells.get(position).is_some_and(|cell| cell.is_foreign);
         if !is_foreign
+            && !self.has_begun(position)
             && self
                 .show_tick(position, part, &mut Vec::new(), Evaluator::go_on)
                 .is_err()

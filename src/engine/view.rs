@@ -1,6 +1,6 @@
 //! What the engine holds of rules, for people who look inside.
 
-use super::{Counts, Engine, ProgramRule};
+use super::{Counts, Engine, ProgramRule, Silence};
 use crate::event::{EventTime, WallTime};
 use crate::rule::{Evaluator, StateSize, Wanted, WindowView};
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,52 @@ impl Engine {
     pub fn latest(&self) -> Option<EventTime> {
         let warmed = self.cells.iter().filter_map(|cell| cell.warmed).max();
         self.watched.max(warmed)
+    }
+
+    /// Alerts that are not delivered yet.
+    pub fn undelivered(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Counts since the store began, by rule name.
+    pub fn totals(&self) -> impl Iterator<Item = (&str, Counts, StateSize)> {
+        self.program
+            .rules
+            .iter()
+            .zip(&self.cells)
+            .map(|(entry, cell)| (entry.rule.name.as_str(), cell.total, cell.evaluator.size()))
+    }
+
+    /// What rules hold, by rule name: its size, and about how many bytes of memory that takes.
+    pub fn sizes(&self) -> impl Iterator<Item = (&str, StateSize, u64)> {
+        let cells = self.program.rules.iter().zip(&self.cells);
+        cells.map(|(entry, cell)| {
+            let evaluator = &cell.evaluator;
+            (
+                entry.rule.name.as_str(),
+                evaluator.size(),
+                evaluator.bytes(),
+            )
+        })
+    }
+
+    /// Counts since this run of the program began, by rule name.
+    pub fn run_counts(&self) -> impl Iterator<Item = (&str, Counts)> {
+        let cells = self.program.rules.iter().zip(&self.cells);
+        cells.map(|(entry, cell)| (entry.rule.name.as_str(), cell.run))
+    }
+
+    /// The silence under a key, if there is one in the engine's memory.
+    pub fn silence(&self, key: &str) -> Option<Silence> {
+        self.silences.get(key)
+    }
+
+    /// The silences in force, with their keys.
+    pub fn silences(&self, now: WallTime) -> impl Iterator<Item = (&str, Silence)> {
+        self.silences
+            .iter()
+            .filter(move |(_, silence, _)| now < silence.until)
+            .map(|(key, silence, _)| (key, silence))
     }
 
     fn silences_of(&self, entry: &ProgramRule, now: WallTime) -> Vec<(String, WallTime)> {

@@ -48,7 +48,7 @@ impl Engine {
         coming: Coming,
         out: &mut Outcome,
     ) -> Vec<String> {
-        self.finish_tick(out);
+        self.finish_work(out);
         let mut warmed = Vec::new();
         for memory in memories {
             if !self.restore_memory(&memory) {

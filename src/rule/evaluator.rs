@@ -93,13 +93,30 @@ impl Evaluator {
         self.state.add(hit, now, out);
     }
 
+    /// The same as far as there is room; false: it is to be shown again, and nothing else before that is over.
+    pub fn on_hit_in_parts(
+        &mut self,
+        hit: &Hit,
+        now: EventTime,
+        part: &mut Part,
+        out: &mut Vec<Match>,
+    ) -> bool {
+        self.state.add_in_parts(hit, now, part, out)
+    }
+
+    /// Whether events that come while a tick is not over wait for its end; others come after [`Evaluator::settle`].
+    pub fn waits_for_ticks(&self) -> bool {
+        self.state.waits_for_ticks()
+    }
+
     /// Time passed.
     pub fn on_tick(&mut self, now: EventTime, out: &mut Vec<Match>) {
         self.begin_tick(now, &mut Part::whole(), out);
         self.go_on(&mut Part::whole(), out);
     }
 
-    /// The same, to be gone on with by [`Evaluator::go_on`] until that says that the tick is over. Events may come meanwhile, each after [`Evaluator::settle`].
+    /// The same, to be gone on with by [`Evaluator::go_on`] until that says that the tick is over. Events may come meanwhile, each after [`Evaluator::settle`],
+    /// if they need not wait.
     pub fn begin_tick(&mut self, now: EventTime, part: &mut Part, out: &mut Vec<Match>) {
         self.state.tick(now, part, out);
     }

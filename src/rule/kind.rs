@@ -179,6 +179,18 @@ pub trait RuleState: Any + Send {
     /// An event arrived; `now` is the engine's clock.
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>);
 
+    /// The same as far as there is room; false: the state is to be shown the event again, and nothing else before that is over.
+    fn add_in_parts(
+        &mut self,
+        hit: &Hit,
+        now: EventTime,
+        _part: &mut Part,
+        out: &mut Vec<Match>,
+    ) -> bool {
+        self.add(hit, now, out);
+        true
+    }
+
     /// Time passed without an event: a tick begins. What may take long is left to [`RuleState::go_on`].
     fn tick(&mut self, now: EventTime, part: &mut Part, out: &mut Vec<Match>);
 
@@ -187,8 +199,13 @@ pub trait RuleState: Any + Send {
         true
     }
 
-    /// Before an event that comes while a tick is not over: the tick looks at what the event will change, so that it finds what it would have found
-    /// undivided.
+    /// Whether events that come while a tick is not over wait for its end.
+    fn waits_for_ticks(&self) -> bool {
+        false
+    }
+
+    /// Before an event that comes while a tick is not over, and does not wait: the tick looks at what the event will change, so that it finds what it would
+    /// have found undivided.
     fn settle(&mut self, _hit: &Hit, _now: EventTime, _out: &mut Vec<Match>) {}
 
     /// Events could not come for a while. Silence in that time means nothing; when the clock was set back, what only time had put into

@@ -20,6 +20,8 @@ pub struct Part {
 impl Part {
     /// The steps of a part in the service: one or two milliseconds.
     pub const STEPS: u64 = 2048;
+    /// The steps that an event takes in the service before others have their turn.
+    pub const EVENT_STEPS: u64 = 256;
 
     /// A part of so many steps, or a few more: it ends with the act that uses them up.
     pub fn of_steps(steps: u64) -> Self {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 4] = b"TRPJ";
 /// The format of this version. In the first one every hit had its own event, in the second all kept events were in it; up to the third a tick
-/// was one record.
-const VERSION: u16 = 4;
+/// was one record, up to the fourth no event waited for its rule.
+const VERSION: u16 = 5;
 const HEADER: usize = 4 + 2 + 8;
 /// Memory for frames that is kept after a commit that needed less.
 const FRAME_KEPT: usize = 1 << 22;
@@ -71,6 +71,8 @@ pub struct Recovered {
     pub records: u64,
     /// Damage that was found, in words; what came after it in its file is lost.
     pub damage: Vec<String>,
+    /// The damaged files, and how much of each is whole; of a snapshot nothing is.
+    cuts: Vec<(PathBuf, u64)>,
     /// Whether nothing was there.
     pub is_new: bool,
     /// The number of the journal to begin.
@@ -139,7 +141,7 @@ pub fn read_before(
     end: u64,
     into: &mut dyn Recovery,
 ) -> Result<Recovered, JournalError> {
-    let mut damage = Vec::new();
+    let (mut damage, mut cuts) = (Vec::new(), Vec::new());
     let mut snapshot = None;
     for number in numbers(directory, "snapshot")?.into_iter().rev() {
         let path = snapshot_path(directory, number);
@@ -151,7 +153,10 @@ pub fn read_before(
             Err(source @ (SnapshotError::Newer { .. } | SnapshotError::Older { .. })) => {
                 return Err(JournalError::Snapshot { path, source });
             }
-            Err(source) => damage.push(format!("{}: {source}", path.display())),
+            Err(source) => {
+                damage.push(format!("{}: {source}", path.display()));
+                cuts.push((path, 0));
+            }
         }
     }
     let first = snapshot.as_ref().map_or(0, |(number, _)| *number);
@@ -165,15 +170,20 @@ pub fn read_before(
     {
         is_new = false;
         let path = journal_path(directory, number);
-        damage.extend(read_journal(&path, &mut |record| {
+        let torn = read_journal(&path, &mut |record| {
             records += 1;
             into.record(record);
-        })?);
+        })?;
+        if let Some(torn) = torn {
+            damage.push(torn.what);
+            cuts.push((path, torn.at));
+        }
         next = next.max(number + 1);
     }
     Ok(Recovered {
         records,
         damage,
+        cuts,
         is_new,
         next,
     })
@@ -190,12 +200,21 @@ fn read_snapshot(path: &Path) -> Result<Result<Snapshot, SnapshotError>, Journal
     Ok(Snapshot::decode(rest))
 }
 
-/// Reads a journal to its end, or to the first damage, which is described.
-fn read_journal(path: &Path, each: &mut dyn FnMut(Record)) -> Result<Option<String>, JournalError> {
+/// The first damage in a journal.
+struct Torn {
+    /// In words.
+    what: String,
+    /// How many bytes before it are whole.
+    at: u64,
+}
+
+/// Reads a journal to its end, or to the first damage.
+fn read_journal(path: &Path, each: &mut dyn FnMut(Record)) -> Result<Option<Torn>, JournalError> {
     let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(io_error(path))?);
     let mut header = [0; HEADER];
     if file.read_exact(&mut header).is_err() || !header.starts_with(MAGIC) {
-        return Ok(Some(format!("{}: no journal's beginning", path.display())));
+        let what = format!("{}: no journal's beginning", path.display());
+        return Ok(Some(Torn { what, at: 0 }));
     }
     let [_, _, _, _, low, high, ..] = header;
     match u16::from_le_bytes([low, high]) {
@@ -211,10 +230,9 @@ fn read_journal(path: &Path, each: &mut dyn FnMut(Record)) -> Result<Option<Stri
     let mut payload = Vec::new();
     loop {
         let describe = |what: &str| {
-            Some(format!(
-                "{}: {what} at byte {at}; what follows is left out",
-                path.display()
-            ))
+            let path = path.display();
+            let what = format!("{path}: {what} at byte {at}; what follows is left out");
+            Some(Torn { what, at })
         };
         let mut head = [0; 8];
         match read_fully(&mut file, &mut head).map_err(io_error(path))? {
@@ -261,12 +279,25 @@ fn read_fully(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(read)
 }
 
+/// Leaves so many bytes of a file; without any it goes.
+fn cut(path: &Path, whole: u64) -> io::Result<()> {
+    if whole == 0 {
+        return fs::remove_file(path);
+    }
+    let file = OpenOptions::new().write(true).open(path)?;
+    file.set_len(whole)?;
+    file.sync_all()
+}
+
 impl Journal {
-    /// Begins a journal after what was recovered.
+    /// Begins a journal after what was recovered. Damage is cut off: who reads the files again meets what was recovered, whatever it makes of it.
     ///
     /// # Errors
     /// The disk.
     pub fn begin(directory: &Path, recovered: &Recovered) -> Result<Self, JournalError> {
+        for (path, whole) in &recovered.cuts {
+            cut(path, *whole).map_err(io_error(path))?;
+        }
         Self::create(directory, recovered.next)
     }
 
@@ -509,6 +540,10 @@ mod tests {
             let (records, damage) = read(directory.path());
             prop_assert_eq!(records, (0..whole).map(record).collect::<Vec<_>>());
             prop_assert_eq!(damage.is_empty(), !flip && ends.iter().any(|(end, _)| *end == at as u64));
+            // Who begins to write cuts it off; what was whole stays.
+            begin(directory.path()).commit(&[record(written)]).unwrap();
+            let expected: Vec<Record> = (0..whole).chain([written]).map(record).collect();
+            prop_assert_eq!(read(directory.path()), (expected, Vec::new()));
         }
     }
 }

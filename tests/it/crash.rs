@@ -339,3 +339,38 @@ fn documents(home: &Home) -> Vec<Value> {
         .map(|stored| serde_json::from_str(&stored.unwrap().json).unwrap())
         .collect()
 }
+
+/// A crash tore the journal, and before the next start a command that knows no rules uses the store.
+#[test]
+fn what_rules_remember_outlives_a_torn_journal_and_a_command_at_rest() {
+    let home = Home::new();
+    home.add_rule("other");
+    let alerts = home.path("alerts");
+    home.write(
+        "rules/third.yaml",
+        &format!(
+            "name: third\nindex: logs\ntype: frequency\nnum_events: 3\ntimeframe: {{days: 100000}}\nquery_key: client\n\
+             filter: [{{term: {{kind: third}}}}]\nalert: command\ncommand: [tee, -a, {alerts:?}]\npipe_match_json: true\n"
+        ),
+    );
+    let mut process = home.start();
+    for number in 0..2 {
+        assert_eq!(home.post("third", "a", number), 200);
+    }
+    process.signal("KILL");
+    process.exit_within(PATIENCE).unwrap();
+    let store = std::fs::read_dir(home.path("tripline-state")).unwrap();
+    let files = store.map(|entry| entry.unwrap().path());
+    let is_journal = |path: &std::path::PathBuf| path.to_string_lossy().contains("journal-");
+    let journal = files.filter(is_journal).max().unwrap();
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes.extend([9, 0, 0, 0, 1]);
+    std::fs::write(&journal, bytes).unwrap();
+    let silence = ["--silence", "hours=1", "--rule", "other.yaml"];
+    let silenced = home.command().args(silence).status().unwrap();
+    assert!(silenced.success());
+    assert!(home.logged().contains("a commit was cut short"));
+    let _process = home.start();
+    assert_eq!(home.post("third", "a", 2), 200);
+    home.wait_for_alert("a");
+}

@@ -107,6 +107,7 @@ impl Recovery for Reader {
             replace_dots: false,
             most_kept: u64::MAX,
             tick_part: u64::MAX,
+            event_part: u64::MAX,
             instance: "test".to_owned(),
         };
         let program = Arc::clone(&self.program);

@@ -179,9 +179,14 @@ impl Driver {
             let wake = tokio::select! {
                 biased;
                 Some(outcome) = channels.outcomes.recv() => Wake::Outcome(outcome),
-                Some(control) = channels.control.recv() => Wake::Control(control),
+                // Operators wait until what is done in parts is over: it need not be done in one piece for them.
+                Some(control) = channels.control.recv(), if !self.engine.is_at_work() => {
+                    Wake::Control(control)
+                }
+                // The rule that is at work on events may never be through with them.
+                () = sleep_until(tick + self.run_every), if !self.engine.is_ticking() => Wake::Tick,
                 // Batches that are there have their turn with each part, see `take_more`.
-                () = ready(()), if self.engine.is_ticking() => Wake::Due,
+                () = ready(()), if self.engine.is_at_work() => Wake::Due,
                 Ok(_room) = deliveries.reserve(), if !self.backlog.is_empty() => Wake::Room,
                 batch = channels.batches.recv(), if open && may_take => Wake::Batch(batch),
                 () = sleep_until(tick) => Wake::Tick,
@@ -217,14 +222,14 @@ impl Driver {
             if !open && !std::mem::replace(&mut has_ended, true) {
                 // What it alerts is waited for with all else: an alert whose outcome nobody takes would be sent again at the next start.
                 self.last_tick(&mut commit);
-                self.engine.finish_tick(&mut commit.outcome);
+                self.engine.finish_work(&mut commit.outcome);
                 self.finish(&mut commit).await;
             }
             if !open && self.under_way == 0 && self.backlog.is_empty() {
                 break;
             }
         }
-        self.engine.finish_tick(&mut commit.outcome);
+        self.engine.finish_work(&mut commit.outcome);
         self.finish(&mut commit).await;
         self.close();
         Finished {
@@ -425,8 +430,8 @@ impl Driver {
             1
         };
         let is_long = |last: u64| length > JOURNAL_LENGTH.max(last) / parts;
-        // Of a tick that is not over nothing is in a snapshot: it waits for the end.
-        if self.engine.is_ticking() {
+        // Of what is done in parts and not over nothing is in a snapshot: it waits for the end.
+        if self.engine.is_at_work() {
             return;
         }
         if !durable.writer.last_snapshot().is_some_and(is_long) {

@@ -105,6 +105,7 @@ pub(in crate::cli) fn options(config: &Config, instance: String) -> Options {
         replace_dots: config.replace_dots_in_field_names,
         most_kept: config.store_limits.max_kept as u64,
         tick_part: Part::STEPS,
+        event_part: Part::EVENT_STEPS,
         instance,
     }
 }
@@ -151,10 +152,6 @@ fn recover_engine(
     engine.number_writes_after(documents.applied()?);
     tracing::info!(path = %directory.display(), records = recovered.records, undelivered = engine.undelivered(), "store");
     let journal = Journal::begin(directory, &recovered)?;
-    if !recovered.damage.is_empty() {
-        // What was cut off must not be met again when a snapshot is made of the old journal.
-        write_snapshot(directory, journal.number(), &engine.snapshot().encode()?)?;
-    }
     Ok((engine, journal, recovered.is_new))
 }
 

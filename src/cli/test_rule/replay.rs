@@ -73,6 +73,7 @@ impl Replay {
         };
         let options = Options {
             tick_part: u64::MAX,
+            event_part: u64::MAX,
             ..service::options(config, "test".to_owned())
         };
         Ok(Self {

@@ -194,7 +194,7 @@ struct Kept {
     failing: usize,
 }
 
-/// Into what parts ticks are divided: none, or small ones. [`Step::Due`] goes on with them.
+/// Into what parts ticks and events are divided: none, or small ones. [`Step::Due`] goes on with them.
 fn tick_parts() -> impl Strategy<Value = u64> {
     prop_oneof![1 => Just(u64::MAX), 3 => 1u64..24]
 }
@@ -235,6 +235,9 @@ impl Pair {
             let mut options = options();
             options.most_kept = kept.in_memory;
             options.tick_part = tick_part;
+            if ticks == Ticks::GoOn {
+                options.event_part = tick_part;
+            }
             let mut engine = Engine::new(options, program);
             let spilled = Spilled::failing(kept.failing);
             engine.set_spill(Arc::clone(&spilled) as Arc<dyn Spill>);
@@ -316,11 +319,11 @@ impl Pair {
         self.same(&expected, found)
     }
 
-    /// What is left of a tick is done.
-    fn finish_tick(&mut self) -> Result<(), TestCaseError> {
+    /// What is left of what is done in parts is done.
+    fn finish_work(&mut self) -> Result<(), TestCaseError> {
         let finish = |stage: &mut Stage| {
             let mut out = Outcome::default();
-            stage.engine.finish_tick(&mut out);
+            stage.engine.finish_work(&mut out);
             out
         };
         let expected = finish(&mut self.steady);
@@ -413,7 +416,7 @@ impl Pair {
                 return Ok(());
             }
             Step::Snapshot => {
-                self.finish_tick()?;
+                self.finish_work()?;
                 return self.crashing.snapshot();
             }
             Step::Crash => self.crash()?,

@@ -176,6 +176,172 @@ fn after_a_crash_the_rest_of_a_tick_goes_on() {
     }
 }
 
+/// `tripline run --silence` uses the store of a service that was killed, and has no rules.
+#[test]
+fn a_command_at_rest_leaves_the_rest_of_a_tick_to_the_service() {
+    let mut stage = Stage::new(&[QUIET]);
+    stage.engine.options.tick_part = ONE;
+    let mut begun = Outcome::default();
+    stage.engine.resume(&mut begun);
+    let mut journal = begun.records;
+    for user in USERS {
+        journal.extend(stage.event(&json!({"user": user})).records);
+    }
+    let mut out = stage.at(700).apply(Input::Tick { busy: SECOND });
+    while quiet(&out).is_empty() {
+        journal.extend(out.records);
+        out = stage.apply(Input::Due);
+    }
+    journal.extend(out.records);
+    let (options, _) = stage.engine.origin();
+    let mut at_rest = Engine::new(options, Arc::new(Program::new(0, Vec::new())));
+    for record in &journal {
+        at_rest.restore(record.clone());
+    }
+    let silence = Input::Silence {
+        key: "other._silence".to_owned(),
+        until: START.plus(secs(9_000)),
+        comment: None,
+    };
+    let mut out = Outcome::default();
+    at_rest.apply(silence, stage.now, &mut out);
+    journal.extend(out.records);
+    stage.crashed(&journal);
+    assert_eq!(stage.parts(9), at_the_tick(&["b", "c", "d"]));
+}
+
+const FEW: &str = "name: few\ntype: cardinality\ncardinality_field: n\nmin_cardinality: 3\ntimeframe: {minutes: 10}\nquery_key: user\nrealert: {minutes: 0}\nalert: debug";
+const MANY: usize = 40;
+
+/// What comes after many keys had too few values for long enough: the first of the last three finds that, and the others come before it is through with them.
+fn after_few() -> Vec<(u64, serde_json::Value)> {
+    let known = (0..MANY).map(|user| (0, json!({"user": format!("u{user}"), "n": 1})));
+    let then = [
+        (700, json!({"user": "u3", "n": 1, "number": 1})),
+        (701, json!({"user": "u9", "n": 2, "number": 2})),
+        (701, json!({"user": "u0", "n": 3, "number": 3})),
+    ];
+    known.chain(then).collect()
+}
+
+/// The alerts of a rule: the user, and the seconds after the start.
+fn alerts_of(rule: &str, out: &Outcome) -> Vec<(String, u64)> {
+    let alerts = out.deliveries().into_iter().map(|delivery| &delivery.alert);
+    let alerts = alerts.filter(|alert| &*alert.rule == rule);
+    let told = alerts.map(|alert| {
+        let user = alert.matches[0]["user"].as_str().unwrap_or_default();
+        (user.to_owned(), alert.time.since(START).as_secs())
+    });
+    told.collect()
+}
+
+#[test]
+fn an_event_over_which_there_is_much_to_do_is_taken_in_in_parts() {
+    let whole: Vec<(String, u64)> = {
+        let mut stage = Stage::new(&[FEW]);
+        let events = after_few().into_iter();
+        let told = events.map(|(at, event)| alerts_of("few", &stage.at(at).event(&event)));
+        told.flatten().collect()
+    };
+    assert_eq!(whole.len(), MANY);
+    let mut stage = Stage::new(&[FEW, EVERY_NUMBER]);
+    stage.engine.options.event_part = ONE;
+    stage.engine.options.tick_part = ONE;
+    let mut told = Vec::new();
+    for (at, event) in after_few() {
+        let out = stage.at(at).event(&event);
+        // Other rules do not wait.
+        assert_eq!(alerts_of("every", &out).len(), 1);
+        told.extend(alerts_of("few", &out));
+        assert_eq!(stage.engine.is_at_work(), at > 0);
+    }
+    assert!(told.len() < MANY);
+    // What must not come between comes after.
+    let out = stage.at(702).apply(Input::Tick { busy: SECOND });
+    let rest = alerts_of("few", &out);
+    told.extend(rest);
+    assert_eq!(told, whole);
+}
+
+/// Without a moment's rest, too.
+#[test]
+fn a_rule_gets_through_with_events_that_wait_while_more_come() {
+    let mut stage = Stage::new(&[FEW]);
+    stage.engine.options.event_part = ONE;
+    for (at, event) in after_few() {
+        stage.at(at).event(&event);
+    }
+    let more = (0..10 * MANY).find(|number| {
+        stage.event(&json!({"user": "u1", "n": number}));
+        !stage.engine.is_at_work()
+    });
+    assert!(more.is_some());
+}
+
+#[test]
+fn after_a_crash_the_rest_of_an_event_goes_on_and_so_do_those_that_wait() {
+    let whole: Vec<(String, u64)> = (0..MANY).map(|user| (format!("u{user}"), 700)).collect();
+    let mut parts = 0;
+    loop {
+        let mut stage = Stage::new(&[FEW]);
+        stage.engine.options.event_part = ONE;
+        stage.engine.options.tick_part = ONE;
+        let mut begun = Outcome::default();
+        stage.engine.resume(&mut begun);
+        let (mut journal, mut told) = (begun.records, Vec::new());
+        for (at, event) in after_few() {
+            let out = stage.at(at).event(&event);
+            told.extend(alerts_of("few", &out));
+            journal.extend(out.records);
+        }
+        for _ in 0..parts {
+            let out = stage.apply(Input::Due);
+            told.extend(alerts_of("few", &out));
+            journal.extend(out.records);
+        }
+        let is_over = !stage.engine.is_at_work();
+        let mut steady = Outcome::default();
+        stage.engine.finish_work(&mut steady);
+        let expected = stage.engine.snapshot();
+        stage.crashed(&journal);
+        assert_eq!(stage.engine.is_at_work(), !is_over);
+        let mut out = Outcome::default();
+        stage.engine.finish_work(&mut out);
+        assert_eq!(out.effects, steady.effects);
+        told.extend(alerts_of("few", &out));
+        assert_eq!(told, whole, "after {parts} parts");
+        assert_eq!(expected.differs(&stage.engine.snapshot()), [""; 0]);
+        if is_over {
+            break;
+        }
+        parts += 1;
+    }
+    assert!(parts > 2);
+}
+
+#[test]
+fn events_wait_for_the_end_of_a_tick_whose_window_they_would_change() {
+    let sum = "name: sum\ntype: metric_aggregation\nmetric_agg_key: n\nmetric_agg_type: sum\nmax_threshold: 2\nquery_key: user\nbuffer_time: {minutes: 10}\nrealert: {minutes: 0}\nalert: debug";
+    let mut stage = Stage::new(&[sum]);
+    stage.engine.options.tick_part = ONE;
+    stage.engine.options.event_part = ONE;
+    for user in USERS {
+        stage.event(&json!({"user": user, "n": 2}));
+    }
+    stage.at(1).apply(Input::Tick { busy: SECOND });
+    assert!(stage.engine.is_ticking());
+    let out = stage.event(&json!({"user": "d", "n": 1}));
+    assert_eq!(alerts_of("sum", &out), []);
+    let mut told = Vec::new();
+    while stage.engine.is_at_work() {
+        let is_ticking = stage.engine.is_ticking();
+        let out = stage.apply(Input::Due);
+        assert!(!is_ticking || alerts_of("sum", &out).is_empty());
+        told.extend(alerts_of("sum", &out));
+    }
+    assert_eq!(told, [("d".to_owned(), 1)]);
+}
+
 #[test]
 fn a_rule_that_fails_between_the_parts_of_a_tick_rests_from_then_on() {
     let mut stage = Stage::ticking(&[QUIET, failing::FRAGILE]);

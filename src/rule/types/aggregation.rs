@@ -299,11 +299,10 @@ impl Aggregation {
         }
     }
 
-    /// Time passed: events come in from the future, and old ones leave. Time never runs backwards here; the time it is.
-    pub(super) fn advance(&mut self, now: EventTime) -> EventTime {
+    /// Time passed: events come in from the future, and old ones leave, as far as there is room. Time never runs backwards here. Whether all are through.
+    pub(super) fn advance(&mut self, now: EventTime, part: &mut Part) -> bool {
         let now = self.move_on(now);
-        self.let_through(now, &mut Part::whole());
-        now
+        self.let_through(now, part)
     }
 
     fn move_on(&mut self, now: EventTime) -> EventTime {
@@ -335,7 +334,7 @@ impl Aggregation {
 
     /// Counts an event in.
     pub(super) fn count(&mut self, hit: &Hit, now: EventTime) -> Vec<Path> {
-        self.advance(now);
+        self.advance(now, &mut Part::whole());
         let (paths, contribution) = self.plan.read(&hit.sample);
         self.insert(hit.time, &paths, contribution);
         paths

@@ -13,6 +13,7 @@ use super::timetable::Timetable;
 use super::{TIMEFRAME, no_advice, size, timeframe};
 use crate::config::{Problem, Properties, opt};
 use crate::event::{Document, EventTime, FieldPath, Timestamp};
+use crate::rule::part::cost;
 use crate::rule::{
     Built, Common, Gap, Hit, Key, Match, Observed, Part, QueryKey, RuleState, RuleType,
     RuleTypeEntry, Sample, StateSize, TimeField, Verdict, Wanted, WindowView, saved, view,
@@ -20,6 +21,7 @@ use crate::rule::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sketch::Sketch;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use values::{EXACT, Values};
@@ -49,6 +51,9 @@ pub(super) const ENTRY: RuleTypeEntry = RuleTypeEntry {
     build,
     advice: no_advice,
 };
+
+/// A key with more values than this is not cleaned in one piece.
+const LARGE: usize = if cfg!(test) { 1 } else { 1024 };
 
 #[derive(Debug)]
 struct Settings {
@@ -131,6 +136,9 @@ impl RuleType for Cardinality {
             settings: Arc::clone(&self.0),
             saved: Saved::default(),
             due: Timetable::default(),
+            looking: None,
+            large: BTreeSet::new(),
+            to_clean: Vec::new(),
             values: 0,
         })
     }
@@ -156,6 +164,11 @@ struct State {
     saved: Saved,
     /// With a minimum: when a cleaning must look at a key.
     due: Timetable,
+    /// The key that a cleaning looks at, if it is not through with it.
+    looking: Option<Slot>,
+    /// Without a minimum: keys with more values than [`LARGE`], and perhaps some that had, and those whose old values the tick under way has still to drop.
+    large: BTreeSet<Slot>,
+    to_clean: Vec<Slot>,
     /// Values of all keys.
     values: usize,
 }
@@ -178,10 +191,18 @@ struct Cell {
 impl Cell {
     /// Drops what was too old at the cleanings that this cell has missed.
     fn clean(&mut self, cleanings: &Rounds, timeframe: Duration) {
-        if let Some(latest) = cleanings.after(self.cleaned) {
-            self.values.drop_before(latest.minus(timeframe));
+        self.clean_in_parts(cleanings, timeframe, &mut Part::whole());
+    }
+
+    /// The same as far as there is room; whether that was all.
+    fn clean_in_parts(&mut self, cleanings: &Rounds, timeframe: Duration, part: &mut Part) -> bool {
+        if let Some(latest) = cleanings.after(self.cleaned)
+            && !self.values.drop_before(latest.minus(timeframe), part)
+        {
+            return false;
         }
         self.cleaned = cleanings.count();
+        true
     }
 
     fn is_suspicious(&self, settings: &Settings, time: EventTime) -> bool {
@@ -226,7 +247,13 @@ impl State {
     /// Finds out anew when ticks must look at keys.
     fn find_due(&mut self) {
         self.due = Timetable::default();
+        self.looking = None;
+        self.to_clean.clear();
+        self.large.clear();
         if self.settings.min.is_none() {
+            let cells = self.saved.cells.slots_and_cells();
+            let large = cells.filter(|(_, cell)| cell.values.len() > LARGE);
+            self.large.extend(large.map(|(slot, _)| slot));
             return;
         }
         for (slot, cell) in self.saved.cells.slots_and_cells() {
@@ -237,7 +264,9 @@ impl State {
     /// Begins to drop what is too old by a time. With a minimum, every key is then looked at that could match.
     fn begin_cleaning(&mut self, now: EventTime) {
         self.saved.cleanings.add(now);
-        self.due.begin(now);
+        if self.settings.min.is_some() {
+            self.due.begin(now);
+        }
     }
 
     /// Goes on with a cleaning of that time.
@@ -245,38 +274,66 @@ impl State {
         let cells = &self.saved.cells;
         let slots = cells.slots_in_all();
         if self.due.find(part, slots, |slot| cells.age(slot)) {
-            while let Some(slot) = self.due.next(part) {
-                self.look(slot, now, out);
+            while let Some(slot) = self.looking.take().or_else(|| self.due.next(part)) {
+                if !self.look(slot, now, part, out) {
+                    self.looking = Some(slot);
+                    return;
+                }
             }
         }
     }
 
-    /// What a cleaning finds of a key.
-    fn look(&mut self, slot: Slot, now: Timestamp, out: &mut Vec<Match>) {
-        let Saved { cells, cleanings } = &mut self.saved;
-        let Some((key, cell)) = cells.key_and_cell(slot) else {
-            return;
+    /// What a cleaning finds of a key; false: there was no room to drop all its old values.
+    fn look(&mut self, slot: Slot, now: Timestamp, part: &mut Part, out: &mut Vec<Match>) -> bool {
+        if !self.clean_key(slot, part) {
+            return false;
+        }
+        let Some((key, cell)) = self.saved.cells.key_and_cell(slot) else {
+            return true;
         };
-        self.values -= cell.values.len();
-        cell.clean(cleanings, self.settings.timeframe);
-        self.values += cell.values.len();
         if cell.is_suspicious(&self.settings, now.event_time()) {
             cell.first = None;
             out.push(self.settings.bare_match(key, now));
         }
         let due = cell.due(&self.settings);
         self.due.set(slot, due);
+        true
     }
 
-    /// Whether an event may have all keys cleaned, as of its own time. Its key has been looked at by the tick under way.
-    fn may_clean(&mut self, hit: &Hit, slot: Option<Slot>) -> bool {
-        let clean = |cell: &mut Cell, settings: &Settings, cleanings: &Rounds| {
-            cell.clean(cleanings, settings.timeframe);
-            (cell.size(), cell.is_suspicious(settings, hit.time))
+    /// Drops a key's old values as far as there is room; whether that was all.
+    fn clean_key(&mut self, slot: Slot, part: &mut Part) -> bool {
+        let Saved { cells, cleanings } = &mut self.saved;
+        let Some(cell) = cells.cell(slot) else {
+            return true;
         };
-        let cleaned = slot.and_then(|slot| self.change(slot, clean));
-        let (size, is_suspicious) = cleaned.unwrap_or_default();
-        is_suspicious || self.settings.max.is_some_and(|max| size >= max)
+        self.values -= cell.values.len();
+        let is_clean = cell.clean_in_parts(cleanings, self.settings.timeframe, part);
+        self.values += cell.values.len();
+        is_clean
+    }
+
+    /// Without a minimum, a tick drops the old values of keys that have many a part at a time; those of others go with the sweep.
+    fn clean_large(&mut self, part: &mut Part) {
+        while let Some(slot) = self.to_clean.last().copied() {
+            if !part.has_room() || !self.clean_key(slot, part) {
+                return;
+            }
+            self.to_clean.pop();
+            part.act(cost::LOOK);
+        }
+    }
+
+    /// Remembers an event's value; whether its key looks like a match then.
+    fn see(&mut self, slot: Slot, hit: &Hit) -> bool {
+        let value = hit.sample.values.first().map(Key::from);
+        let is_suspicious = self.change(slot, |cell, settings, cleanings| {
+            cell.first.get_or_insert(hit.time);
+            let value = value?;
+            cell.clean(cleanings, settings.timeframe);
+            cell.values.insert(value, hit.time, settings.exact);
+            Some(cell.is_suspicious(settings, hit.time))
+        });
+        is_suspicious.flatten() == Some(true)
     }
 
     /// Looks at a cell, and notes what has become of it.
@@ -293,6 +350,8 @@ impl State {
         if self.settings.min.is_some() {
             let due = cell.due(&self.settings);
             self.due.set(slot, due);
+        } else if cell.values.len() > LARGE {
+            self.large.insert(slot);
         }
         Some(changed)
     }
@@ -311,24 +370,32 @@ impl Settings {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
+    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        self.add_in_parts(hit, now, &mut Part::whole(), out);
+    }
+
+    fn add_in_parts(
+        &mut self,
+        hit: &Hit,
+        _: EventTime,
+        part: &mut Part,
+        out: &mut Vec<Match>,
+    ) -> bool {
         let slot = self.saved.cells.find_or_add(&hit.sample.key, Cell::default);
-        let value = hit.sample.values.first().map(Key::from);
-        let is_suspicious = self.change(slot, |cell, settings, cleanings| {
-            cell.first.get_or_insert(hit.time);
-            let value = value?;
-            cell.clean(cleanings, settings.timeframe);
-            cell.values.insert(value, hit.time, settings.exact);
-            Some(cell.is_suspicious(settings, hit.time))
-        });
-        if is_suspicious.flatten() == Some(true) {
+        let is_cleaning = self.due.ticking().is_some();
+        if is_cleaning || self.see(slot, hit) {
             let offset = hit.sample.values.get(1).and_then(Value::as_i64);
             let now = Timestamp {
                 micros: hit.time.0,
                 offset_seconds: offset.and_then(|o| o.try_into().ok()).unwrap_or(0),
             };
-            self.begin_cleaning(now.event_time());
-            self.clean(now, &mut Part::whole(), out);
+            if !is_cleaning {
+                self.begin_cleaning(now.event_time());
+            }
+            self.clean(now, part, out);
+            if self.due.ticking().is_some() {
+                return false;
+            }
             let matches = self.change(slot, |cell, settings, cleanings| {
                 cell.clean(cleanings, settings.timeframe);
                 let is_match = cell.is_suspicious(settings, hit.time);
@@ -342,12 +409,20 @@ impl RuleState for State {
             }
         }
         self.sweep(PER_EVENT);
+        true
     }
 
     fn tick(&mut self, now: EventTime, part: &mut Part, _: &mut Vec<Match>) {
         self.begin_cleaning(now);
         if self.settings.min.is_none() {
             part.spend(sweep_cost(self.saved.cells.len()));
+            let cells = &self.saved.cells;
+            let is_large = |slot: &Slot| {
+                let cell = cells.peek(*slot);
+                cell.is_some_and(|(_, cell)| cell.values.len() > LARGE)
+            };
+            self.large.retain(is_large);
+            self.to_clean = self.large.iter().copied().collect();
         }
         self.sweep(PER_TICK);
     }
@@ -360,27 +435,13 @@ impl RuleState for State {
             };
             self.clean(now, part, out);
         }
-        self.due.ticking().is_none()
+        self.clean_large(part);
+        self.due.ticking().is_none() && self.to_clean.is_empty()
     }
 
-    fn settle(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
-        // Without a minimum no key waits for a tick.
-        let Some(now) = self.due.ticking().filter(|_| self.settings.min.is_some()) else {
-            return;
-        };
-        let now = Timestamp {
-            micros: now.0,
-            offset_seconds: 0,
-        };
-        let slot = self.saved.cells.find(&hit.sample.key);
-        if let Some(slot) = slot
-            && self.due.take(slot, self.saved.cells.age(slot))
-        {
-            self.look(slot, now, out);
-        }
-        if !hit.sample.values.is_empty() && self.may_clean(hit, slot) {
-            self.clean(now, &mut Part::whole(), out);
-        }
+    /// An event may have all keys cleaned, as a tick does; without a minimum only keys with many values wait for that.
+    fn waits_for_ticks(&self) -> bool {
+        self.settings.min.is_some() || !self.to_clean.is_empty()
     }
 
     fn resume(&mut self, gap: &Gap) {
@@ -496,6 +557,9 @@ impl State {
         let timeframe = self.settings.timeframe;
         let (mut before, mut after) = (0, 0);
         let stale = cells.stale(count, |cell| {
+            if cell.values.len() > LARGE {
+                return false;
+            }
             before += cell.values.len();
             cell.clean(cleanings, timeframe);
             after += cell.values.len();

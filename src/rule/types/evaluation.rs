@@ -39,12 +39,26 @@ impl<E: Evaluate> State<E> {
 
 impl<E: Evaluate> RuleState for State<E> {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        if self.settings.plan().buckets.is_some() {
-            self.aggregation.count_in(hit, now);
-            return;
+        self.add_in_parts(hit, now, &mut Part::whole(), out);
+    }
+
+    fn add_in_parts(
+        &mut self,
+        hit: &Hit,
+        now: EventTime,
+        part: &mut Part,
+        out: &mut Vec<Match>,
+    ) -> bool {
+        if !self.aggregation.advance(now, part) {
+            return false;
         }
-        let groups = self.aggregation.add(hit, now);
-        self.check(&groups, now, out);
+        if self.settings.plan().buckets.is_some() {
+            self.aggregation.count(hit, now);
+        } else {
+            let groups = self.aggregation.add(hit, now);
+            self.check(&groups, now, out);
+        }
+        true
     }
 
     fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
@@ -60,14 +74,8 @@ impl<E: Evaluate> RuleState for State<E> {
         self.aggregation.ticking().is_none()
     }
 
-    fn settle(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        // With `bucket_interval` events wait until the window has been cut.
-        if let Some(tick) = self.aggregation.ticking()
-            && self.settings.plan().buckets.is_none()
-        {
-            let groups = self.aggregation.settle(hit, now);
-            self.check(&groups, tick, out);
-        }
+    fn waits_for_ticks(&self) -> bool {
+        true
     }
 
     fn resume(&mut self, gap: &Gap) {

@@ -314,21 +314,14 @@ impl Groups {
 
     /// The innermost group at the end of a path, if it is looked at.
     pub(super) fn find(&self, path: &[Key]) -> Option<GroupId> {
-        self.find_by(path, |around, inner| self.is_looked_at(around, inner))
-    }
-
-    /// The innermost group at the end of a path.
-    pub(super) fn known(&self, path: &[Key]) -> Option<GroupId> {
-        self.find_by(path, |_, _| true)
-    }
-
-    fn find_by(&self, path: &[Key], counts: impl Fn(GroupId, GroupId) -> bool) -> Option<GroupId> {
         if u32::try_from(path.len()) != Ok(self.depth) {
             return None;
         }
         let mut id = self.root;
         for key in path {
-            id = self.inside(id, key).filter(|inner| counts(id, *inner))?;
+            id = self
+                .inside(id, key)
+                .filter(|inner| self.is_looked_at(id, *inner))?;
         }
         Some(id)
     }

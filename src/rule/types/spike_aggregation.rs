@@ -186,9 +186,23 @@ impl Settings {
 
 impl RuleState for State {
     fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+        self.add_in_parts(hit, now, &mut Part::whole(), out);
+    }
+
+    fn add_in_parts(
+        &mut self,
+        hit: &Hit,
+        now: EventTime,
+        part: &mut Part,
+        out: &mut Vec<Match>,
+    ) -> bool {
+        if !self.aggregation.advance(now, part) {
+            return false;
+        }
         for group in self.aggregation.add(hit, now) {
             self.sample(&group, out);
         }
+        true
     }
 
     fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {
@@ -202,9 +216,8 @@ impl RuleState for State {
         self.aggregation.ticking().is_none()
     }
 
-    /// Several groups may share their windows, and with `alert_on_new_data` it matters which comes first.
-    fn settle(&mut self, _: &Hit, _: EventTime, out: &mut Vec<Match>) {
-        self.go_on(&mut Part::whole(), out);
+    fn waits_for_ticks(&self) -> bool {
+        true
     }
 
     fn resume(&mut self, gap: &Gap) {

@@ -108,6 +108,22 @@ impl Bench {
     }
 
     fn event(&mut self, document: &Document, time: i64, inner: bool) -> Vec<Match> {
+        let (mut out, now) = (Vec::new(), EventTime(self.now));
+        if let Some(hit) = self.hit(document, time, inner, &mut out) {
+            self.state.settle(&hit, now, &mut self.settled);
+            self.state.add(&hit, now, &mut out);
+        }
+        out
+    }
+
+    /// What the rule's memory is to be shown of an event; a match that needs no memory goes to `out`.
+    fn hit(
+        &mut self,
+        document: &Document,
+        time: i64,
+        inner: bool,
+        out: &mut Vec<Match>,
+    ) -> Option<Hit> {
         let fields = DocumentFields {
             document,
             paths: self.kind.fields(),
@@ -127,22 +143,18 @@ impl Bench {
             })),
         });
         self.events += 1;
-        let mut out = Vec::new();
         match verdict {
-            Verdict::Nothing => {}
-            Verdict::Match => out.push(Match::of_event(Some(&event), Document::new())),
-            Verdict::Sample(sample) => {
-                let hit = Hit {
-                    time: EventTime(time),
-                    sample,
-                    event: Some(event),
-                };
-                let now = EventTime(self.now);
-                self.state.settle(&hit, now, &mut self.settled);
-                self.state.add(&hit, now, &mut out);
+            Verdict::Nothing => None,
+            Verdict::Match => {
+                out.push(Match::of_event(Some(&event), Document::new()));
+                None
             }
+            Verdict::Sample(sample) => Some(Hit {
+                time: EventTime(time),
+                sample,
+                event: Some(event),
+            }),
         }
-        out
     }
 }
 

@@ -1,40 +1,22 @@
 //! Ticks over the groups of an aggregation, a part at a time.
 
-use super::{Aggregation, Contribution, Evaluated, GroupId, Path};
+use super::{Aggregation, Evaluated, GroupId};
 use crate::event::EventTime;
-use crate::rule::Hit;
 use crate::rule::part::{Part, cost};
 use crate::rule::types::buckets::Cutting;
-use hashbrown::HashMap;
-use std::collections::VecDeque;
 
-/// A tick that is not over.
+/// A tick that is not over. Events wait for its end.
 pub(super) struct Tick {
     now: EventTime,
     stage: Stage,
-    /// With `bucket_interval`: the events that have come meanwhile. They are counted in when the window has been cut.
-    came: VecDeque<Came>,
 }
 
 enum Stage {
     /// Events come into the window and go out of it.
     Moving,
-    Groups {
-        groups: std::vec::IntoIter<GroupId>,
-        /// Those that have not been looked at, and their places among them: from the first event on that comes meanwhile.
-        left: Option<HashMap<GroupId, usize>>,
-    },
+    Groups(std::vec::IntoIter<GroupId>),
     Cutting(Cutting),
     Pieces(std::vec::IntoIter<Evaluated>),
-    Counting,
-}
-
-/// An event, and when it came.
-struct Came {
-    now: EventTime,
-    time: EventTime,
-    paths: Vec<Path>,
-    contribution: Contribution,
 }
 
 impl Aggregation {
@@ -44,7 +26,6 @@ impl Aggregation {
         self.tick = Some(Tick {
             now,
             stage: Stage::Moving,
-            came: VecDeque::new(),
         });
     }
 
@@ -64,12 +45,11 @@ impl Aggregation {
                     }
                     None
                 }
-                Stage::Groups { groups, left } => {
+                Stage::Groups(groups) => {
                     // After the last.
                     let id = groups.next()?;
                     part.act(cost::LOOK);
-                    let is_left = left.as_mut().is_none_or(|left| left.remove(&id).is_some());
-                    is_left.then(|| self.evaluate(id, tick.now)).flatten()
+                    self.evaluate(id, tick.now)
                 }
                 Stage::Cutting(cutting) => {
                     if cutting.read(self, part) {
@@ -80,19 +60,9 @@ impl Aggregation {
                     None
                 }
                 Stage::Pieces(pieces) => {
+                    let piece = pieces.next()?;
                     part.act(cost::LOOK);
-                    let piece = pieces.next();
-                    if piece.is_none() {
-                        tick.stage = Stage::Counting;
-                    }
-                    piece
-                }
-                Stage::Counting => {
-                    let came = tick.came.pop_front()?;
-                    part.act(cost::LOOK);
-                    self.advance(came.now);
-                    self.insert(came.time, &came.paths, came.contribution);
-                    None
+                    Some(piece)
                 }
             };
             if found.is_some() {
@@ -115,67 +85,7 @@ impl Aggregation {
         part.spend(u64::try_from(groups.len() / 16).unwrap_or(u64::MAX));
         Some(match self.plan.buckets {
             Some(buckets) => Stage::Cutting(Cutting::new(&self.plan, buckets, now, &groups)),
-            None => Stage::Groups {
-                groups: groups.into_iter(),
-                left: None,
-            },
+            None => Stage::Groups(groups.into_iter()),
         })
-    }
-
-    /// Before an event: the groups that it will change, and the time until then, where the tick under way has not looked at them.
-    pub(in crate::rule::types) fn settle(&mut self, hit: &Hit, now: EventTime) -> Vec<Evaluated> {
-        let Some(mut tick) = self.tick.take() else {
-            return Vec::new();
-        };
-        if matches!(tick.stage, Stage::Moving)
-            && let Some(stage) = self.moved(&mut Part::whole())
-        {
-            tick.stage = stage;
-        }
-        let mut settled = Vec::new();
-        if let Stage::Groups { groups, left } = &mut tick.stage {
-            let groups = groups.as_slice().iter().copied();
-            let left = left.get_or_insert_with(|| groups.zip(0..).collect());
-            let mut due: Vec<(usize, GroupId)> = self
-                .changed_by(hit, now)
-                .into_iter()
-                .filter_map(|id| Some((left.remove(&id)?, id)))
-                .collect();
-            due.sort_unstable();
-            let due = due.into_iter();
-            settled.extend(due.filter_map(|(_, id)| self.evaluate(id, tick.now)));
-        }
-        self.tick = Some(tick);
-        settled
-    }
-
-    /// The groups that an event changes that comes now, and the time until then.
-    fn changed_by(&self, hit: &Hit, now: EventTime) -> Vec<GroupId> {
-        let span = self
-            .plan
-            .span(self.now.map_or(now, |before| before.max(now)));
-        let comes = self.future.iter();
-        let comes = comes.take_while(|item| item.time.0 < span.to);
-        let goes = self.events.iter();
-        let goes = goes.take_while(|item| item.time.0 < span.from);
-        let (paths, _) = self.plan.read(&hit.sample);
-        let own = paths.iter().filter_map(|path| self.groups.known(path));
-        let changed = comes.chain(goes).flat_map(|item| item.what.groups());
-        changed.copied().chain(own).collect()
-    }
-
-    /// Counts an event in that is not evaluated, when no tick is under way.
-    pub(in crate::rule::types) fn count_in(&mut self, hit: &Hit, now: EventTime) {
-        let Some(tick) = &mut self.tick else {
-            self.count(hit, now);
-            return;
-        };
-        let (paths, contribution) = self.plan.read(&hit.sample);
-        tick.came.push_back(Came {
-            now,
-            time: hit.time,
-            paths,
-            contribution,
-        });
     }
 }

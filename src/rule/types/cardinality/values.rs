@@ -3,6 +3,7 @@
 use super::sketch::Sketch;
 use crate::event::EventTime;
 use crate::rule::Key;
+use crate::rule::part::{Part, cost};
 use crate::rule::types::deadlines::Deadlines;
 use crate::rule::types::keyed::{Keyed, Slot};
 use serde::ser::SerializeSeq as _;
@@ -19,7 +20,7 @@ pub(super) enum Values {
 }
 
 /// More values than this are kept in tables.
-const FEW: usize = 16;
+const FEW: usize = if cfg!(test) { 2 } else { 16 };
 /// More values than this are only counted, if the rule allows that.
 pub(super) const EXACT: usize = 100_000;
 
@@ -154,8 +155,8 @@ impl Values {
         }
     }
 
-    /// Drops values last seen before a time.
-    pub(super) fn drop_before(&mut self, time: EventTime) {
+    /// Drops values last seen before a time, as far as there is room; whether that was all.
+    pub(super) fn drop_before(&mut self, time: EventTime, part: &mut Part) -> bool {
         match self {
             Self::One(_, seen) if *seen < time => *self = Self::default(),
             Self::One(..) => {}
@@ -166,8 +167,16 @@ impl Values {
                 }
             }
             Self::Many(many) => {
-                while let Some(slot) = many.order.pop(EventTime(time.0.saturating_sub(1))) {
+                let last = EventTime(time.0.saturating_sub(1));
+                loop {
+                    if !part.has_room() {
+                        return false;
+                    }
+                    let Some(slot) = many.order.pop(last) else {
+                        break;
+                    };
                     many.values.remove(slot);
+                    part.act(cost::FIND);
                 }
                 if many.values.len() == 0 {
                     *self = Self::default();
@@ -180,6 +189,7 @@ impl Values {
                 }
             }
         }
+        true
     }
 }
 

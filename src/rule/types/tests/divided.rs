@@ -1,6 +1,7 @@
-//! Ticks in parts: whatever comes between, each key comes to the same as in a tick that is not divided. `TRIPLINE_SIM_CASES` asks for more cases.
+//! Ticks and events in parts: whatever comes between, each key comes to the same as when nothing is divided. `TRIPLINE_SIM_CASES` asks for more cases.
 
 use super::*;
+use std::collections::VecDeque;
 
 /// An event, so many milliseconds after what was before, and from the time on the wall.
 #[derive(Debug, Clone)]
@@ -52,11 +53,21 @@ fn sorted(matches: &[Match]) -> Vec<String> {
     texts
 }
 
-/// One rule under ticks that are not divided, under such that are, and as the journal would tell of those.
+/// One rule, whose ticks and events are not divided; whose are; and as the journal would tell of those.
 struct Three {
     whole: Bench,
     parts: Bench,
     replayed: Bench,
+    /// The steps of a part.
+    steps: u64,
+    /// Whether a tick is under way.
+    ticks: bool,
+    /// Events that wait, and when each came.
+    waiting: VecDeque<(Hit, EventTime)>,
+    /// What was to be found and what has been since the last time that nothing was under way.
+    expected: Vec<Match>,
+    found: Vec<Match>,
+    again: Vec<Match>,
 }
 
 impl Three {
@@ -70,6 +81,12 @@ impl Three {
             whole: bench(),
             parts: bench(),
             replayed: bench(),
+            steps: 1,
+            ticks: false,
+            waiting: VecDeque::new(),
+            expected: Vec::new(),
+            found: Vec::new(),
+            again: Vec::new(),
         }
     }
 
@@ -79,58 +96,80 @@ impl Three {
         }
     }
 
-    /// All come to the same over an event; what ticks had still to find before it goes to `settled`.
-    fn event(&mut self, sent: &Sent, settled: &mut Vec<Match>) -> Result<(), TestCaseError> {
+    /// An event comes, which may have to wait.
+    fn event(&mut self, sent: &Sent) {
         self.pass(sent.after);
-        let show = |bench: &mut Bench| {
-            let inner = sent.members["bad"] == true;
-            let time = bench.now + sent.off * 1_000;
-            let found = bench.event(sent.members.as_object().unwrap(), time, inner);
-            (found, std::mem::take(&mut bench.settled))
+        let members = sent.members.as_object().unwrap();
+        let (time, inner) = (
+            self.whole.now + sent.off * 1_000,
+            sent.members["bad"] == true,
+        );
+        let found = self.whole.event(members, time, inner);
+        assert!(self.whole.settled.is_empty());
+        self.expected.extend(found);
+        let hit = self.parts.hit(members, time, inner, &mut self.found);
+        self.replayed.hit(members, time, inner, &mut self.again);
+        let Some(hit) = hit else {
+            return;
         };
-        let (expected, nothing) = show(&mut self.whole);
-        let (found, before) = show(&mut self.parts);
-        let (again, before_again) = show(&mut self.replayed);
-        prop_assert!(nothing.is_empty());
-        prop_assert_eq!(texts(&found), texts(&expected));
-        prop_assert_eq!(texts(&again), texts(&expected));
-        prop_assert_eq!(texts(&before_again), texts(&before));
-        settled.extend(before);
-        Ok(())
+        let now = EventTime(self.parts.now);
+        if self.waiting.is_empty() && !(self.ticks && self.parts.state.waits_for_ticks()) {
+            self.parts.state.settle(&hit, now, &mut self.found);
+            self.replayed.state.settle(&hit, now, &mut self.again);
+            self.waiting.push_back((hit, now));
+            self.take_in();
+        } else {
+            self.waiting.push_back((hit, now));
+        }
     }
 
-    /// One part; whether it is the last.
-    fn part(&mut self, steps: u64, out: &mut Vec<Match>) -> Result<bool, TestCaseError> {
-        let (mut part, mut found, mut again) = (Part::of_steps(steps), Vec::new(), Vec::new());
-        let is_over = self.parts.state.go_on(&mut part, &mut found);
-        let mut part = Part::of_acts(part.acted());
+    /// One part of the first event that waits.
+    fn take_in(&mut self) {
+        let Some((hit, now)) = self.waiting.front() else {
+            return;
+        };
+        let mut part = Part::of_steps(self.steps);
+        let state = &mut self.parts.state;
+        let is_over = state.add_in_parts(hit, *now, &mut part, &mut self.found);
+        let mut part = match is_over {
+            true => Part::whole(),
+            false => Part::of_acts(part.acted()),
+        };
+        let state = &mut self.replayed.state;
+        assert_eq!(
+            state.add_in_parts(hit, *now, &mut part, &mut self.again),
+            is_over
+        );
         if is_over {
-            part = Part::whole();
+            self.waiting.pop_front();
         }
-        if part.has_room() {
-            self.replayed.state.go_on(&mut part, &mut again);
-        }
-        prop_assert_eq!(texts(&again), texts(&found));
-        out.extend(found);
-        Ok(is_over)
     }
 
-    fn tick(&mut self, steps: u64, between: &[(usize, Sent)]) -> Result<(), TestCaseError> {
-        let expected = self.whole.tick();
-        let mut found = Vec::new();
-        for bench in [&mut self.parts, &mut self.replayed] {
-            found.clear();
-            let now = EventTime(bench.now);
-            bench.state.tick(now, &mut Part::whole(), &mut found);
+    /// One part of what is under way.
+    fn part(&mut self) {
+        if !self.ticks {
+            return self.take_in();
         }
-        for (parts, sent) in between {
-            for _ in 0..*parts {
-                self.part(steps, &mut found)?;
-            }
-            self.event(sent, &mut found)?;
+        let mut part = Part::of_steps(self.steps);
+        self.ticks = !self.parts.state.go_on(&mut part, &mut self.found);
+        let mut part = match self.ticks {
+            true => Part::of_acts(part.acted()),
+            false => Part::whole(),
+        };
+        if part.has_room() {
+            self.replayed.state.go_on(&mut part, &mut self.again);
         }
-        while !self.part(steps, &mut found)? {}
-        if between.is_empty() {
+    }
+
+    /// What is under way is done: all have come to the same, and wherever events wait or none came between, in the same order.
+    fn finish(&mut self, is_ordered: bool) -> Result<(), TestCaseError> {
+        while self.ticks || !self.waiting.is_empty() {
+            self.part();
+        }
+        let [expected, found, again] = [&mut self.expected, &mut self.found, &mut self.again];
+        let [expected, found, again] = [expected, found, again].map(std::mem::take);
+        prop_assert_eq!(texts(&again), texts(&found));
+        if is_ordered || self.parts.state.waits_for_ticks() {
             prop_assert_eq!(texts(&found), texts(&expected));
             prop_assert_eq!(self.parts.state.size(), self.whole.state.size());
         }
@@ -138,13 +177,31 @@ impl Three {
         prop_assert_eq!(self.parts.state.save(), self.replayed.state.save());
         Ok(())
     }
+
+    fn tick(&mut self, steps: u64, between: &[(usize, Sent)]) -> Result<(), TestCaseError> {
+        self.finish(true)?;
+        self.steps = steps;
+        self.expected = self.whole.tick();
+        let now = EventTime(self.parts.now);
+        let (parts, replayed) = (&mut self.parts.state, &mut self.replayed.state);
+        parts.tick(now, &mut Part::whole(), &mut self.found);
+        replayed.tick(now, &mut Part::whole(), &mut self.again);
+        self.ticks = true;
+        for (parts, sent) in between {
+            for _ in 0..*parts {
+                self.part();
+            }
+            self.event(sent);
+        }
+        self.finish(between.is_empty())
+    }
 }
 
 fn agrees(options: Document, steps: &[Step]) -> Result<(), TestCaseError> {
     let mut three = Three::new(&Value::Object(options).to_string());
     for step in steps {
         match step {
-            Step::Event(sent) => three.event(sent, &mut Vec::new())?,
+            Step::Event(sent) => three.event(sent),
             Step::Tick {
                 after,
                 steps,

@@ -164,6 +164,7 @@ impl<'c> Stage<'c> {
             replace_dots: service.replace_dots_in_field_names,
             most_kept: u64::MAX,
             tick_part: u64::MAX,
+            event_part: u64::MAX,
             instance: "stage".to_owned(),
         };
         let decider = Decider::new(Arc::new(RuleSet {
