@@ -142,6 +142,10 @@ impl RuleType for WithMembers {
         })
     }
 
+    fn asks_the_index(&self) -> bool {
+        self.kind.asks_the_index()
+    }
+
     fn inner_filter(&self) -> Option<&Filter> {
         self.kind.inner_filter()
     }
