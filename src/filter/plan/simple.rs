@@ -136,6 +136,22 @@ impl Compiler {
             slop: i32::try_from(slop).unwrap_or(i32::MAX),
             ..context.options.clone()
         };
+        let unmapped = |target: &Target| matches!(target, Target::Unmapped(_));
+        let given = context.analyzer.clone();
+        let analyzer = given.or_else(|| self.scope.mapping.analyzer("default"));
+        let has_words = analyzer.is_none_or(|analyzer| !analyzer.tokens(text).is_empty());
+        if !has_words && targets.iter().all(unmapped) {
+            // The server cuts it up before it looks for the fields.
+            return Built::NoWords;
+        }
+        let wordless: Vec<Target>;
+        let targets = if has_words || !targets.iter().any(unmapped) {
+            targets
+        } else {
+            let others = targets.iter().filter(|target| !unmapped(target));
+            wordless = others.cloned().collect();
+            &wordless
+        };
         let value = Scalar::Text(text.to_owned());
         let manner = Manner {
             kind: MultiKind::EachField(mode),
