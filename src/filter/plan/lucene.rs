@@ -293,7 +293,9 @@ impl Compiler {
                 Ok(Built::Plan(Plan::leaf(field, Test::Exists)))
             });
         }
-        let searches_any = !self.lucene_targets(field, false, context).is_empty();
+        let targets = self.lucene_targets(field, false, context);
+        let is_field = |target: &Target| !matches!(target, Target::Unmapped(_));
+        let searches_any = targets.iter().any(is_field);
         if searches_any && !context.query.allow_leading_wildcard && pattern.starts_with(['*', '?'])
         {
             let error = FieldError::new(format!(

@@ -174,6 +174,20 @@ fn a_keyword_analyzer_leaves_the_text_whole() {
 }
 
 #[test]
+fn a_leading_wildcard_is_refused_only_where_there_is_a_field() {
+    let ask = |field: &str| {
+        format!(
+            r#"{{"query_string": {{"query": "{field}:*a", "allow_leading_wildcard": false, "lenient": true}}}}"#
+        )
+    };
+    check_all(&[(&ask("unknown"), r#"{"t": "a"}"#, false)]);
+    check_refused(&[
+        (&ask("t"), "begins with a star"),
+        (&ask("n"), "begins with a star"),
+    ]);
+}
+
+#[test]
 fn the_first_of_all_and_none_decides() {
     for (flags, expected) in [("ALL|NONE", false), ("NONE|ALL", true)] {
         let filter = format!(
