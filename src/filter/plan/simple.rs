@@ -144,13 +144,14 @@ impl Compiler {
             // The server cuts it up before it looks for the fields.
             return Built::NoWords;
         }
-        let wordless: Vec<Target>;
-        let targets = if has_words || !targets.iter().any(unmapped) {
+        // Beside others they are no fields at all, so that the words of a single one left are clauses to be counted.
+        let others: Vec<Target>;
+        let targets = if targets.iter().all(unmapped) {
             targets
         } else {
-            let others = targets.iter().filter(|target| !unmapped(target));
-            wordless = others.cloned().collect();
-            &wordless
+            let mapped = targets.iter().filter(|target| !unmapped(target));
+            others = mapped.cloned().collect();
+            &others
         };
         let value = Scalar::Text(text.to_owned());
         let manner = Manner {

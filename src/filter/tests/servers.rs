@@ -144,6 +144,11 @@ fn a_text_without_words_on_one_field_of_several_is_decided_there() {
             r#"{"t": "b"}"#,
             false,
         ),
+        (
+            r#"{"simple_query_string": {"query": "a-b", "fields": ["t", "unknown"], "minimum_should_match": 2}}"#,
+            r#"{"t": "a"}"#,
+            false,
+        ),
     ]);
 }
 
