@@ -137,9 +137,14 @@ fn read<'i>(field: &'i Field, item: Item<'i>) -> Option<Reading<'i>> {
         (Item::Null, stand_in) => Item::from(stand_in.as_ref()?),
         (item, _) => item,
     };
-    match field.kind.read(item) {
-        Ok(Reading::Nothing) | Err(_) => None,
-        Ok(reading) => Some(reading),
+    match (field.kind.read(item), item, &field.null_value) {
+        // An empty text in a number field is a null.
+        (Ok(Reading::Nothing), Item::Text(""), Some(stand_in)) => {
+            let reading = field.kind.read(stand_in).ok();
+            reading.filter(|reading| *reading != Reading::Nothing)
+        }
+        (Ok(Reading::Nothing) | Err(_), _, _) => None,
+        (Ok(reading), _, _) => Some(reading),
     }
 }
 

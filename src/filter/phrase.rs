@@ -4,8 +4,6 @@ use super::analysis::Analyzer;
 use super::plan::Phrase;
 use super::values::Visit;
 
-/// The places that stand between two elements of a list (`position_increment_gap`).
-const GAP: u32 = 100;
 /// The most places remembered for a term of a phrase.
 const MAX_POSITIONS: usize = 100_000;
 /// The most steps spent on one phrase with slop.
@@ -50,7 +48,7 @@ impl<'p> Search<'p> {
     /// Adds a value of the field; says stop when the phrase has been found.
     pub(super) fn add(&mut self, text: &str, analyzer: &Analyzer) -> Visit {
         if !self.empty {
-            self.next = self.next.saturating_add(GAP);
+            self.next = self.next.saturating_add(analyzer.gap());
         }
         self.empty = false;
         let base = self.next;

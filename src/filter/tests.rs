@@ -1,3 +1,5 @@
+mod servers;
+
 use super::*;
 use crate::config::{Data, Mapping as Members, Span};
 use crate::event::WallTime;

@@ -14,6 +14,8 @@ use std::sync::LazyLock;
 pub(super) struct Analyzer {
     tokenizer: Tokenizer,
     filters: Vec<TokenFilter>,
+    /// The places that stand between two elements of a list (`position_increment_gap`).
+    gap: u32,
 }
 
 /// How a text is cut.
@@ -51,10 +53,33 @@ pub(super) struct Token {
 
 /// The longest term in UTF-16 units; what is longer is cut into pieces.
 const MAX_TOKEN: usize = 255;
+/// The gap of fields that name none.
+const GAP: u32 = 100;
 
 impl Analyzer {
     pub(super) fn new(tokenizer: Tokenizer, filters: Vec<TokenFilter>) -> Self {
-        Self { tokenizer, filters }
+        Self {
+            tokenizer,
+            filters,
+            gap: GAP,
+        }
+    }
+
+    /// The same with so many places between two elements of a list.
+    pub(super) fn with_gap(self, gap: u32) -> Self {
+        Self { gap, ..self }
+    }
+
+    /// The same for words between blanks.
+    pub(super) fn at_blanks(&self) -> Self {
+        Self {
+            tokenizer: Tokenizer::Whitespace,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn gap(&self) -> u32 {
+        self.gap
     }
 
     /// The analyzer of texts that name no other.
@@ -80,9 +105,12 @@ impl Analyzer {
         Some(Self::new(tokenizer, filters))
     }
 
-    /// Whether a text is one term, whatever is in it.
+    /// Whether a text is one term, whatever is in it, and changed as pieces of it would be.
     pub(super) fn is_keyword(&self) -> bool {
-        self.tokenizer == Tokenizer::Keyword
+        let changes_letters = |filter: &TokenFilter| {
+            matches!(filter, TokenFilter::Lowercase | TokenFilter::Uppercase)
+        };
+        self.tokenizer == Tokenizer::Keyword && self.filters.iter().all(changes_letters)
     }
 
     /// Whether its terms are pieces of the text, but for capitals.

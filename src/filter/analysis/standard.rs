@@ -207,14 +207,23 @@ fn each_unicode_word(text: &str, visit: &mut dyn FnMut(&str) -> Visit) -> Visit 
 
 /// The grammar's token rules as regular expressions.
 fn grammar() -> Vec<String> {
-    let ex = r"[\p{wb=Format}\p{wb=Extend}\p{wb=ZWJ}]*";
+    // Lucene's tables are Unicode 12.1's: what came later is no part of a word, and signs that changed since are what they were.
+    let number_signs = r"\u{0600}-\u{0605}\u{06DD}\u{08E2}\u{110BD}\u{110CD}";
+    let later_letters = r"\u{02E5}-\u{02EB}\u{055A}\u{055F}\u{058A}\u{A708}-\u{A716}";
+    let ex =
+        format!(r"[[\p{{wb=Format}}\p{{wb=Extend}}\p{{wb=ZWJ}}{number_signs}]&&\p{{age:12.1}}]*");
     // A colon joined letters up to Unicode 15.0, which is what Lucene follows.
-    let mid_letter = r"[\p{wb=MidLetter}\p{wb=MidNumLet}\p{wb=Single_Quote}:\u{FE55}\u{FF1A}]";
-    let mid_digit = r"[\p{wb=MidNum}\p{wb=MidNumLet}\p{wb=Single_Quote}]";
-    let digit = format!(r"(?:[\p{{wb=Numeric}}[\u{{FF10}}-\u{{FF19}}]]{ex})");
-    let katakana = format!(r"(?:\p{{wb=Katakana}}{ex})");
+    let mid_letter =
+        r"[\p{wb=MidLetter}\p{wb=MidNumLet}\p{wb=Single_Quote}:\u{FE55}\u{FF1A}--\u{055F}]";
+    let mid_digit = r"[\p{wb=MidNum}\p{wb=MidNumLet}\p{wb=Single_Quote}\u{FE10}]";
+    let digit = format!(
+        r"(?:[[\p{{wb=Numeric}}\u{{FF10}}-\u{{FF19}}--{number_signs}\u{{19DA}}]&&\p{{age:12.1}}]{ex})"
+    );
+    let katakana = format!(r"(?:[\p{{wb=Katakana}}&&\p{{age:12.1}}]{ex})");
     let hebrew = format!(r"(?:\p{{wb=Hebrew_Letter}}{ex})");
-    let letter = format!(r"(?:[\p{{wb=Hebrew_Letter}}\p{{wb=ALetter}}]{ex})");
+    let letter = format!(
+        r"(?:[[\p{{wb=Hebrew_Letter}}\p{{wb=ALetter}}--{later_letters}]&&\p{{age:12.1}}]{ex})"
+    );
     let joiner = format!(r"(?:\p{{wb=ExtendNumLet}}{ex})");
     let single = format!(r"(?:'{ex})");
     let double = format!(r#"(?:"{ex})"#);
@@ -227,17 +236,17 @@ fn grammar() -> Vec<String> {
     );
     let word = format!("{joiner}*{body}(?:{joiner}+{body})*{joiner}*");
     // Lao, Thai, Burmese, Khmer, …: the line-breaking class "complex context".
-    let south_east_asian = format!(
-        r"(?:[[\p{{Thai}}\p{{Lao}}\p{{Myanmar}}\p{{Khmer}}\p{{Tai_Le}}\p{{New_Tai_Lue}}\p{{Tai_Tham}}\p{{Tai_Viet}}\p{{Ahom}}]&&[\p{{L}}\p{{M}}]]{ex})+"
-    );
-    let ideograph = format!(r"\p{{Han}}{ex}");
-    let hiragana = format!(r"\p{{Hiragana}}{ex}");
+    let complex = r"[\p{Thai}\p{Lao}\p{Myanmar}\p{Khmer}\p{Tai_Le}\p{New_Tai_Lue}\p{Tai_Tham}\p{Tai_Viet}\p{Ahom}]&&[\p{L}\p{M}]&&\p{age:12.1}";
+    let signs = r"\u{109E}\u{109F}\u{19DE}\u{19DF}\u{1AA0}-\u{1AA6}\u{1AA8}-\u{1AAD}\u{AA77}-\u{AA79}\u{AADE}\u{AADF}\u{1173A}\u{1173B}\u{1173F}\u{19DA}";
+    let south_east_asian = format!("(?:[[{complex}]{signs}]{ex})+");
+    let ideograph = format!(r"[[\p{{Han}}&&\p{{age:12.1}}]--\u{{16FE2}}]{ex}");
+    let hiragana = format!(r"[\p{{Hiragana}}&&\p{{age:12.1}}]{ex}");
     let flag = r"\p{wb=Regional_Indicator}\p{wb=Regional_Indicator}".to_owned();
     let keycap = r"[0-9#*]\u{FE0F}?\u{20E3}".to_owned();
-    let pictograph = r"[\p{Extended_Pictographic}&&[\p{Emoji}\p{Emoji_Presentation}]]";
+    let pictograph = r"\p{Extended_Pictographic}";
     let one =
         format!(r"{pictograph}(?:\u{{FE0F}}|\p{{Emoji_Modifier}})?[\u{{E0020}}-\u{{E007F}}]*");
-    let emoji = format!(r"{one}(?:\u{{200D}}{one})*{ex}");
+    let emoji = format!(r"\u{{200D}}*{one}(?:{ex}\u{{200D}}{one})*{ex}");
     let modifier = format!(r"\p{{Emoji_Modifier}}{ex}");
     vec![
         number,

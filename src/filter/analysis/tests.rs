@@ -134,3 +134,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn words_are_those_of_the_unicode_that_lucene_follows() {
+    let words = |text| -> Vec<String> {
+        let tokens = Analyzer::standard().tokens(text);
+        tokens.into_iter().map(|token| token.text).collect()
+    };
+    for (text, expected) in [
+        // Pictographs, whether or not they are emoji.
+        ("a\u{2605}b", &["a", "\u{2605}", "b"][..]),
+        ("\u{1F0A1}\u{1F0A1}", &["\u{1F0A1}", "\u{1F0A1}"]),
+        // Joiners stay with the pictograph behind them.
+        (".\u{200D}\u{1F400}", &["\u{200D}\u{1F400}"]),
+        (
+            "\u{1F400}\u{301}\u{200D}\u{1F401}",
+            &["\u{1F400}\u{301}\u{200D}\u{1F401}"],
+        ),
+        // Letters of later versions, and signs that became letters or digits.
+        ("a\u{870}b", &["a", "b"]),
+        ("a\u{2E5}b", &["a", "b"]),
+        ("a\u{600}b", &["a\u{600}b"]),
+        ("\u{600}\u{661}", &["\u{661}"]),
+        // Signs of the scripts that are not cut.
+        ("a\u{1AA0}b", &["a", "\u{1AA0}", "b"]),
+    ] {
+        assert_eq!(words(text), expected, "{}", text.escape_unicode());
+    }
+}

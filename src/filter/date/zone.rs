@@ -80,10 +80,11 @@ fn nanos(seconds: i32) -> i128 {
 
 fn datetime(civil: Civil) -> Option<DateTime> {
     let epoch = jiff::civil::date(1970, 1, 1).to_datetime(jiff::civil::Time::midnight());
-    let span = jiff::Span::new().try_days(civil.day).ok()?;
+    // One after the other: a span has one sign for all of its units.
+    let days = jiff::Span::new().try_days(civil.day).ok()?;
     let nanos = i64::try_from(civil.nanos).ok()?;
-    let span = span.try_nanoseconds(nanos).ok()?;
-    epoch.checked_add(span).ok()
+    let nanos = jiff::Span::new().try_nanoseconds(nanos).ok()?;
+    epoch.checked_add(days).ok()?.checked_add(nanos).ok()
 }
 
 /// `+h`, `+hh`, `+hh:mm`, `+hhmm`, `+hh:mm:ss`, `+hhmmss` in seconds; at most 18 hours.
@@ -126,6 +127,15 @@ fn offset(text: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn before_1970() {
+        let zone = Zone::parse("America/New_York").unwrap();
+        for instant in [-5_000_000, -1, 5_000_000] {
+            let shown = zone.to_instant(Civil::from_nanos(instant));
+            assert_eq!(shown, instant + 5 * 3_600_000_000_000, "{instant}");
+        }
+    }
 
     #[test]
     fn zones() {

@@ -214,7 +214,8 @@ impl<'n> Options<'n> {
 
     pub(super) fn minimum(&mut self, reader: &mut Reader) -> Option<Minimum> {
         let node = self.node("minimum_should_match")?;
-        if node.is_null() {
+        // The server's readers of the other clauses refuse it.
+        if node.is_null() && self.clause == "bool" {
             return None;
         }
         let minimum = Scalar::of(node).and_then(|scalar| Minimum::parse(&scalar.text()));

@@ -42,7 +42,8 @@ impl Flags {
         let mut flags = 0;
         for name in text.split('|').filter(|name| !name.is_empty()) {
             let flag = match name.to_uppercase().as_str() {
-                "ALL" => Self::ALL,
+                // What comes first of the two decides.
+                "ALL" => return Ok(Self::ALL),
                 "NONE" => return Ok(Self::NONE),
                 "AND" => Self::AND,
                 "NOT" => Self::NOT,

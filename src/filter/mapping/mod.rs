@@ -47,6 +47,10 @@ pub(super) enum Reach {
     OnlyThere,
     /// Nowhere: they are neither indexed nor kept beside the index.
     Nowhere,
+    /// By `exists` only, since the type is not supported.
+    Unsupported,
+    /// Under the names of the members of its objects (`flat_object`, `flattened`).
+    ByMembers,
 }
 
 /// What a field is that the mapping does not name.
@@ -73,6 +77,10 @@ pub(super) struct Field {
     pub(super) null_value: Option<Value>,
     /// Whether a value that does not fit is left out instead of rejecting the document.
     pub(super) ignore_malformed: bool,
+    /// The one value that every document has in it (`constant_keyword`).
+    pub(super) constant: Option<Box<str>>,
+    /// Whether the places of words are kept (`index_options`).
+    pub(super) has_positions: bool,
     /// Whether it is another name for a field.
     pub(super) alias: bool,
     /// Whether it is a second reading (`fields`) of another field.
@@ -173,11 +181,33 @@ impl Mapping {
         if let Some(field) = self.fields.get(name) {
             return Lookup::Mapped(Arc::clone(field));
         }
+        if let Some(member) = self.flat_member(name) {
+            return Lookup::Mapped(Arc::new(member));
+        }
         if self.unmapped == Unmapped::ByEvent && self.leaves_open(name) {
             Lookup::ByEvent
         } else {
             Lookup::Absent
         }
+    }
+
+    /// A member of an object whose members are all keywords.
+    fn flat_member(&self, name: &str) -> Option<Field> {
+        let parent = name
+            .match_indices('.')
+            .filter_map(|(at, _)| self.fields.get(name.get(..at)?))
+            .find(|parent| parent.reach == Reach::ByMembers)?;
+        let paths = vec![read::inside(name, parent.nested.as_ref())];
+        Some(Field {
+            kind: Kind::Keyword {
+                ignore_above: None,
+                normalizer: None,
+            },
+            sources: Source::Paths(paths),
+            nested: parent.nested.clone(),
+            included_in: parent.included_in.clone(),
+            ..Field::plain(name)
+        })
     }
 
     /// Whether dynamic mapping would make a field of that name.
@@ -388,7 +418,7 @@ impl Field {
             | Kind::Date(_)
             | Kind::DateNanos(_)
             | Kind::Ip
-            | Kind::Range(_) => !self.alias,
+            | Kind::Range(_) => true,
             Kind::Geo | Kind::Binary | Kind::Object | Kind::Disabled | Kind::Nested => false,
         }
     }

@@ -112,6 +112,8 @@ impl Field {
             nested: None,
             null_value: None,
             ignore_malformed: false,
+            constant: None,
+            has_positions: true,
             alias: false,
             is_sub_field: false,
             dynamic: policy,
@@ -341,6 +343,19 @@ impl Reader {
             sub.included_in.clone_from(&inside.included_in);
             sub.is_sub_field = true;
             Arc::make_mut(&mut mapping.fields).insert(full, Arc::new(sub));
+        }
+        if body.get("type").and_then(Value::as_str) == Some("search_as_you_type") {
+            for end in ["_2gram", "_3gram", "_4gram", "_index_prefix"] {
+                let full = format!("{name}.{end}");
+                let words_in_a_row = Field {
+                    name: full.as_str().into(),
+                    kind: Kind::Geo,
+                    reach: Reach::Unsupported,
+                    is_sub_field: true,
+                    ..field.clone()
+                };
+                Arc::make_mut(&mut mapping.fields).insert(full, Arc::new(words_in_a_row));
+            }
         }
         Arc::make_mut(&mut mapping.fields).insert(name.to_string(), Arc::new(field));
     }

@@ -6,6 +6,7 @@ use super::read::Reader;
 use super::{Field, Kind, Mapping, Reach};
 use crate::filter::analysis::{Analyzer, TokenFilter, Tokenizer};
 use crate::filter::date::DateFormat;
+use crate::filter::number::scalar_text;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -27,7 +28,25 @@ impl Reader {
             return Some(field);
         }
         field.kind = self.kind(mapping, name, type_name, body)?;
-        field.reach = reach(&field.kind, body);
+        field.reach = match type_name {
+            "flat_object" | "flattened" => Reach::ByMembers,
+            other if UNSUPPORTED.contains(&other) => Reach::Unsupported,
+            _ => reach(&field.kind, body),
+        };
+        field.constant = body
+            .get("value")
+            .filter(|_| type_name == "constant_keyword")
+            .and_then(|value| scalar_text(value.into()))
+            .map(Into::into);
+        let options = body.get("index_options").and_then(Value::as_str);
+        field.has_positions = !matches!(options, Some("docs" | "freqs"));
+        if let Kind::Keyword { normalizer, .. } = &field.kind
+            && body.get("split_queries_on_whitespace").is_some_and(is_true)
+        {
+            let plain = || Analyzer::new(Tokenizer::Keyword, Vec::new());
+            let analyzer = normalizer.as_deref().cloned().unwrap_or_else(plain);
+            field.search_analyzer = Some(Arc::new(analyzer.at_blanks()));
+        }
         if let Kind::Text(own) = &field.kind {
             let named = |key: &str| body.get(key).and_then(Value::as_str);
             let search = named("search_analyzer").or_else(|| {
@@ -81,21 +100,27 @@ impl Reader {
         Some(match type_name {
             "text" | "match_only_text" | "annotated_text" | "search_as_you_type" => {
                 let named = body.get("analyzer").and_then(Value::as_str);
-                let default = if mapping.analyzers.contains_key("default") {
-                    "default"
-                } else {
-                    "standard"
+                let analyzer = match named {
+                    Some(named) => mapping.analyzer(named),
+                    None => mapping.analyzers.get("default").cloned(),
                 };
-                let analyzer = named.unwrap_or(default);
-                match mapping.analyzer(analyzer) {
-                    Some(analyzer) => Kind::Text(analyzer),
-                    None => {
-                        self.unknown_analyzer(name, analyzer);
+                let analyzer = match (analyzer, named) {
+                    (Some(analyzer), _) => analyzer,
+                    (None, None) => Arc::new(Analyzer::standard()),
+                    (None, Some(named)) => {
+                        self.unknown_analyzer(name, named);
                         return None;
                     }
-                }
+                };
+                let gap = body.get("position_increment_gap").and_then(Value::as_u64);
+                Kind::Text(match gap.and_then(|gap| u32::try_from(gap).ok()) {
+                    Some(gap) if gap != analyzer.gap() => {
+                        Arc::new(Analyzer::clone(&analyzer).with_gap(gap))
+                    }
+                    _ => analyzer,
+                })
             }
-            "keyword" | "constant_keyword" | "wildcard" | "flat_object" | "version" => {
+            "keyword" | "constant_keyword" | "wildcard" | "version" => {
                 let normalizer = match body.get("normalizer").and_then(Value::as_str) {
                     None => None,
                     Some("lowercase") => {
@@ -162,6 +187,9 @@ impl Reader {
             "ip_range" => range(Kind::Ip),
             "geo_point" | "geo_shape" | "point" | "shape" => Kind::Geo,
             "binary" => Kind::Binary,
+            // Anything may stand in them.
+            "flat_object" | "flattened" => Kind::Geo,
+            other if UNSUPPORTED.contains(&other) => Kind::Geo,
             other => {
                 self.problem(format!(
                     "field {name:?}: the type {other:?} is not supported"
@@ -171,6 +199,32 @@ impl Reader {
         })
     }
 }
+
+/// Types of Elasticsearch and OpenSearch that a mapping may have beside those that are searched here: only clauses on such a field are refused.
+const UNSUPPORTED: [&str; 22] = [
+    "aggregate_metric_double",
+    "completion",
+    "counted_keyword",
+    "dense_vector",
+    "derived",
+    "histogram",
+    "icu_collation_keyword",
+    "join",
+    "knn_vector",
+    "murmur3",
+    "percolator",
+    "rank_feature",
+    "rank_features",
+    "rank_vectors",
+    "semantic",
+    "semantic_text",
+    "sparse_vector",
+    "star_tree",
+    "token_count",
+    "tdigest",
+    "xy_point",
+    "xy_shape",
+];
 
 /// The analyzer of a mapping's settings for the queries on fields that name none.
 const DEFAULT_SEARCH: &str = "default_search";

@@ -119,7 +119,7 @@ impl Compiler {
         }
         let here = |field: &Arc<Field>| {
             let field = field.seen_from(self.scope.nested.as_ref())?;
-            let built = reached(&field, exists_on(&field).ok()?).ok()?;
+            let built = reached(&field, exists_on(&field)).ok()?;
             Some(built.into_plan())
         };
         if !matches!(field.kind, Kind::Object | Kind::Nested) {

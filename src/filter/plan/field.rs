@@ -1,13 +1,13 @@
 //! Building plans on fields: by name, by pattern, on everything; known to the mapping or typed by the event.
 
 use super::super::analysis::Analyzer;
-use super::super::mapping::{Candidate, Field, Kind, Lookup, Mapping, Reach};
+use super::super::mapping::{Candidate, Field, Kind, Lookup, Mapping, Reach, Source};
 use super::super::values::{Path, name_matches};
-use super::compile::NOT_THERE;
-use super::ranges::FieldError;
+use super::compile::{NOT_THERE, wildcard};
+use super::ranges::{FieldError, any_of};
 use super::several::any;
 use super::words::Built;
-use super::{ByEvent, Leaf, Names, Plan, Test, Variant};
+use super::{ByEvent, Leaf, Names, Plan, StringTest, Test, Variant};
 use std::collections::HashSet;
 use std::mem::discriminant;
 use std::sync::{Arc, OnceLock};
@@ -48,6 +48,10 @@ pub(super) struct Scope {
 
 impl Plan {
     pub(super) fn leaf(field: &Arc<Field>, test: Test) -> Self {
+        let test = match field.sources {
+            Source::Index => with_stars(test),
+            _ => test,
+        };
         match test {
             Test::Never(reason) => Self::None(reason),
             test => Self::Leaf(Box::new(Leaf {
@@ -133,7 +137,7 @@ impl Scope {
     pub(super) fn build(&self, target: &Target, build: Build<'_>) -> Result<Built, FieldError> {
         match target {
             Target::Mapped(field) => match field.seen_from(self.nested.as_ref()) {
-                Some(field) => reached(&field, build(&field)?),
+                Some(field) => reached(&field, build(&field)),
                 None => {
                     build(field)?;
                     Ok(Built::Plan(Plan::None(
@@ -252,7 +256,7 @@ impl Scope {
         end: Option<&str>,
         build: Build<'_>,
     ) -> Result<Built, FieldError> {
-        let build = |field: &Arc<Field>| reached(field, build(field)?);
+        let build = |field: &Arc<Field>| reached(field, build(field));
         let main = |candidate: &Candidate| -> Arc<Field> {
             let mut sub_fields = candidate.sub_fields.iter();
             let sub_field = sub_fields.find(|(name, _)| end == Some(&**name));
@@ -342,13 +346,76 @@ impl Scope {
     }
 }
 
+/// A test on the name of an index: a `*` in what is looked for stands for any run of characters, and nothing else has a meaning.
+fn with_stars(test: Test) -> Test {
+    let like = |name: &str, ignore_case| {
+        let pattern = name.replace('\\', r"\\").replace('?', r"\?");
+        Test::Term(wildcard(&pattern, ignore_case))
+    };
+    match test {
+        Test::Term(StringTest::Is(name)) if name.contains('*') => like(&name, false),
+        Test::Term(StringTest::IsIgnoringCase(name)) if name.contains('*') => like(&name, true),
+        Test::Term(StringTest::StartsWith { start, ignore_case }) if start.contains('*') => {
+            like(&format!("{start}*"), ignore_case)
+        }
+        Test::Term(StringTest::IsOneOf(names)) if names.iter().any(|name| name.contains('*')) => {
+            let mut names: Vec<&str> = names.iter().map(|name| &**name).collect();
+            names.sort_unstable();
+            any_of(names.into_iter().map(|name| like(name, false)).collect())
+        }
+        test => test,
+    }
+}
+
+/// What was built on a field whose mapping says what its one value is in every document.
+fn settled(field: &Field, built: Built) -> Built {
+    let Some(value) = &field.constant else {
+        return built;
+    };
+    match built {
+        Built::Plan(Plan::Leaf(leaf)) => Built::Plan(match &leaf.test {
+            Test::Exists => Plan::All,
+            Test::Term(test) if test.passes(value) => Plan::All,
+            Test::Term(_) => Plan::None("the field has another value in every document"),
+            _ => Plan::Leaf(leaf),
+        }),
+        Built::Clauses(clauses) => Built::Clauses(
+            clauses
+                .into_iter()
+                .map(|(occur, built)| (occur, settled(field, built)))
+                .collect(),
+        ),
+        built => built,
+    }
+}
+
 /// What was built on a field as far as the field can be searched.
-pub(super) fn reached(field: &Field, built: Built) -> Result<Built, FieldError> {
+pub(super) fn reached(
+    field: &Field,
+    built: Result<Built, FieldError>,
+) -> Result<Built, FieldError> {
+    let built = match (field.reach, built) {
+        (Reach::Unsupported, Err(_)) => {
+            return Err(FieldError::new(
+                "the mapping gives the field a type that only exists works on here",
+            )
+            .help("name another field; docs/filters.md lists the types"));
+        }
+        (Reach::ByMembers, Err(_)) => {
+            let name = &field.name;
+            return Err(FieldError::new(
+                "the mapping keeps the members of the object as they are, not the object itself",
+            )
+            .help(format!("name the member, such as {name}.id")));
+        }
+        (_, built) => settled(field, built?),
+    };
     let asks_if_there =
         matches!(&built, Built::Plan(Plan::Leaf(leaf)) if leaf.test == Test::Exists);
     match field.reach {
         Reach::Searchable => Ok(built),
         _ if matches!(built, Built::NoWords) => Ok(built),
+        Reach::Unsupported | Reach::ByMembers => Ok(built),
         Reach::OnlyThere if asks_if_there => Ok(built),
         Reach::Nowhere if asks_if_there => Ok(Built::Plan(Plan::None("the field is not indexed"))),
         Reach::OnlyThere | Reach::Nowhere => Err(FieldError::new(

@@ -71,11 +71,16 @@ impl Compiler {
     fn group(&mut self, items: &[Item], context: &Context<'_>) -> Built {
         let by_or = context.query.default_operator == Operator::Or;
         let mut clauses: Vec<(Occur, Built)> = Vec::new();
-        for item in items {
+        let mut first_stays = false;
+        for (at, item) in items.iter().enumerate() {
             let built = match &item.syntax {
                 Syntax::Group(items) => self.group(items, context),
                 Syntax::Leaf { field, leaf } => self.lucene_leaf(field.as_deref(), leaf, context),
             };
+            if at == 0 {
+                let has_words = !matches!(built, Built::NoWords);
+                first_stays = has_words && item.modifier == Modifier::None;
+            }
             if item.is_run {
                 let occur = if by_or { Occur::Should } else { Occur::Must };
                 match built {
@@ -108,14 +113,14 @@ impl Compiler {
                 built => clauses.push((occur, built)),
             }
         }
-        let single = items.len() == 1
-            && items
-                .iter()
-                .all(|item| !item.is_run && item.modifier == Modifier::None);
         if clauses.is_empty() {
             return Built::NoWords;
         }
-        if single && let Some((_, built)) = clauses.pop() {
+        // A first part that nothing is left beside stands for the whole: it is no clause to be counted.
+        if clauses.len() == 1
+            && first_stays
+            && let Some((_, built)) = clauses.pop()
+        {
             return built;
         }
         Built::Clauses(clauses)
@@ -132,7 +137,7 @@ impl Compiler {
                 (field, _) => self.lucene_text(field, text, None, context),
             },
             Leaf::Phrase { text, .. } if field == Some(EXISTS) => {
-                Built::Plan(self.exists_named(text, context.span))
+                Built::Plan(self.exists(text, context.span))
             }
             Leaf::Phrase { text, slop } => {
                 let slop = slop.unwrap_or(context.query.phrase_slop);
@@ -236,7 +241,8 @@ impl Compiler {
         self.on_each(field, context, &|field| {
             whole_only(field)?;
             let form = |bound: &Option<String>| {
-                let bound = bound.as_deref()?;
+                // A star is open however it is written: in quotes, escaped, behind an operator.
+                let bound = bound.as_deref().filter(|bound| *bound != "*")?;
                 Some(in_form(field, bound, context.analyzer.as_ref()))
             };
             let (lower, upper) = (form(lower), form(upper));
@@ -270,7 +276,7 @@ impl Compiler {
         if pattern == "*" {
             let single = match (field, &context.fields[..]) {
                 (Some(field), _) => Some(field),
-                (None, [only]) => Some(only.as_str()),
+                (None, [only]) if context.query.fields.is_empty() => Some(only.as_str()),
                 (None, _) => None,
             };
             match single {
@@ -287,7 +293,9 @@ impl Compiler {
                 Ok(Built::Plan(Plan::leaf(field, Test::Exists)))
             });
         }
-        let searches_any = !self.lucene_targets(field, false, context).is_empty();
+        let targets = self.lucene_targets(field, false, context);
+        let is_field = |target: &Target| !matches!(target, Target::Unmapped(_));
+        let searches_any = targets.iter().any(is_field);
         if searches_any && !context.query.allow_leading_wildcard && pattern.starts_with(['*', '?'])
         {
             let error = FieldError::new(format!(
@@ -300,11 +308,15 @@ impl Compiler {
         self.on_each(field, context, &|field| {
             whole_only(field)?;
             strings_only(&field.kind, "a wildcard")?;
-            let own = || match &field.kind {
+            // Patterns on a keyword are changed by its own normalizer alone.
+            let analyzer = match &field.kind {
                 Kind::Keyword { normalizer, .. } => normalizer.as_ref(),
-                _ => field.query_analyzer(false),
+                _ => context
+                    .analyzer
+                    .as_ref()
+                    .or_else(|| field.query_analyzer(false)),
             };
-            let pattern = match context.analyzer.as_ref().or_else(own) {
+            let pattern = match analyzer {
                 Some(analyzer) => normalize(pattern, analyzer),
                 None => pattern.to_owned(),
             };
@@ -326,7 +338,14 @@ impl Compiler {
             ..Options::default()
         };
         self.on_each(field, context, &|field| {
-            let pattern = in_form(field, pattern, context.analyzer.as_ref());
+            let analyzer = context
+                .analyzer
+                .as_ref()
+                .or_else(|| field.query_analyzer(false));
+            let pattern = match analyzer {
+                Some(analyzer) => analyzer.normalize(pattern).into_owned(),
+                None => normalized(&field.kind, pattern),
+            };
             let test = regexp(&pattern, options)?;
             Ok(Built::Plan(match field.kind {
                 // An index keeps ids in a form of its own, which only what matches everything matches.
@@ -393,7 +412,8 @@ fn whole_only(field: &Field) -> Result<(), FieldError> {
 fn in_form(field: &Field, text: &str, analyzer: Option<&Arc<Analyzer>>) -> String {
     let given = analyzer.filter(|_| matches!(field.kind, Kind::Text(_) | Kind::Keyword { .. }));
     match given.or_else(|| field.query_analyzer(false)) {
-        Some(analyzer) => analyzer.normalize(text).into_owned(),
+        // A keyword's own normalizer comes behind what the query names.
+        Some(analyzer) => normalized(&field.kind, &analyzer.normalize(text)),
         None => normalized(&field.kind, text),
     }
 }
@@ -421,7 +441,10 @@ pub(super) fn prefix(
     Ok(Built::Plan(Plan::leaf(
         field,
         Test::Term(StringTest::StartsWith {
-            start: in_form(field, text, analyzer).into(),
+            start: match field.kind {
+                Kind::Keyword { .. } => normalized(&field.kind, text).into(),
+                _ => in_form(field, text, analyzer).into(),
+            },
             ignore_case: false,
         }),
     )))

@@ -36,10 +36,8 @@ impl Compiler {
             analyzer: analyzer.as_ref(),
             strictness: Strictness::lenient_if(multi.lenient.unwrap_or(is_all)),
         };
-        match self.text_on(&targets, &multi.text, manner, span) {
-            Built::NoWords if multi.options.no_words_match_all => Plan::All,
-            built => built.into_plan(),
-        }
+        self.text_on(&targets, &multi.text, manner, span)
+            .into_plan()
     }
 
     /// A text on several fields; any of them may match.
@@ -65,9 +63,10 @@ impl Compiler {
         let built = targets
             .iter()
             .map(|target| {
-                self.on_target(target, manner.strictness, span, &|field| {
+                let built = self.on_target(target, manner.strictness, span, &|field| {
                     Ok(words(field, text, mode, &options, manner.analyzer)?.closed_by(minimum))
-                })
+                });
+                without_words(built, &options)
             })
             .collect();
         any(built)
@@ -121,7 +120,8 @@ impl Compiler {
                                 let term = one_word(field, &text.text(), false, manner.options);
                                 return term.map(Built::Plan);
                             }
-                            words(field, text, MatchMode::Words, manner.options, None)
+                            let analyzer = manner.analyzer;
+                            words(field, text, MatchMode::Words, manner.options, analyzer)
                         };
                         self.on_target(target, manner.strictness, span, &build)
                             .into_plan()
@@ -130,7 +130,7 @@ impl Compiler {
                 })
                 .collect();
             built.push(match (clauses.len(), clauses.pop()) {
-                (_, None) => Built::NoWords,
+                (_, None) => without_words(Built::NoWords, manner.options),
                 (1, Some((_, only))) => only,
                 (_, Some(last)) => {
                     clauses.push(last);
@@ -139,6 +139,14 @@ impl Compiler {
             });
         }
         any(built)
+    }
+}
+
+/// What `zero_terms_query` makes of a text that has no words on a field.
+fn without_words(built: Built, options: &MatchOptions) -> Built {
+    match built {
+        Built::NoWords if options.no_words_match_all => Built::Plan(Plan::All),
+        built => built,
     }
 }
 

@@ -136,6 +136,23 @@ impl Compiler {
             slop: i32::try_from(slop).unwrap_or(i32::MAX),
             ..context.options.clone()
         };
+        let unmapped = |target: &Target| matches!(target, Target::Unmapped(_));
+        let given = context.analyzer.clone();
+        let analyzer = given.or_else(|| self.scope.mapping.analyzer("default"));
+        let has_words = analyzer.is_none_or(|analyzer| !analyzer.tokens(text).is_empty());
+        if !has_words && targets.iter().all(unmapped) {
+            // The server cuts it up before it looks for the fields.
+            return Built::NoWords;
+        }
+        // Beside others they are no fields at all, so that the words of a single one left are clauses to be counted.
+        let others: Vec<Target>;
+        let targets = if targets.iter().all(unmapped) {
+            targets
+        } else {
+            let mapped = targets.iter().filter(|target| !unmapped(target));
+            others = mapped.cloned().collect();
+            &others
+        };
         let value = Scalar::Text(text.to_owned());
         let manner = Manner {
             kind: MultiKind::EachField(mode),

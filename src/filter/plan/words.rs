@@ -3,7 +3,7 @@
 use super::super::analysis::{Analyzer, Token};
 use super::super::dsl::{FuzzyOptions, MatchMode, MatchOptions, Minimum, Operator, Scalar};
 use super::super::fuzzy::Fuzzy;
-use super::super::mapping::{Field, Kind};
+use super::super::mapping::{Field, Kind, Source};
 use super::ranges::{FieldError, normalized, term};
 use super::strings::Compiled;
 use super::{Phrase, Plan, StringTest, Test};
@@ -93,7 +93,7 @@ pub(super) fn words(
     };
     if analyzer.is_keyword() && mode != MatchMode::PhrasePrefix {
         let text = analyzer.normalize(&text);
-        let is_prefix = mode == MatchMode::WordsPrefix && field.has_words();
+        let is_prefix = mode == MatchMode::WordsPrefix;
         return one_word(field, &text, is_prefix, options).map(Built::Plan);
     }
     let tokens = analyzer.tokens(&text);
@@ -164,7 +164,7 @@ pub(super) fn one_word(
     options: &MatchOptions,
 ) -> Result<Plan, FieldError> {
     if is_prefix {
-        if !field.has_words() {
+        if !field.has_words() && !matches!(field.sources, Source::Index) {
             return Err(FieldError::new(format!(
                 "prefixes work on text and keyword fields only, not on {}",
                 field.type_name()
@@ -231,6 +231,12 @@ pub(super) fn tokens_on(
                     field.type_name()
                 ))
                 .help("leave the analyzer out, or name a text field"));
+            }
+            if !field.has_positions {
+                return Err(FieldError::new(
+                    "the mapping keeps no places of words (\"index_options\"), so that phrases cannot be found",
+                )
+                .help("use match with \"operator\": \"and\""));
             }
             let first = tokens.first().map_or(0, |token| token.position);
             let slop = u32::try_from(options.slop)
