@@ -109,7 +109,7 @@ fn matches(home: &Home, rule: &str) -> Vec<String> {
     for matched in &mut matches {
         let matched = matched.as_object_mut().unwrap();
         for member in ["_index", "_id", "num_hits", "num_matches"] {
-            matched.remove(member);
+            matched.shift_remove(member);
         }
     }
     let mut matches: Vec<String> = matches.iter().map(Value::to_string).collect();
