@@ -192,10 +192,11 @@ fn values_of_the_past_are_known_and_add_to_those_known_already() {
     send(&home, "past");
     send(&home, "other");
     home.wait_for_alert("other");
+    // The kill may have come before it was written down that the last alert was delivered: then that is repeated.
     assert!(
-        !home.alerted()[before..]
+        home.alerted()[before..]
             .iter()
-            .any(|client| client != "other"),
+            .all(|client| client == "other" || client == "forgotten"),
         "{:?}",
         home.alerted()
     );
