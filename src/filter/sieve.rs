@@ -18,7 +18,8 @@ use std::sync::Arc;
 /// Finds the filters that could pick an event.
 ///
 /// Each filter stands under the values of one of its necessary conditions: the one that it shares with the fewest others. A filter without any
-/// is always a candidate.
+/// is always a candidate. Where many filters share another condition that is looked up as easily (a country, say), that must hold, too: of fifty rules for
+/// one site those for other countries are left out without a look at each.
 #[derive(Debug)]
 pub(super) struct Sieve {
     /// By slot of a projection.
@@ -26,7 +27,12 @@ pub(super) struct Sieve {
     /// Parts of the event's text.
     event: Option<Parts>,
     always: Candidates,
+    /// How many words of candidates there are. Behind them stand as many for the second conditions, if any filter has one.
+    words: usize,
 }
+
+/// From how many filters on that ask the same of a member it is looked for as their second condition.
+const MANY: usize = 64;
 
 /// What was found in an event. Kept and used again.
 #[derive(Debug, Default)]
@@ -49,7 +55,15 @@ pub(super) struct Candidates {
     words: Vec<u64>,
 }
 
-type Table<K> = HashMap<K, Vec<usize>, FixedState>;
+type Table<K, N = Numbers> = HashMap<K, N, FixedState>;
+
+/// Numbers of filters that stand under one value.
+#[derive(Debug)]
+enum Numbers {
+    Few(Vec<usize>),
+    /// Words of candidates, from one on.
+    Many(usize, Box<[u64]>),
+}
 
 /// The filters that ask for values of one member.
 #[derive(Debug, Default)]
@@ -58,8 +72,8 @@ struct Member {
     words: Table<Box<str>>,
     wholes: Table<i64>,
     fractions: Table<FractionKey>,
-    date_like: Vec<usize>,
-    present: Vec<usize>,
+    date_like: Numbers,
+    present: Numbers,
     parts: Option<Parts>,
 }
 
@@ -67,7 +81,7 @@ struct Member {
 struct Asked {
     slot: usize,
     member: Member,
-    parts: Table<Box<str>>,
+    parts: Table<Box<str>, Vec<usize>>,
 }
 
 /// The filters that ask for parts of a text.
@@ -85,8 +99,11 @@ impl Sieve {
             counts.sum()
         };
         let mut members: HashMap<Arc<str>, Asked, FixedState> = HashMap::default();
-        let mut event: Table<Box<str>> = Table::default();
+        let mut event: Table<Box<str>, Vec<usize>> = Table::default();
         let mut always = Candidates::default();
+        let words = anchors.len().div_ceil(64);
+        // Where the second conditions begin, and those of filters that have none.
+        let (behind, mut without) = (words * 64, Vec::new());
         for (filter, anchors) in anchors.iter().enumerate() {
             // Of words that as many ask for the longest are the rarest.
             let shortest = |anchor: &Anchor| anchor.iter().map(|sign| sign.mark.weight()).min();
@@ -95,29 +112,44 @@ impl Sieve {
                 .min_by_key(|anchor| (is_vague(anchor), crowd(anchor), Reverse(shortest(anchor))));
             let Some(best) = best else {
                 always.insert(filter);
+                without.push(behind + filter);
                 continue;
             };
-            for Sign { place, mark } in best {
-                match (place, mark) {
-                    (Place::Event, Mark::Part(part)) => {
-                        event.entry_ref(part).or_default().push(filter);
-                    }
-                    // Nothing else is looked for in an event's text.
-                    (Place::Event, _) => always.insert(filter),
-                    (Place::Member(name), mark) => {
-                        let asked = members.entry(Arc::clone(name)).or_insert_with(|| Asked {
-                            slot: slots(name),
-                            member: Member::default(),
-                            parts: Table::default(),
-                        });
-                        match mark {
-                            Mark::Part(part) => {
-                                asked.parts.entry_ref(part).or_default().push(filter);
-                            }
-                            mark => asked.member.insert(mark, filter),
+            let mut stand_under = |sign: &Sign, number: usize| match (&sign.place, &sign.mark) {
+                (Place::Event, Mark::Part(part)) => {
+                    event.entry_ref(part).or_default().push(number);
+                }
+                // Nothing else is looked for in an event's text.
+                (Place::Event, _) => always.insert(number),
+                (Place::Member(name), mark) => {
+                    let asked = members.entry(Arc::clone(name)).or_insert_with(|| Asked {
+                        slot: slots(name),
+                        member: Member::default(),
+                        parts: Table::default(),
+                    });
+                    match mark {
+                        Mark::Part(part) => {
+                            asked.parts.entry_ref(part).or_default().push(number);
                         }
+                        mark => asked.member.insert(mark, number),
                     }
                 }
+            };
+            best.iter().for_each(|sign| stand_under(sign, filter));
+            let others = anchors.iter().filter(|anchor| *anchor != best);
+            let shared = others.filter(|anchor| {
+                let is_looked_up = |sign: &Sign| !matches!(sign.mark, Mark::Part(_));
+                let is_shared = |sign: &Sign| shared.get(sign).is_some_and(|count| *count >= MANY);
+                !is_vague(anchor)
+                    && anchor
+                        .iter()
+                        .all(|sign| is_looked_up(sign) && is_shared(sign))
+            });
+            match shared.max_by_key(|anchor| crowd(anchor)) {
+                Some(second) => second
+                    .iter()
+                    .for_each(|sign| stand_under(sign, behind + filter)),
+                None => without.push(behind + filter),
             }
         }
         let mut by_slot: Vec<Option<Box<Member>>> = Vec::new();
@@ -128,22 +160,32 @@ impl Sieve {
         } in members.into_values()
         {
             member.parts = parts_of(parts, &mut always);
+            member.pack();
             by_slot.resize_with(by_slot.len().max(slot + 1), || None);
             if let Some(place) = by_slot.get_mut(slot) {
                 *place = Some(Box::new(member));
             }
         }
+        let event = parts_of(event, &mut always);
+        if without.len() < anchors.len() {
+            always.insert_each(&without);
+            always.words.resize(2 * words, 0);
+        } else {
+            always.words.resize(words, 0);
+        }
         Self {
             members: by_slot,
-            event: parts_of(event, &mut always),
+            event,
             always,
+            words,
         }
     }
 
     /// The filters that are always candidates.
     pub(super) fn always(&self) -> impl Iterator<Item = usize> {
         let after = |filter: &usize| self.always.next(filter + 1);
-        std::iter::successors(self.always.next(0), after)
+        let all = std::iter::successors(self.always.next(0), after);
+        all.take_while(|filter| *filter < self.words * 64)
     }
 
     /// Puts into `found` the filters that could pick an event, and nothing else. All others do not pick it, whatever its index, its id and
@@ -176,6 +218,7 @@ impl Sieve {
                 }
             });
         }
+        filters.narrow(self.words);
     }
 
     /// Where in an event's text there are parts by which it was found that a filter could pick it, unless they may be anywhere; `None`: it is always a
@@ -197,14 +240,14 @@ impl Sieve {
 }
 
 /// A search for these; filters whose parts cannot be searched for are always candidates.
-fn parts_of(parts: Table<Box<str>>, always: &mut Candidates) -> Option<Parts> {
+fn parts_of(parts: Table<Box<str>, Vec<usize>>, always: &mut Candidates) -> Option<Parts> {
     if parts.is_empty() {
         return None;
     }
     let (parts, others) = Pieces::of(parts);
     others
         .iter()
-        .for_each(|filters| always.insert_all(Some(filters)));
+        .for_each(|filters| always.insert_each(filters));
     Some(parts)
 }
 
@@ -217,12 +260,10 @@ fn look_for(
     tell: &mut impl FnMut(usize, usize),
 ) {
     if may_hide {
-        parts
-            .all()
-            .for_each(|filters| found.insert_all(Some(filters)));
+        parts.all().for_each(|filters| found.insert_each(filters));
     } else {
         parts.each_in(text, &mut |part, at| {
-            found.insert_all(parts.get(part));
+            found.insert_each(parts.get(part).map_or(&[], Vec::as_slice));
             tell(part, at);
         });
     }
@@ -238,6 +279,14 @@ impl Member {
             Mark::DateLike => self.date_like.push(filter),
             Mark::Present | Mark::Part(_) => self.present.push(filter),
         }
+    }
+
+    /// The lists of filters are complete.
+    fn pack(&mut self) {
+        let texts = self.texts.values_mut().chain(self.words.values_mut());
+        let numbers = self.wholes.values_mut().chain(self.fractions.values_mut());
+        let others = [&mut self.date_like, &mut self.present];
+        texts.chain(numbers).chain(others).for_each(Numbers::pack);
     }
 
     /// Looks at a value for every mark that somebody asks for.
@@ -265,6 +314,41 @@ impl Member {
         found.insert_from(&self.fractions, || fraction_in(value));
         if !self.date_like.is_empty() && is_date_like(value) {
             found.insert_all(Some(&self.date_like));
+        }
+    }
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Numbers {
+    fn push(&mut self, filter: usize) {
+        if let Self::Few(filters) = self {
+            filters.push(filter);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Few(filters) if filters.is_empty())
+    }
+
+    /// Takes the shorter way to all of them, none of which comes any more.
+    fn pack(&mut self) {
+        let Self::Few(filters) = self else {
+            return;
+        };
+        let mut all = Candidates::default();
+        all.insert_each(filters);
+        let from = all.words.iter().position(|word| *word != 0);
+        let words = all
+            .words
+            .get(from.unwrap_or_default()..)
+            .unwrap_or_default();
+        if filters.len() > words.len() {
+            *self = Self::Many(from.unwrap_or_default(), words.into());
         }
     }
 }
@@ -303,9 +387,29 @@ impl Candidates {
         }
     }
 
-    fn insert_all(&mut self, filters: Option<&Vec<usize>>) {
-        for &filter in filters.into_iter().flatten() {
-            self.insert(filter);
+    fn insert_each(&mut self, filters: &[usize]) {
+        filters.iter().for_each(|filter| self.insert(*filter));
+    }
+
+    fn insert_all(&mut self, filters: Option<&Numbers>) {
+        match filters {
+            None => {}
+            Some(Numbers::Few(filters)) => self.insert_each(filters),
+            Some(Numbers::Many(from, words)) => {
+                let here = self.words.iter_mut().skip(*from);
+                here.zip(words).for_each(|(word, more)| *word |= more);
+            }
+        }
+    }
+
+    /// Leaves out those whose second condition is not there, and the second conditions.
+    fn narrow(&mut self, words: usize) {
+        if let Some((filters, seconds)) = self.words.split_at_mut_checked(words)
+            && !seconds.is_empty()
+        {
+            let both = filters.iter_mut().zip(seconds);
+            both.for_each(|(word, second)| *word &= *second);
+            self.words.truncate(words);
         }
     }
 
@@ -398,6 +502,36 @@ mod tests {
         check(filters, r#"{"level": "a fatal one"}"#, &[3]);
         check(filters, r#"{"ratio": 5e-1, "blocked": "true"}"#, &[5, 6]);
         check(filters, r#"{"x": "web 01"}"#, &[]);
+    }
+
+    #[test]
+    fn what_many_ask_beside_must_be_there_too() {
+        let filters: Vec<String> = ["JP", "US"]
+            .iter()
+            .flat_map(|country| (0..MANY).map(move |host| (country, host)))
+            .map(|(country, host)| {
+                let query = format!("host:web{host} AND country:{country}");
+                format!(r#"{{"query_string": {{"query": "{query}"}}}}"#)
+            })
+            .chain([r#"{"term": {"host": "web3"}}"#.to_owned()])
+            .collect();
+        let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+        let alone = 2 * MANY;
+        for (document, expected) in [
+            (r#"{"host": "web3", "country": "JP"}"#, vec![3, alone]),
+            (
+                r#"{"host": "web4", "country": ["x", "us"]}"#,
+                vec![MANY + 4],
+            ),
+            (
+                r#"{"host": "web3 web4", "country": ["JP", "US"]}"#,
+                vec![3, 4, MANY + 3, MANY + 4, alone],
+            ),
+            (r#"{"host": "web3"}"#, vec![alone]),
+            (r#"{"country": "JP"}"#, vec![]),
+        ] {
+            check(&filters, document, &expected);
+        }
     }
 
     #[test]
