@@ -446,7 +446,7 @@ fn much_for_an_event(options: &str) {
             while !is_over {
                 run.timed(|evaluator, now, out| {
                     let mut part = Part::of_steps(steps);
-                    is_over = evaluator.on_hit_in_parts(&hit, now, &mut part, out);
+                    is_over = evaluator.on_hit(&hit, now, &mut part, out);
                 });
                 steps = then;
             }

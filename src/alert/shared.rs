@@ -72,20 +72,11 @@ fn one<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, Mapping, Node, Span};
+    use crate::config::{self, Mapping};
 
     fn properties(own: &[(&str, &str)], of_all: &[(&str, &str)]) -> Properties {
-        let mapping = |options: &[(&str, &str)]| {
-            let node = |text: &str| Node::text(text, &Span::nowhere());
-            let members = options.iter();
-            Mapping(
-                members
-                    .map(|(key, value)| (node(key), node(value)))
-                    .collect(),
-            )
-        };
-        Properties::new(mapping(own)).over(Arc::new(config::Alike {
-            options: mapping(of_all),
+        Properties::new(Mapping::of_texts(own)).over(Arc::new(config::Alike {
+            options: Mapping::of_texts(of_all),
             ..config::Alike::default()
         }))
     }

@@ -72,16 +72,9 @@ pub(super) static ENTRY: AlerterEntry = AlerterEntry {
             .iter()
             .map(|host| format!("{host}/api/{version}/alerts"))
             .collect();
-        let login = properties
-            .text("alertmanager_basic_auth_login")
-            .map(|user| {
-                (
-                    user,
-                    properties
-                        .text("alertmanager_basic_auth_password")
-                        .unwrap_or_default(),
-                )
-            });
+        let user = properties.text("alertmanager_basic_auth_login");
+        let password = properties.text("alertmanager_basic_auth_password");
+        let login = user.map(|user| (user, password.unwrap_or_default()));
         let route = Route::read(properties, "alertmanager", build);
         let mut warnings = Vec::new();
         let parts = Parts::read(properties, &mut warnings);

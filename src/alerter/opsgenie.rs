@@ -290,18 +290,11 @@ impl Alerter for OpsGenie {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mapping, Span};
+    use crate::config::Mapping;
 
     #[track_caller]
     fn check(options: &[(&str, &str)], expected: &[&str]) {
-        let node = |text: &str| Node::text(text, &Span::nowhere());
-        let options = options.iter();
-        let options = Mapping(
-            options
-                .map(|(name, value)| (node(name), node(value)))
-                .collect(),
-        );
-        let properties = Properties::new(options);
+        let properties = Properties::new(Mapping::of_texts(options));
         let defaults = properties.texts("default");
         let names = Responders::read(&properties, "names", defaults).names(&Document::new());
         assert_eq!(names, expected);

@@ -42,6 +42,18 @@ pub enum Data {
 pub struct Mapping(pub Vec<(Node, Node)>);
 
 impl Mapping {
+    /// Options with texts as values, from nowhere.
+    #[cfg(test)]
+    pub(crate) fn of_texts(options: &[(&str, &str)]) -> Self {
+        let node = |text: &str| Node::text(text, &Span::nowhere());
+        let options = options.iter();
+        Self(
+            options
+                .map(|(name, value)| (node(name), node(value)))
+                .collect(),
+        )
+    }
+
     /// The value under a text key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entry(key).map(|(_, value)| value)

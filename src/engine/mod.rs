@@ -498,7 +498,7 @@ impl Engine {
         };
         evaluator.set_room(room);
         let kept = evaluator.kept_bytes();
-        let shown = guarded(|| evaluator.on_hit_in_parts(hit, rule_time, part, matches));
+        let shown = guarded(|| evaluator.on_hit(hit, rule_time, part, matches));
         self.kept_bytes = self.kept_bytes.saturating_sub(kept) + evaluator.kept_bytes();
         shown
     }

@@ -137,7 +137,7 @@ impl Sieve {
             };
             best.iter().for_each(|sign| stand_under(sign, filter));
             let others = anchors.iter().filter(|anchor| *anchor != best);
-            let shared = others.filter(|anchor| {
+            let seconds = others.filter(|anchor| {
                 let is_looked_up = |sign: &Sign| !matches!(sign.mark, Mark::Part(_));
                 let is_shared = |sign: &Sign| shared.get(sign).is_some_and(|count| *count >= MANY);
                 !is_vague(anchor)
@@ -145,7 +145,7 @@ impl Sieve {
                         .iter()
                         .all(|sign| is_looked_up(sign) && is_shared(sign))
             });
-            match shared.max_by_key(|anchor| crowd(anchor)) {
+            match seconds.max_by_key(|anchor| crowd(anchor)) {
                 Some(second) => second
                     .iter()
                     .for_each(|sign| stand_under(sign, behind + filter)),

@@ -84,24 +84,21 @@ impl Evaluator {
         match verdict {
             Verdict::Nothing => {}
             Verdict::Match => out.push(Match::of_event(event, Document::new())),
-            Verdict::Sample(sample) => self.on_hit(&hit(event, time, sample), now, out),
+            Verdict::Sample(sample) => {
+                self.on_hit(&hit(event, time, sample), now, &mut Part::whole(), out);
+            }
         }
     }
 
-    /// The same for what the rule's type must look at.
-    pub fn on_hit(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        self.state.add(hit, now, out);
-    }
-
-    /// The same as far as there is room; false: it is to be shown again, and nothing else before that is over.
-    pub fn on_hit_in_parts(
+    /// The same for what the rule's type must look at, as far as there is room; false: it is to be shown again, and nothing else before that is over.
+    pub fn on_hit(
         &mut self,
         hit: &Hit,
         now: EventTime,
         part: &mut Part,
         out: &mut Vec<Match>,
     ) -> bool {
-        self.state.add_in_parts(hit, now, part, out)
+        self.state.add(hit, now, part, out)
     }
 
     /// Whether events that come while a tick is not over wait for its end; others come after [`Evaluator::settle`].

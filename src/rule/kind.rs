@@ -176,20 +176,9 @@ pub struct Hit {
 
 /// The half that remembers. Deterministic: the same calls give the same answers.
 pub trait RuleState: Any + Send {
-    /// An event arrived; `now` is the engine's clock.
-    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>);
-
-    /// The same as far as there is room; false: the state is to be shown the event again, and nothing else before that is over.
-    fn add_in_parts(
-        &mut self,
-        hit: &Hit,
-        now: EventTime,
-        _part: &mut Part,
-        out: &mut Vec<Match>,
-    ) -> bool {
-        self.add(hit, now, out);
-        true
-    }
+    /// An event arrived; `now` is the engine's clock. Goes as far as there is room; false: the state is to be shown the event again, and nothing else before
+    /// that is over.
+    fn add(&mut self, hit: &Hit, now: EventTime, part: &mut Part, out: &mut Vec<Match>) -> bool;
 
     /// Time passed without an event: a tick begins. What may take long is left to [`RuleState::go_on`].
     fn tick(&mut self, now: EventTime, part: &mut Part, out: &mut Vec<Match>);

@@ -32,13 +32,14 @@ impl RuleType for Fragile {
 }
 
 impl RuleState for Count {
-    fn add(&mut self, hit: &Hit, _now: EventTime, out: &mut Vec<Match>) {
+    fn add(&mut self, hit: &Hit, _now: EventTime, _: &mut Part, out: &mut Vec<Match>) -> bool {
         self.0 += 1;
         assert!(hit.sample.values != [json!(true)], "a bad event");
         if self.0 == 2 {
             self.0 = 0;
             out.push(Match::of_event(hit.event.as_ref(), Document::new()));
         }
+        true
     }
 
     fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {

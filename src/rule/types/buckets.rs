@@ -23,9 +23,7 @@ impl Plan {
     pub(super) fn asked_until(&self, now: EventTime) -> EventTime {
         match self.buckets {
             Some(buckets) if buckets.on_the_clock => {
-                let start = now.minus(self.window).0;
-                EventTime(start.saturating_sub(start.rem_euclid(buckets.interval)))
-                    .plus(self.window)
+                EventTime(self.span(now).origin).plus(self.window)
             }
             Some(_) | None => now,
         }

@@ -370,17 +370,7 @@ impl Settings {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        self.add_in_parts(hit, now, &mut Part::whole(), out);
-    }
-
-    fn add_in_parts(
-        &mut self,
-        hit: &Hit,
-        _: EventTime,
-        part: &mut Part,
-        out: &mut Vec<Match>,
-    ) -> bool {
+    fn add(&mut self, hit: &Hit, _: EventTime, part: &mut Part, out: &mut Vec<Match>) -> bool {
         let slot = self.saved.cells.find_or_add(&hit.sample.key, Cell::default);
         let is_cleaning = self.due.ticking().is_some();
         if is_cleaning || self.see(slot, hit) {

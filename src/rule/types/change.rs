@@ -119,7 +119,7 @@ struct Last {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, _: EventTime, out: &mut Vec<Match>) {
+    fn add(&mut self, hit: &Hit, _: EventTime, _: &mut Part, out: &mut Vec<Match>) -> bool {
         let values = hit.sample.values.as_slice();
         let written = serde_json::to_string(values).unwrap_or_default();
         let now = Last {
@@ -129,10 +129,10 @@ impl RuleState for State {
         };
         let Some(slot) = self.cells.find(&hit.sample.key) else {
             self.cells.add_new(hit.sample.key.clone(), now);
-            return;
+            return true;
         };
         let Some(cell) = self.cells.cell(slot) else {
-            return;
+            return true;
         };
         let is_as_written = cell.values == now.values;
         let last = std::mem::replace(cell, now);
@@ -140,7 +140,7 @@ impl RuleState for State {
             .timeframe
             .is_none_or(|timeframe| hit.time <= last.time.plus(timeframe));
         if is_as_written || !in_time {
-            return;
+            return true;
         }
         let last: Vec<Value> = serde_json::from_str(&last.values).unwrap_or_default();
         let is_same =
@@ -152,6 +152,7 @@ impl RuleState for State {
             ]);
             out.push(Match::of_event(hit.event.as_ref(), added));
         }
+        true
     }
 
     fn tick(&mut self, _: EventTime, _: &mut Part, _: &mut Vec<Match>) {}

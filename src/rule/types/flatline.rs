@@ -360,12 +360,13 @@ impl State {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+    fn add(&mut self, hit: &Hit, now: EventTime, _: &mut Part, out: &mut Vec<Match>) -> bool {
         let settings = Arc::clone(&self.settings);
         settings
             .source
             .each_entry(hit, now, |entry| self.add_entry(entry, out));
         self.sweep();
+        true
     }
 
     fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {

@@ -357,7 +357,7 @@ impl<'de> Deserialize<'de> for Known {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+    fn add(&mut self, hit: &Hit, now: EventTime, _: &mut Part, out: &mut Vec<Match>) -> bool {
         if let (Some((field, time)), [value], [known]) = (
             &self.settings.terms_query,
             hit.sample.values.as_slice(),
@@ -371,7 +371,7 @@ impl RuleState for State {
                     out.push(Match::synthetic(document));
                 }
             }
-            return;
+            return true;
         }
         // A later match of the same event still says what an earlier one did.
         let mut added = Document::new();
@@ -386,6 +386,7 @@ impl RuleState for State {
             out.push(Match::of_event(hit.event.as_ref(), added.clone()));
         }
         self.sweep(PER_EVENT);
+        true
     }
 
     fn tick(&mut self, _: EventTime, part: &mut Part, _: &mut Vec<Match>) {

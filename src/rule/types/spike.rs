@@ -196,7 +196,7 @@ impl Settings {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
+    fn add(&mut self, hit: &Hit, now: EventTime, _: &mut Part, out: &mut Vec<Match>) -> bool {
         let settings = &*self.settings;
         let value = hit.sample.values.first().and_then(python::number_value);
         let amount = value.filter(|_| settings.field.is_some()).unwrap_or(1.0);
@@ -211,6 +211,7 @@ impl RuleState for State {
             let spike = self.cells.insert(&settings.spike, key, &inserted);
             out.extend(spike.map(|spike| settings.matched(key, &spike)));
         });
+        true
     }
 
     fn tick(&mut self, now: EventTime, _: &mut Part, _: &mut Vec<Match>) {

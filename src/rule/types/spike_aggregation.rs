@@ -185,17 +185,7 @@ impl Settings {
 }
 
 impl RuleState for State {
-    fn add(&mut self, hit: &Hit, now: EventTime, out: &mut Vec<Match>) {
-        self.add_in_parts(hit, now, &mut Part::whole(), out);
-    }
-
-    fn add_in_parts(
-        &mut self,
-        hit: &Hit,
-        now: EventTime,
-        part: &mut Part,
-        out: &mut Vec<Match>,
-    ) -> bool {
+    fn add(&mut self, hit: &Hit, now: EventTime, part: &mut Part, out: &mut Vec<Match>) -> bool {
         if !self.aggregation.advance(now, part) {
             return false;
         }

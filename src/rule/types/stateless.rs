@@ -7,7 +7,9 @@ use crate::rule::{Hit, Match, Part, RuleState, StateSize};
 pub(super) struct Stateless;
 
 impl RuleState for Stateless {
-    fn add(&mut self, _: &Hit, _: EventTime, _: &mut Vec<Match>) {}
+    fn add(&mut self, _: &Hit, _: EventTime, _: &mut Part, _: &mut Vec<Match>) -> bool {
+        true
+    }
 
     fn tick(&mut self, _: EventTime, _: &mut Part, _: &mut Vec<Match>) {}
 

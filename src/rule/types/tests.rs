@@ -111,7 +111,7 @@ impl Bench {
         let (mut out, now) = (Vec::new(), EventTime(self.now));
         if let Some(hit) = self.hit(document, time, inner, &mut out) {
             self.state.settle(&hit, now, &mut self.settled);
-            self.state.add(&hit, now, &mut out);
+            self.state.add(&hit, now, &mut Part::whole(), &mut out);
         }
         out
     }

@@ -130,16 +130,13 @@ impl Three {
         };
         let mut part = Part::of_steps(self.steps);
         let state = &mut self.parts.state;
-        let is_over = state.add_in_parts(hit, *now, &mut part, &mut self.found);
+        let is_over = state.add(hit, *now, &mut part, &mut self.found);
         let mut part = match is_over {
             true => Part::whole(),
             false => Part::of_acts(part.acted()),
         };
         let state = &mut self.replayed.state;
-        assert_eq!(
-            state.add_in_parts(hit, *now, &mut part, &mut self.again),
-            is_over
-        );
+        assert_eq!(state.add(hit, *now, &mut part, &mut self.again), is_over);
         if is_over {
             self.waiting.pop_front();
         }
